@@ -1,0 +1,1 @@
+"""What we were told: from a workbook to checked, typed values, each of which remembers its cell."""

@@ -1,0 +1,62 @@
+"""The look of every workbook the program writes: colours, formats and page set-up, once."""
+
+from typing import Any
+
+INK = "#1F2A37"
+HEADER = "#1F3A5F"
+ACCENT = "#2F6DB5"
+PAPER = "#FFFFFF"
+INPUT = "#FFF6D6"
+CHANGED = "#F9C784"
+WEAK = "#FBE3D0"
+SOFT = "#EEF2F7"
+RULE = "#C9D3DF"
+GOOD, WARN, BAD = "#DDF1E0", "#FFF0C2", "#F8D3D3"
+FONT = "Calibri"
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "title": {"bold": True, "font_size": 18, "font_color": HEADER},
+    "subtitle": {"font_size": 11, "font_color": "#55606E", "text_wrap": True, "valign": "top"},
+    "section": {"bold": True, "font_size": 13, "font_color": HEADER, "bottom": 2, "bottom_color": ACCENT},
+    "header": {
+        "bold": True,
+        "font_color": PAPER,
+        "bg_color": HEADER,
+        "text_wrap": True,
+        "valign": "vcenter",
+        "border": 1,
+        "border_color": RULE,
+    },
+    "text": {"text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": RULE},
+    "strong": {"text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": RULE, "bold": True},
+    "plain": {"text_wrap": True, "valign": "top"},
+    "lead": {"text_wrap": True, "valign": "top", "font_size": 12},
+    "note": {"text_wrap": True, "valign": "top", "italic": True, "font_color": "#55606E", "font_size": 9},
+    "link": {"font_color": ACCENT, "underline": 1, "valign": "top"},
+    "input": {"bg_color": INPUT, "border": 1, "border_color": RULE, "valign": "top", "text_wrap": True},
+    "input_strong": {"bg_color": INPUT, "border": 1, "border_color": RULE, "bold": True, "valign": "top"},
+    "base": {"font_color": "#55606E", "valign": "top", "bottom": 1, "bottom_color": RULE, "align": "right"},
+    "changed": {"bg_color": CHANGED},
+    "weak": {"bg_color": WEAK},
+    "pass": {"bg_color": GOOD, "valign": "top", "bottom": 1, "bottom_color": RULE},
+    "warn": {"bg_color": WARN, "valign": "top", "bottom": 1, "bottom_color": RULE},
+    "fail": {"bg_color": BAD, "valign": "top", "bottom": 1, "bottom_color": RULE, "bold": True},
+}
+
+FIXED_DATE = (2026, 1, 1)
+
+
+def make_formats(book: Any) -> dict[str, Any]:
+    """Register the formats with an XlsxWriter workbook."""
+    return {name: book.add_format({"font_name": FONT, "font_color": INK, **look}) for name, look in FORMATS.items()}
+
+
+def set_page(sheet: Any, title: str, *, landscape: bool = True) -> None:
+    """A4, one page wide, with the sheet's name and page numbers in the footer; no grid."""
+    if landscape:
+        sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.set_footer(f"&L&8{title}&C&8&A&R&8Page &P of &N")
+    sheet.hide_gridlines(2)

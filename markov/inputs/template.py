@@ -1,0 +1,401 @@
+"""Writes input workbooks from the schema: blank ones, and worked ones from the readable text of `inputs/sources`."""
+
+import csv
+import datetime
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markov.inputs.schema import (
+    DEFINITIONS,
+    PARAMETER_SHEETS,
+    SCHEMA_VERSION,
+    SHEET_PURPOSE,
+    TABLES,
+    Column,
+    Sheet,
+    columns_of,
+    label_of,
+    match,
+    units_of,
+)
+from markov.inputs.style import FIXED_DATE, make_formats, set_page
+from markov.inputs.workbook import RawCell, Row, Sheets
+from markov.terms import Distribution, Endpoint, Status
+
+HEADER_ROW = 3  # counted from 0: title, purpose and link stand above
+TABLE_FILES = {
+    Sheet.LIFE_TABLE: "life_table.csv",
+    Sheet.POPULATION_UTILITY: "population_utility.csv",
+    Sheet.PRICE_INDEX: "price_index.csv",
+    Sheet.TRIAL_RESULTS: "trial_results.csv",
+    Sheet.SCENARIOS: "scenarios.csv",
+    Sheet.CHANGE_LOG: "change_log.csv",
+}
+
+
+@dataclass(frozen=True)
+class CoverText:
+    """What the cover says."""
+
+    title: str
+    purpose: str
+    notes: tuple[str, ...] = ()
+
+
+def sources_folder() -> Path:
+    """Where the shipped sources are: in the installed package, or in the repository's `inputs/sources`."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "sources"
+    return installed if installed.exists() else package.parent / "inputs" / "sources"
+
+
+def worked_names() -> tuple[str, ...]:
+    """Names of the shipped decision problems.
+
+    >>> "calgb_100104" in worked_names()
+    True
+    """
+    return tuple(sorted(path.parent.name for path in sources_folder().glob("*/workbook.toml")))
+
+
+def shipped(name: str) -> Path:
+    """The shipped workbook of that name, built from its sources if it is not in the repository's `inputs`."""
+    path = sources_folder().parent / f"{name}.xlsx"
+    if path.exists():
+        return path
+    path = Path(tempfile.mkdtemp()) / f"{name}.xlsx"
+    build(sources_folder() / name, path)
+    return path
+
+
+def build(source: Path, target: Path) -> None:
+    """Build a workbook from a folder of readable text."""
+    cover, sheets = read_sources(source)
+    write_workbook(target, cover, sheets)
+
+
+# ------------------------------------------------------------------------------------- reading the sources
+
+
+def read_sources(source: Path) -> tuple[CoverText, Sheets]:
+    """The cover and tables of a decision problem; its own rows replace those of included folders."""
+    about = tomllib.loads((source / "workbook.toml").read_text(encoding="utf-8"))
+    folders = [*((source / folder).resolve() for folder in about.get("include", [])), source]
+    rows: dict[Sheet, tuple[Row, ...]] = dict.fromkeys(PARAMETER_SHEETS, ())
+    by_id: dict[str, Row] = {}
+    for folder in folders:
+        by_id.update({row["id"].text(): row for row in _csv_rows(folder / "parameters.csv")})
+        for sheet, file in TABLE_FILES.items():
+            if (folder / file).exists():
+                rows[sheet] = tuple(_csv_rows(folder / file))
+    for identifier, row in by_id.items():
+        found = match(identifier)
+        if found is None:
+            raise ValueError(f"{source.name}/parameters.csv: unknown id {identifier}")
+        rows[found[0].sheet] = (*rows[found[0].sheet], {**row, "base case": row["value"]})
+    place = f"{source.name}/workbook.toml"
+    rows[Sheet.STRATEGIES] = tuple(
+        {key: RawCell(value, place) for key, value in {**entry, "included": "yes", "base case": "yes"}.items()}
+        for entry in about["strategies"]
+    )
+    values = {identifier: row["value"].value for identifier, row in by_id.items()}
+    rows[Sheet.SCENARIOS] = tuple(
+        {**row, "base case": RawCell(_base_of(row["id"].text(), values), row["id"].place)}
+        for row in rows.get(Sheet.SCENARIOS, ())
+    )
+    cover = CoverText(about["title"], about["purpose"], tuple(about.get("notes", ())))
+    return cover, Sheets(source.name, about["title"], rows)
+
+
+def _base_of(identifier: str, values: Mapping[str, object]) -> object:
+    if identifier.startswith("strategy.included."):
+        return "include"
+    found = match(identifier)
+    default = found[0].default if found else None
+    return next((v for v in (values.get(identifier), default) if v not in (None, "")), "(not used)")
+
+
+def _csv_rows(path: Path) -> Iterable[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, line in enumerate(csv.DictReader(file), start=2):
+            yield {
+                header: RawCell(_typed(header, text), f"{path.parent.name}/{path.name}:{number}")
+                for header, text in line.items()
+                if header is not None
+            }
+
+
+NUMERIC = frozenset(
+    [
+        "value",
+        "se",
+        "low",
+        "high",
+        "age",
+        "male",
+        "female",
+        "qx_male",
+        "qx_female",
+        "year",
+        "index",
+        "months",
+        "price year",
+        "base case",
+    ]
+)
+
+
+def _typed(header: str, text: str | None) -> object:
+    if not text:
+        return None
+    if header in NUMERIC:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    return text
+
+
+# ------------------------------------------------------------------------------------- writing a workbook
+
+
+def write_workbook(path: Path, cover: CoverText, sheets: Sheets) -> None:
+    """Write a workbook from rows by sheet: formats, dropdowns, limits, defined names and links; no macros."""
+    import xlsxwriter
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".xlsx")
+    os.close(handle)
+    book = xlsxwriter.Workbook(temporary)
+    book.set_properties({"title": cover.title, "created": datetime.datetime(*FIXED_DATE)})
+    formats = make_formats(book)
+    _write_cover(book, formats, cover, sheets)
+    for sheet in list(Sheet)[1:]:
+        _write_sheet(book, formats, cover, sheet, sheets)
+    book.close()
+    Path(temporary).replace(path)
+    path.chmod(0o644)
+
+
+COLOUR_KEY = (
+    ("input", "A cell to edit: values and choices"),
+    ("changed", "A value that differs from the base case printed beside it"),
+    ("weak", "A figure that is assumed, derived or not verified against its paper"),
+    ("header", "Headers: the program finds columns by these words"),
+)
+HOW_TO = (
+    "Edit the cells in the input colour, save, and run the program on this file. It never writes to this file.",
+    "Rows may be inserted or moved, columns added, and formulas used: values are found by id and header.",
+    "Every value cell carries its id as a defined name: type the id in Excel's name box to go there.",
+    "Proportions are fractions: 0.52, or 52 % in a cell formatted as a percentage. The decimal sign is a point.",
+    "A value without a status of seed or read has not been checked against its paper: do so before a submission.",
+)
+
+
+def _write_cover(book: Any, formats: Mapping[str, Any], cover: CoverText, sheets: Sheets) -> None:
+    page = book.add_worksheet(Sheet.COVER.value)
+    page.set_column("A:A", 24)
+    page.set_column("B:B", 110)
+    page.set_tab_color("#1F3A5F")
+    page.write("A1", "Title", formats["strong"])
+    page.write("B1", cover.title, formats["title"])
+    page.write("A2", "Purpose", formats["strong"])
+    page.write("B2", cover.purpose, formats["lead"])
+    page.set_row(1, 16 * (1 + len(cover.purpose) // 105))
+    page.write("A3", "Schema version", formats["strong"])
+    page.write("B3", SCHEMA_VERSION, formats["text"])
+    row = 4
+    for heading, lines in (("Notes", cover.notes), ("How to use this workbook", HOW_TO)):
+        if lines:
+            page.write(row, 0, heading, formats["strong"])
+            for line in lines:
+                page.write(row, 1, line, formats["plain"])
+                page.set_row(row, 15 * (1 + len(line) // 125))
+                row += 1
+            row += 1
+    page.write(row, 0, "Colour key", formats["strong"])
+    for look, words in COLOUR_KEY:
+        page.write(row, 0, "Colour key" if look == "input" else "", formats["strong"])
+        page.write(row, 1, words, formats[look])
+        row += 1
+    row += 1
+    page.write(row, 0, "Contents", formats["section"])
+    page.write(row, 1, "What each sheet holds", formats["section"])
+    for sheet in list(Sheet)[1:]:
+        row += 1
+        page.write_url(row, 0, f"internal:'{sheet}'!A1", formats["link"], sheet.value)
+        count = len(sheets.rows.get(sheet, ()))
+        page.write(row, 1, f"{SHEET_PURPOSE[sheet]} ({count} rows)", formats["plain"])
+    set_page(page, cover.title)
+
+
+def _write_sheet(book: Any, formats: Mapping[str, Any], cover: CoverText, sheet: Sheet, sheets: Sheets) -> None:
+    page = book.add_worksheet(sheet.value)
+    page.set_tab_color("#2F6DB5" if sheet in PARAMETER_SHEETS else "#8FA6C0")
+    page.write(0, 0, sheet.value, formats["title"])
+    page.write(1, 0, SHEET_PURPOSE[sheet])
+    page.write_url(2, 0, f"internal:'{Sheet.COVER}'!A1", formats["link"], "Back to the cover")
+    columns = columns_of(sheet)
+    page.set_row(HEADER_ROW, 30)
+    for i, column in enumerate(columns):
+        page.set_column(i, i, column.width)
+        page.write(HEADER_ROW, i, column.header, formats["header"])
+        page.write_comment(HEADER_ROW, i, column.help)
+    rows = sheets.rows.get(sheet, ())
+    labels = {row["id"].text(): row["label"].text() for row in sheets.rows[Sheet.STRATEGIES]}
+    for number, row in enumerate(rows, start=HEADER_ROW + 1):
+        _write_row(page, formats, number, columns, row, _filled(row, sheet, labels))
+    last = HEADER_ROW + max(len(rows), 1)
+    page.freeze_panes(HEADER_ROW + 1, 2 if len(columns) > 4 else 0)
+    page.autofilter(HEADER_ROW, 0, last, len(columns) - 1)
+    page.repeat_rows(HEADER_ROW)
+    if sheet in PARAMETER_SHEETS:
+        _dropdowns(book, page, formats, sheet, columns, rows, sheets)
+    elif sheet is Sheet.STRATEGIES:
+        page.data_validation(HEADER_ROW + 1, 2, last, 2, {"validate": "list", "source": ["yes", "no"]})
+    set_page(page, cover.title)
+
+
+def _filled(row: Row, sheet: Sheet, labels: Mapping[str, str]) -> dict[str, object]:
+    """The row's values by header, with the schema's label and unit where the row leaves them out."""
+    values: dict[str, object] = {header: cell.value for header, cell in row.items()}
+    if sheet in PARAMETER_SHEETS:
+        identifier = row["id"].text()
+        found = match(identifier)
+        assert found is not None, identifier
+        values["label"] = values.get("label") or label_of(identifier, labels)
+        values["unit"] = values.get("unit") or next(iter(units_of(found[0], "GBP")), None)
+        if not found[0].is_method and not values.get("distribution"):
+            values["distribution"] = Distribution.FIXED.value
+    return values
+
+
+def _write_row(
+    page: Any,
+    formats: Mapping[str, Any],
+    number: int,
+    columns: Sequence[Column],
+    row: Row,
+    values: Mapping[str, object],
+) -> None:
+    for i, column in enumerate(columns):
+        value = values.get(column.header)
+        look = "text"
+        if column.header in ("value", "included", "qx_male", "qx_female", "index") or (
+            column.header in ("male", "female", "scenario") and "id" not in row
+        ):
+            look = "input"
+        elif column.header == "base case":
+            look = "base"
+        elif column.header == "id":
+            look = "strong"
+        elif column.header == "status" and value not in (None, "", Status.READ, Status.SEED):
+            look = "weak"
+        page.write(number, i, value, formats[look])
+
+
+def _dropdowns(
+    book: Any,
+    page: Any,
+    formats: Mapping[str, Any],
+    sheet: Sheet,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    sheets: Sheets,
+) -> None:
+    """Choices, limits and defined names of the value cells; highlight of what differs from the base case."""
+    position = {column.header: i for i, column in enumerate(columns)}
+    value, base = position["value"], position["base case"]
+    strategies = [row["id"].text() for row in sheets.rows[Sheet.STRATEGIES]]
+    for number, row in enumerate(rows, start=HEADER_ROW + 1):
+        identifier = row["id"].text()
+        found = match(identifier)
+        assert found is not None, identifier
+        definition = found[0]
+        column = _letter(value)
+        book.define_name(identifier, f"='{sheet}'!${column}${number + 1}")
+        options = list(definition.choices)
+        if ".reference." in identifier or identifier == "settings.reference":
+            options = strategies
+        if options:
+            page.data_validation(number, value, number, value, {"validate": "list", "source": options})
+        elif definition.quantity is not None:
+            page.data_validation(
+                number, value, number, value, _limits(definition.quantity.low, definition.quantity.high)
+            )
+    first, last = HEADER_ROW + 1, HEADER_ROW + max(len(rows), 1)
+    lists = {"distribution": [d.value for d in Distribution], "status": [s.value for s in Status]}
+    for header, source in lists.items():
+        page.data_validation(first, position[header], last, position[header], {"validate": "list", "source": source})
+    differs = f'=AND(${_letter(base)}{first + 1}<>"",${_letter(value)}{first + 1}<>${_letter(base)}{first + 1})'
+    rule = {"type": "formula", "criteria": differs, "format": formats["changed"]}
+    page.conditional_format(first, value, last, value, rule)
+
+
+def _limits(low: float, high: float) -> dict[str, object]:
+    words = f"Between {low:g} and {high:g}. The decimal sign is that of your Excel."
+    return {
+        "validate": "decimal",
+        "criteria": "between",
+        "minimum": max(low, -1e9),
+        "maximum": min(high, 1e9),
+        "error_title": "Out of range",
+        "error_message": words,
+    }
+
+
+def _letter(column: int) -> str:
+    return chr(ord("A") + column)
+
+
+# ------------------------------------------------------------------------------------------ blank workbook
+
+_SELDOM = ("knots", "p", *(f"gamma{j}" for j in range(8)))
+
+
+def blank_sheets(strategies: Sequence[str]) -> Sheets:
+    """Rows of every parameter that a new decision problem may need, with defaults where the schema has them.
+
+    >>> rows = blank_sheets(["no_maintenance", "new_drug"]).rows
+    >>> [row["id"].text() for row in rows[Sheet.COHORT]][:2]
+    ['cohort.age', 'cohort.proportion_female']
+    """
+    rows: dict[Sheet, tuple[Row, ...]] = {}
+    names = {"strategy": list(strategies), "product": ["product"], "event": ["neutropenia"], "course": ["next_line"]}
+    names["route"] = ["oral", "injection"]
+    for definition in DEFINITIONS:
+        parts = definition.pattern.split(".")
+        if definition.sheet is Sheet.STRATEGIES or (parts[0] in tuple(Endpoint) and parts[1] in _SELDOM):
+            continue
+        if parts[0] == Endpoint.POST_PROGRESSION:
+            continue
+        for identifier in _expanded(definition.pattern, names):
+            default = strategies[0] if identifier == "settings.reference" else definition.default
+            row = {"id": identifier, "value": default, "unit": next(iter(units_of(definition, "GBP")), None)}
+            cells = {key: RawCell(value, f"blank, {definition.sheet}") for key, value in row.items()}
+            rows[definition.sheet] = (*rows.get(definition.sheet, ()), cells)
+    rows[Sheet.STRATEGIES] = tuple(
+        {
+            "id": RawCell(name, "blank"),
+            "label": RawCell(name.replace("_", " ").capitalize(), "blank"),
+            "included": RawCell("yes", "blank"),
+            "base case": RawCell("yes", "blank"),
+            "description": RawCell("", "blank"),
+        }
+        for name in strategies
+    )
+    for sheet in TABLES:
+        rows.setdefault(sheet, ())
+    return Sheets("blank", "New decision problem", rows)
+
+
+def _expanded(pattern: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    found = [pattern]
+    for kind, options in names.items():
+        found = [p.replace(f"{{{kind}}}", o) for p in found for o in (options if f"{{{kind}}}" in p else options[:1])]
+    return list(dict.fromkeys(found))

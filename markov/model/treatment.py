@@ -1,0 +1,363 @@
+"""Who is on drug: the treatment window, stops for toxicity and other reasons, and progression after stopping.
+
+With λ the toxicity hazard, ω other stops, a = λ + ω and δ the part of a cycle inside the window, of those in
+`maintenance` on = s·e^(−aδ) stay on drug and off = 1 − s + s·(ω/a)·(1 − e^(−aδ)) are in it off drug; the
+toxicity increment is −ln(on + off) and the share on drug becomes on/(on + off).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import special
+
+from markov.inputs.parameters import Columns
+from markov.model.hazards import Hazards
+from markov.survival.hazards import rate_from_incidence
+from markov.terms import AfterStopping, Array, WithinCycle
+
+NEWTON_STEPS = 8
+CONVERGED = 1e-9  # a Newton step this small leaves an error of its square
+
+
+@dataclass(frozen=True)
+class Window:
+    """When each strategy's drug may be given, and the parts of cycles inside, all (cycles, strategies) or (strategies,).
+
+    `begin` and `finish` bound the part of the cycle in the window, `inside` is its length; `exposed` the
+    length in which second malignancies carry the excess, after the lag.
+    """
+
+    start: Array
+    stop: Array
+    begin: Array
+    finish: Array
+    inside: Array
+    exposed: Array
+
+    @classmethod
+    def of(cls, columns: Columns, boundaries: Array) -> "Window":
+        """The windows of all compared strategies; starts, stops and lags are choices, never sampled."""
+        inputs = columns.inputs
+        strategies = inputs.compared
+        sampled = [
+            i for i in columns.block if i.startswith(("treatment.start.", "treatment.planned_stop.", "spm.lag."))
+        ]
+        if sampled:
+            raise ValueError(f"{sampled[0]} is a choice of method and cannot vary by row")
+        start = np.array([inputs.number(f"treatment.start.{s}") for s in strategies])
+        stop = np.array(
+            [
+                inputs.number(f"treatment.planned_stop.{s}") if inputs.given(f"treatment.planned_stop.{s}") else np.inf
+                for s in strategies
+            ]
+        )
+        lag = np.array([inputs.number(f"spm.lag.{s}") for s in strategies])
+        left, right = boundaries[:-1, None], boundaries[1:, None]
+        begin = np.clip(start, left, right)
+        finish = np.maximum(np.clip(stop, left, right), begin)
+        late = np.clip(start + lag, left, right)
+        return cls(start, stop, begin, finish, finish - begin, np.maximum(finish - late, 0.0))
+
+
+@dataclass
+class OnTreatment:
+    """Share of `maintenance` on drug, cycle by cycle, for given stop rates (strategies, rows) per year."""
+
+    window: Window
+    starting: Array
+    toxicity_rate: Array
+    other_rate: Array
+    length: float
+    share: Array = field(init=False)
+    shares: tuple[Array, Array] = field(init=False)
+    simple: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Before the start nobody is on drug."""
+        self.share = np.zeros(np.broadcast_shapes(self.toxicity_rate.shape, self.starting.shape))
+        self.simple = bool(np.all(self.other_rate == 0.0) and np.all((self.starting == 0.0) | (self.starting == 1.0)))
+        self.zero = np.zeros_like(self.share)
+        self.shares = (self.share, self.share)
+
+    def cycle(self, k: int) -> tuple[Array, Array]:
+        """Toxicity increment of cycle k and the mean share on drug in its part inside the window.
+
+        `shares` then holds the shares at the ends of that part, for dispensing.
+        """
+        inside = self.window.inside[k][:, None]
+        if not inside.any():
+            self.shares = (self.zero, self.zero)
+            return self.zero, self.zero
+        begins = (self.window.begin[k] == self.window.start) & (self.window.inside[k] > 0)
+        before = np.where(begins[:, None], self.starting, self.share) if begins.any() else self.share
+        if self.simple:
+            self.share = np.broadcast_to(before, self.zero.shape)
+            self.shares = (before, before)
+            return np.where(before > 0, self.toxicity_rate * inside, 0.0), before
+        total = self.toxicity_rate + self.other_rate
+        keep = np.exp(-total * inside)
+        fraction = np.divide(self.other_rate, total, out=np.zeros_like(keep), where=total > 0)
+        on, off = before * keep, 1.0 - before + before * fraction * (1.0 - keep)
+        self.share = np.where(inside > 0, on / (on + off), before)
+        self.shares = (before, self.share)
+        return -np.log(on + off), 0.5 * (before + self.share)
+
+
+@dataclass(frozen=True)
+class Malignancies:
+    """Rates of second primary malignancies per year, (strategies, rows): off drug, the excess on it, and the split."""
+
+    off: Array
+    excess: Array
+    haematologic: Array
+
+    @classmethod
+    def of(cls, columns: Columns) -> "Malignancies":
+        """From rates, or from a crude cumulative proportion and the rate of other exits behind it."""
+        strategies = columns.inputs.compared
+        off = columns.by_strategy("spm.rate_off_treatment.", strategies)
+        on = np.stack(np.broadcast_arrays(*(_malignancy_rate(columns, s) for s in strategies)))
+        return cls(off, on - off, columns.by_strategy("spm.share_haematologic.", strategies))
+
+
+def _malignancy_rate(columns: Columns, strategy: str) -> Array:
+    if columns.given(f"spm.proportion.{strategy}"):
+        return rate_from_incidence(
+            columns.number(f"spm.proportion.{strategy}"),
+            columns.number(f"spm.other_exit_rate.{strategy}"),
+            columns.number(f"spm.period.{strategy}"),
+        )
+    off = columns.number(f"spm.rate_off_treatment.{strategy}")
+    return columns.number(f"spm.rate.{strategy}") if columns.given(f"spm.rate.{strategy}") else off
+
+
+@dataclass(frozen=True)
+class Stops:
+    """Solved stop rates per year and the progression increments that go with them."""
+
+    toxicity_rate: Array
+    other_rate: Array
+    maintenance_progression: Array
+    toxicity_progression: Array
+    negative_cycles: Array
+
+
+def solve_stops(columns: Columns, hazards: Hazards, window: Window, malignancies: Malignancies) -> Stops:
+    """Solve the stop rates of every strategy, and split progression between those on and off treatment."""
+    inputs = columns.inputs
+    solved = [_Solver(columns, hazards, window, malignancies, i) for i in range(len(inputs.compared))]
+    results = [solver.solve() for solver in solved]
+    return Stops(
+        *(np.stack(np.broadcast_arrays(*part)) for part in list(zip(*results, strict=True))[:2]),
+        *(np.stack(np.broadcast_arrays(*part), axis=1) for part in list(zip(*results, strict=True))[2:4]),
+        np.stack(np.broadcast_arrays(*(result[4] for result in results))),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A cycle of the period in which stops are counted: the shares of it before the start of treatment and during
+    the period, the competing exits, the toxicity increment and its slope in λ.
+    """
+
+    first: bool
+    before: float
+    during: Array
+    exits: Array
+    toxicity: Array
+    slope: Array
+
+
+class _Solver:
+    """Stop rates of one strategy: those given, or the ones that return the reported figures in this model."""
+
+    def __init__(self, columns: Columns, hazards: Hazards, window: Window, malignancies: Malignancies, index: int):
+        self.columns, self.window, self.index = columns, window, index
+        self.strategy = columns.inputs.compared[index]
+        self.length = float(hazards.boundaries[1])
+        self.boundaries = hazards.boundaries
+        self.background = hazards.background[:, 0]
+        self.itt = hazards.progression[:, index]
+        self.half_exposure = columns.inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
+        reference = columns.inputs.compared.index(columns.inputs.reference)
+        self.comparator = hazards.progression[:, reference]
+        self.effect_lost = self._text("toxicity.after_stopping") == AfterStopping.EFFECT_LOST and index != reference
+        self.ratio = self._number("toxicity.progression_ratio")
+        self.together = not self.effect_lost and bool(np.all(self.ratio == 1.0))
+        self.spm = tuple(part[index] for part in (malignancies.off, malignancies.excess))
+        self.starting = self._number("treatment.share_starting")
+
+    def _number(self, name: str) -> Array:
+        return self.columns.number(f"{name}.{self.strategy}")
+
+    def _text(self, name: str) -> str:
+        return self.columns.inputs.text(f"{name}.{self.strategy}")
+
+    def _given(self, name: str) -> bool:
+        return self.columns.given(f"{name}.{self.strategy}")
+
+    def solve(self) -> tuple[Array, Array, Array, Array, Array]:
+        """Toxicity rate, other rate, progression of those in maintenance and in toxicity, cycles floored at 0."""
+        nobody = np.zeros(1)
+        if not np.any(self.starting > 0):
+            return nobody, nobody, self.itt, self.itt, np.zeros(1, dtype=int)
+        observed = "toxicity.observed_proportion" if self._given("toxicity.observed_proportion") else None
+        fixed = None
+        if observed and not self.together:
+            fixed = self._split(*self._rates(observed, None))
+        toxicity, other = self._rates("toxicity.proportion", fixed and fixed[0])
+        maintenance, after, negative = fixed or self._split(toxicity, other)
+        return toxicity, other, maintenance, after, negative
+
+    def _rates(self, proportion: str, maintenance: Array | None) -> tuple[Array, Array]:
+        """λ and ω: given, or solved from a proportion and a median duration."""
+        if not self._given(proportion):
+            toxicity = self._number("toxicity.rate")
+            other = self._number("treatment.other_stop_rate")
+            if self._given("treatment.median_duration"):
+                for _ in range(NEWTON_STEPS):
+                    other = np.maximum(self._total_rate(toxicity, other, maintenance) - toxicity, 0.0)
+            return toxicity, other
+        target, period = self._number(proportion), self._number("toxicity.period")
+        rate = -np.log1p(-target) / period
+        other = self._number("treatment.other_stop_rate")
+        for _ in range(NEWTON_STEPS):
+            if self._given("treatment.median_duration"):
+                other = np.maximum(self._total_rate(rate, other, maintenance) - rate, 0.0)
+            reached, slope = self._incidence(rate, other, period, maintenance)
+            step = (target - reached) / slope
+            rate = rate + step
+            if np.max(np.abs(step)) < CONVERGED and not self._given("treatment.median_duration"):
+                break
+        return rate, other
+
+    def _total_rate(self, rate: Array, other: Array, maintenance: Array | None) -> Array:
+        """a = λ + ω for which half of the starters are off drug at the reported median: (ln 2 − ΣΔh)/m."""
+        median = self._number("treatment.median_duration")
+        exits = sum(part.during * part.exits for part in self._walk(rate, other, median, maintenance))
+        return np.maximum((np.log(2.0) - exits) / median, 0.0)
+
+    def _incidence(self, rate: Array, other: Array, period: Array, maintenance: Array | None) -> tuple[Array, Array]:
+        """Cumulative incidence of stops for toxicity among starters by the end of the period, and its slope in λ."""
+        reached, slope, present, change, started = (np.zeros(1) for _ in range(5))
+        for part in self._walk(rate, other, period, maintenance):
+            if part.first:
+                started, present = self.starting * np.exp(-part.before * part.exits), present + 1.0
+            elapsed = part.before + part.during
+            x, share, gain = elapsed * (part.exits + part.toxicity), elapsed * part.toxicity, elapsed * part.slope
+            phi = special.exprel(-x)
+            phi_slope = np.where(x > 1e-3, (np.exp(-x) - phi) / np.maximum(x, 1e-3), -0.5 + x / 3.0)
+            reached = reached + present * share * phi
+            slope = slope + change * share * phi + present * gain * (phi + share * phi_slope)
+            stays = np.exp(-part.exits - part.toxicity)
+            change = (change - present * part.slope) * stays
+            present = present * stays
+        return reached / started, slope / started
+
+    def _walk(self, rate: Array, other: Array, period: Array, maintenance: Array | None) -> Iterator[_Part]:
+        """The cycles from the start of treatment to the end of a period, with the slopes of the share on drug in λ."""
+        start = float(self.window.start[self.index])
+        end = start + float(np.max(period))
+        split = _Split(self)
+        given = self._given("treatment.median_duration")
+        total, other_slope, total_slope = rate + other, -1.0 if given else 0.0, 0.0 if given else 1.0
+        safe = np.maximum(total, 1e-300)
+        fraction, fraction_slope = other / safe, (other_slope * total - other * total_slope) / safe**2
+        share, share_slope = self.starting + np.zeros_like(total), np.zeros_like(total)
+        first = int(np.searchsorted(self.boundaries, start + 1e-9) - 1)
+        for k in range(first, len(self.itt)):
+            left = self.boundaries[k]
+            if left >= end - 1e-12:
+                return
+            inside = self.window.inside[k, self.index]
+            keep, lost = np.exp(-total * inside), -np.expm1(-total * inside)
+            keep_slope = -inside * total_slope * keep
+            on, off = share * keep, 1.0 - share + share * fraction * lost
+            on_slope = share_slope * keep + share * keep_slope
+            off_slope = (
+                -share_slope + share_slope * fraction * lost + share * (fraction_slope * lost - fraction * keep_slope)
+            )
+            both, both_slope = on + off, on_slope + off_slope
+            toxicity, mean = -np.log(both), 0.5 * (share + on / both)
+            progression = maintenance[k] if maintenance is not None else split.maintenance(k, toxicity)
+            exits = self.background[k] + self._malignancies(k, mean) + progression
+            before = max(start - left, 0.0) / self.length
+            during = np.clip((start + period - max(left, start)) / self.length, 0.0, 1.0 - before)
+            yield _Part(k == first, before, during, exits, toxicity, -both_slope / both)
+            share, share_slope = on / both, (on_slope - on / both * both_slope) / both
+
+    def _malignancies(self, k: int, mean_share: Array) -> Array:
+        off, excess = self.spm
+        return off * self.length + excess * mean_share * self.window.exposed[k, self.index]
+
+    def _split(self, toxicity: Array, other: Array) -> tuple[Array, Array, Array]:
+        """Progression increments of `maintenance` and `toxicity` over all cycles that preserve the ITT curve."""
+        if self.together:
+            return self.itt, self.itt, np.zeros(1, dtype=int)
+        drug = OnTreatment(
+            _only(self.window, self.index),
+            self.starting[None],
+            np.atleast_2d(toxicity),
+            np.atleast_2d(other),
+            self.length,
+        )
+        split = _Split(self)
+        shape = np.broadcast_shapes(self.itt.shape, toxicity.shape, self.ratio.shape)
+        maintenance, after = np.empty(shape), np.empty(shape)
+        for k in range(len(self.itt)):
+            maintenance[k] = split.maintenance(k, drug.cycle(k)[0][0])
+            after[k] = split.after
+        return maintenance, after, split.negative
+
+
+class _Split:
+    """Carries the cohort net of second malignancies, to share the ITT hazard between on and after treatment.
+
+    h_M = h_ITT·(M + T)/(M + r·T), or [h_ITT·(M + T) − h_comparator·T]/M, with M and T predicted half a cycle
+    ahead; floored at 0 and counted.
+    """
+
+    def __init__(self, solver: _Solver):
+        self.solver = solver
+        self.present, self.stopped = np.ones(1), np.zeros(1)
+        self.negative: Array = np.zeros(1, dtype=int)  # type: ignore[assignment]
+        self.after = np.zeros(1)
+
+    def maintenance(self, k: int, toxicity: Array) -> Array:
+        """h_M of cycle k, given its toxicity increment; `after` is h_T."""
+        s = self.solver
+        itt = s.itt[k]
+        if s.together:
+            return itt
+        half = self.present * np.exp(-0.5 * toxicity)
+        stopped = self.stopped + self.present - half
+        both = self.present + self.stopped
+        if s.effect_lost:
+            raw = (itt * both - s.comparator[k] * stopped) / np.maximum(half, 1e-300)
+            h, after = np.maximum(raw, 0.0), np.broadcast_to(s.comparator[k], np.shape(raw))
+            self.negative = self.negative + (raw < 0)
+        else:
+            h = itt * both / (half + s.ratio * stopped)
+            after = s.ratio * h
+        self.after = after
+        stays = h + s.background[k] + toxicity
+        moved = self.present * toxicity * special.exprel(-stays)
+        leaves = after + s.background[k]
+        entering = np.exp(-0.5 * leaves) if s.half_exposure else 1.0
+        self.stopped = self.stopped * np.exp(-leaves) + moved * entering
+        self.present = self.present * np.exp(-stays)
+        return h
+
+
+def _only(window: Window, index: int) -> Window:
+    """One strategy's window."""
+    pick = slice(index, index + 1)
+    return Window(
+        window.start[pick],
+        window.stop[pick],
+        window.begin[:, pick],
+        window.finish[:, pick],
+        window.inside[:, pick],
+        window.exposed[:, pick],
+    )

@@ -1,0 +1,1 @@
+"""Time to event: pure functions of arrays. Nothing here knows of workbooks."""
