@@ -232,6 +232,7 @@ DECREMENT = Quantity({"utility": 1.0}, -1.0, 0.0)
 MILLIGRAM = Quantity({"mg": 1.0}, 0.0, 1e5, low_excluded=True)
 DOSE = Quantity({"mg": 1.0, "mg/m2": 1.0}, 0.0, 1e5)
 SURFACE = Quantity({"m2": 1.0}, 0.0, 4.0, 1.4, 2.4)
+SPREAD = Quantity({"m2": 1.0}, 0.0, 2.0)
 WHOLE_YEAR = Quantity({"year": 1.0}, 1990, 2100)
 SEED = Quantity({"number": 1.0}, 1, 2**31)
 
@@ -374,7 +375,7 @@ def _cohort() -> list[Definition]:
         Definition("cohort.age", s, "Age at time zero", AGE),
         Definition("cohort.proportion_female", s, "Proportion female", PROPORTION),
         Definition("cohort.body_surface_area", s, "Body surface area, mean", SURFACE, default=1.85),
-        Definition("cohort.body_surface_area_sd", s, "Body surface area, standard deviation", SURFACE, default=0.2),
+        Definition("cohort.body_surface_area_sd", s, "Body surface area, standard deviation", SPREAD, default=0.2),
         Definition(
             "mortality.smr",
             s,
@@ -727,6 +728,7 @@ def _by_shape() -> dict[tuple[str, int], list[Definition]]:
     return found
 
 
+@lru_cache(maxsize=8192)
 def match(identifier: str) -> tuple[Definition, dict[str, str]] | None:
     """The definition that an id belongs to, with the names in place of its braces; None if there is none.
 

@@ -29,6 +29,71 @@ class Cycle:
     arrivals: Array
 
 
+@dataclass
+class Batch:
+    """Consecutive cycles, the first of them number `first`; the next batch overwrites the arrays.
+
+    `occupancy` (cycles + 1, states, …) at the boundaries, `flows` (cycles, transitions, …), `arrivals`
+    (cycles, states, …).
+    """
+
+    first: int
+    occupancy: Array
+    flows: Array
+    arrivals: Array
+
+
+def run_batches(
+    structure: Structure,
+    initial: Array,
+    cycles: int,
+    rule: Rule,
+    *,
+    half_cycle_exposure: bool = True,
+    batch: int = 1,
+) -> Iterator[Batch]:
+    """Run any declared structure and yield its cycles, `batch` at a time.
+
+    `initial` (states, …): any number of cohorts side by side. The rule may use the occupancy, which structures
+    with memory or with an anchor on overall survival need.
+    """
+    shape = initial.shape[1:]
+    occupancy = np.empty((batch + 1, *initial.shape))
+    flows = np.empty((batch, len(structure.transitions), *shape))
+    arrivals = np.empty((batch, *initial.shape))
+    incidence = structure.incidence
+    exits = [(structure.index[s], structure.exits(s)) for s in structure.leaving]
+    onward = [(structure.index[s], structure.exits(s)) for s in structure.entered] if half_cycle_exposure else []
+    extra = np.zeros_like(flows[0])
+    occupancy[0] = initial
+    for first in range(0, cycles, batch):
+        size = min(batch, cycles - first)
+        for j in range(size):
+            x, following, flow, arrived = occupancy[j], occupancy[j + 1], flows[j], arrivals[j]
+            moves = rule(first + j, x)
+            for i, rows in exits:
+                np.multiply(moves.move[rows], x[i], out=flow[rows])
+            np.matmul(incidence, _flat(flow), out=_flat(arrived))
+            np.multiply(x, moves.stay, out=following)
+            if half_cycle_exposure:
+                for i, rows in onward:
+                    np.multiply(moves.half_move[rows], arrived[i], out=extra[rows])
+                following += arrived * moves.half_stay
+                moved_on = (incidence @ _flat(extra)).reshape(x.shape)
+                following += moved_on
+                arrived += moved_on
+                flow += extra
+            else:
+                following += arrived
+        yield Batch(first, occupancy[: size + 1], flows[:size], arrivals[:size])
+        occupancy[0] = occupancy[size]
+
+
+def _flat(values: Array) -> Array:
+    """All cohorts along one axis, as a view."""
+    return values.reshape(len(values), -1)
+
+
 def run_cohort(
     structure: Structure,
     initial: Array,
@@ -37,46 +102,18 @@ def run_cohort(
     *,
     half_cycle_exposure: bool = True,
 ) -> Iterator[Cycle]:
-    """Run any declared structure and yield its cycles; the next cycle overwrites the arrays.
-
-    `initial` (states, …): any number of cohorts side by side. The rule may use the occupancy, which
-    structures with memory or with an anchor on overall survival need.
+    """Run any declared structure and yield its cycles one by one; the next cycle overwrites the arrays.
 
     >>> import numpy as np
     >>> from markov.model.structure import Structure
     >>> two = Structure.of(["well", "dead"], [("well", "dead")])
     >>> rule = rule_from_increments(two, lambda k, x: np.array([[0.1]]))
-    >>> last = [c.end[0, 0] for c in run_cohort(two, np.array([[1.0], [0.0]]), 10, rule)][-1]
-    >>> float(round(last, 12)) == float(round(np.exp(-1.0), 12))
+    >>> last = [float(c.end[0, 0]) for c in run_cohort(two, np.array([[1.0], [0.0]]), 10, rule)][-1]
+    >>> round(last, 12) == round(float(np.exp(-1.0)), 12)
     True
     """
-    occupancy, following = np.array(initial, dtype=float), np.empty(initial.shape)
-    flows = np.empty((len(structure.transitions), *initial.shape[1:]))
-    entrants, arrivals = np.empty(initial.shape), np.empty(initial.shape)
-    product = np.empty(initial.shape[1:])
-    target = [structure.index[b] for _, b in structure.transitions]
-    out = {structure.index[s]: structure.exits(s) for s in structure.leaving}
-    for k in range(cycles):
-        moves = rule(k, occupancy)
-        np.multiply(occupancy, moves.stay, out=following)
-        entrants[:] = 0.0
-        for i, rows in out.items():
-            np.multiply(moves.move[rows], occupancy[i], out=flows[rows])
-        for row, j in enumerate(target):
-            entrants[j] += flows[row]
-        arrivals[:] = entrants
-        if half_cycle_exposure:
-            entered = [i for i in out if i in target]
-            for i in entered:
-                for row in range(out[i].start, out[i].stop):
-                    np.multiply(moves.half_move[row], entrants[i], out=product)
-                    flows[row] += product
-                    arrivals[target[row]] += product
-                    following[target[row]] += product
-            entrants *= moves.half_stay
-        following += entrants
-        yield Cycle(k, occupancy, following, flows, arrivals)
-        occupancy, following = following, occupancy
+    for part in run_batches(structure, initial, cycles, rule, half_cycle_exposure=half_cycle_exposure):
+        yield Cycle(part.first, part.occupancy[0], part.occupancy[1], part.flows[0], part.arrivals[0])
 
 
 def rule_from_increments(structure: Structure, increments: Callable[[int, Array], Array]) -> Rule:
@@ -86,7 +123,7 @@ def rule_from_increments(structure: Structure, increments: Callable[[int, Array]
     def rule(k: int, occupancy: Array) -> Moves:
         if not moves:
             moves.append(Moves.empty(structure, occupancy.shape[1:]))
-        moves[0].from_increments(structure, increments(k, occupancy), structure.leaving)
+        moves[0].from_increments(structure, increments(k, occupancy))
         return moves[0]
 
     return rule

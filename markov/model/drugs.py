@@ -113,25 +113,24 @@ def pack_of_28_days(columns: Columns, regimen: Regimen) -> Array:
     return cost_per_dispensing(columns, regimen) * (28.0 / DAYS_PER_YEAR) / regimen.interval
 
 
-@dataclass(frozen=True)
-class Dispensing:
-    """Weights on the number on drug at the ends of each cycle's part in the window, (schedules, cycles).
+def dispensing_weights(times: Array, factors: Array, begin: Array, finish: Array, boundaries: Array) -> Array:
+    """Weights on the number on drug at the two ends of each cycle's part in the window, (2, schedules, cycles).
 
-    The number on drug between the ends is taken as linear; a dispensing at time t counts v(t) of it.
+    The number on drug between the ends is taken as linear; a dispensing at time t counts v(t) of it. `times` (n,),
+    `factors` (schedules, n), `begin` and `finish` (cycles,) in years.
+
+    >>> import numpy as np
+    >>> edges = np.array([0.0, 1.0, 2.0])
+    >>> dispensing_weights(np.array([0.0, 1.25]), np.ones((1, 2)), edges[:-1], edges[1:], edges)[:, 0].tolist()
+    [[1.0, 0.75], [0.0, 0.25]]
     """
-
-    at_begin: Array
-    at_finish: Array
-
-    @classmethod
-    def of(cls, times: Array, factors: Array, begin: Array, finish: Array, boundaries: Array) -> "Dispensing":
-        """From dispensing times (n,), their discount factors (schedules, n) and the parts of cycles (cycles,)."""
-        cycles = len(boundaries) - 1
-        k = np.clip(np.searchsorted(boundaries, times + 1e-9) - 1, 0, cycles - 1)
-        span = np.maximum(finish[k] - begin[k], 1e-300)
-        late = np.clip((times - begin[k]) / span, 0.0, 1.0)
-        weights = [np.zeros((len(factors), cycles)) for _ in range(2)]
-        for schedule, v in enumerate(factors):
-            np.add.at(weights[0][schedule], k, v * (1.0 - late))
-            np.add.at(weights[1][schedule], k, v * late)
-        return cls(weights[0], weights[1])
+    cycles = len(boundaries) - 1
+    k = np.clip(np.searchsorted(boundaries, times + 1e-9) - 1, 0, cycles - 1)
+    span = np.maximum(finish[k] - begin[k], 1e-300)
+    late = np.clip((times - begin[k]) / span, 0.0, 1.0)
+    late = np.where(late < 1e-12, 0.0, late)
+    weights = np.zeros((2, len(factors), cycles))
+    for schedule, v in enumerate(factors):
+        np.add.at(weights[0, schedule], k, v * (1.0 - late))
+        np.add.at(weights[1, schedule], k, v * late)
+    return weights

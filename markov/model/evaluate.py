@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from markov.inputs.parameters import Columns, Inputs
-from markov.model.cohort import run_cohort
+from markov.model.cohort import Batch, run_batches
 from markov.model.hazards import Hazards, build_hazards
 from markov.model.maintenance import MaintenanceRule
 from markov.model.outcomes import CURVES, Outcomes, Trace, concatenate, summarise_curve
@@ -132,9 +132,11 @@ def run_block(columns: Columns, *, trace: bool = False) -> Outcomes:
     initial = np.zeros((len(State), *rule.cohorts))
     initial[0] = 1.0
     half = inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
-    for cycle in run_cohort(MAINTENANCE_MODEL, initial, hazards.cycles, rule, half_cycle_exposure=half):
-        payoffs.add(cycle)
-        recorder.add(cycle.index, cycle.end, cycle.flows)
+    for batch in run_batches(
+        MAINTENANCE_MODEL, initial, hazards.cycles, rule, half_cycle_exposure=half, batch=rule.batch
+    ):
+        payoffs.add(batch)
+        recorder.add(batch)
     return _outcomes(columns, rule, payoffs, recorder)
 
 
@@ -150,16 +152,18 @@ class _Recorder:
         if self.occupancy is not None:
             self.occupancy[0, 0] = 1.0
 
-    def add(self, k: int, occupancy: Array, flows: Array) -> None:
-        """Take in the end of cycle k."""
-        curves, rule = self.curves, self.rule
-        np.subtract(1.0, occupancy[-1], out=curves["os"][k + 1])
-        np.add(rule.progression_free, rule.progression_free_stopped, out=curves["pfs_net_of_spm"][k + 1])
-        np.add(occupancy[0], occupancy[1], out=curves["progression_and_spm_free"][k + 1])
-        on_drug = np.where(rule.window.finish[k] < self.boundaries[k + 1] - 1e-12, 0.0, 1.0)[:, None]
-        np.multiply(occupancy[0], rule.drug.shares[1] * on_drug, out=curves["on_treatment"][k + 1])
+    def add(self, batch: Batch) -> None:
+        """Take in consecutive cycles."""
+        curves, rule, size = self.curves, self.rule, len(batch.flows)
+        ends, cycles = batch.occupancy[1:], np.arange(batch.first, batch.first + size)
+        rows = slice(batch.first + 1, batch.first + 1 + size)
+        np.subtract(1.0, ends[:, -1], out=curves["os"][rows])
+        np.sum(rule.progression_free[:, 1 : size + 1], axis=0, out=curves["pfs_net_of_spm"][rows])
+        np.add(ends[:, 0], ends[:, 1], out=curves["progression_and_spm_free"][rows])
+        lasts = rule.window.finish[cycles] >= self.boundaries[cycles + 1, None] - 1e-12
+        np.multiply(ends[:, 0], rule.shares.finish * lasts[:, :, None], out=curves["on_treatment"][rows])
         if self.occupancy is not None and self.flows is not None:
-            self.occupancy[k + 1], self.flows[k] = occupancy, flows
+            self.occupancy[rows], self.flows[cycles] = ends, batch.flows
 
     def trace(self) -> Trace | None:
         """The trace with runs first, or None."""

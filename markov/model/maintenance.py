@@ -13,7 +13,7 @@ from markov.inputs.parameters import Columns
 from markov.model.hazards import Hazards, strategy_hazard
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.transitions import Moves
-from markov.model.treatment import Malignancies, OnTreatment, Stops, Window
+from markov.model.treatment import Malignancies, OnTreatment, Shares, Stops, Window
 from markov.survival.hazards import survival_from_increments
 from markov.terms import (
     MONTHS_PER_YEAR,
@@ -29,9 +29,11 @@ from markov.terms import (
 ROW = MAINTENANCE_MODEL.row
 INDEX = MAINTENANCE_MODEL.index
 LARGEST_INCREMENT = 40.0
+BATCH_SIZE = 4000  # cohort-cycles prepared together
 SMALLEST_TOTAL = 1e-12  # keeps φ defined where nobody can leave
+SMALLEST_SHARE = 1e-9
 NEWTON_STEPS = 8
-CONVERGED = 1e-8  # the error left is of the order of the square of the last step
+CONVERGED = 3e-8  # the error left is of the order of the square of the last step
 STOPPED = ROW[State.MAINTENANCE, State.TOXICITY]
 PROGRESSED = ROW[State.MAINTENANCE, State.PROGRESSION]
 PROGRESSED_AFTER = ROW[State.TOXICITY, State.PROGRESSION]
@@ -40,22 +42,28 @@ MALIGNANT = {
     state: (ROW[state, State.SPM_HAEMATOLOGIC], ROW[state, State.SPM_SOLID])
     for state in (State.MAINTENANCE, State.TOXICITY, State.PROGRESSION)
 }
-OTHERS = (State.MAINTENANCE, State.TOXICITY, State.SPM_HAEMATOLOGIC, State.SPM_SOLID)
 _M, _T, _P = INDEX[State.MAINTENANCE], INDEX[State.TOXICITY], INDEX[State.PROGRESSION]
 _H, _S = INDEX[State.SPM_HAEMATOLOGIC], INDEX[State.SPM_SOLID]
 
 
 class AfterProgression(Protocol):
-    """Fills the shares out of `progression` for cycle k, those out of the other states being known."""
+    """Fills the shares out of `progression`, those out of the other states being known."""
 
     clipped: Array
 
-    def fill(self, k: int, occupancy: Array, increments: Array, moves: Moves) -> None:
-        """Set the moves of `progression`."""
+    def prepare(self, first: int, increments: Array, moves: Moves) -> None:
+        """Look ahead at a batch of cycles, (transitions, cycles, strategies, rows)."""
+
+    def fill(self, k: int, j: int, occupancy: Array, moves: Moves) -> None:
+        """Set the moves of `progression` in cycle k, number j of its batch."""
 
 
 class MaintenanceRule:
-    """Gives the engine each cycle's shares; keeps the share on drug, and the cohort net of second malignancies."""
+    """Gives the engine each cycle's shares, prepared a batch of cycles at a time.
+
+    All but mortality after progression is known before anybody moves; `batch` cycles are prepared together, which
+    makes one row cheap and keeps many rows in the cache.
+    """
 
     def __init__(self, columns: Columns, hazards: Hazards, window: Window, malignancies: Malignancies, stops: Stops):
         inputs, strategies = columns.inputs, columns.inputs.compared
@@ -63,61 +71,74 @@ class MaintenanceRule:
         self.length = float(hazards.boundaries[1])
         self.half_exposure = inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
         self.starting = columns.by_strategy("treatment.share_starting.", strategies)
-        self.drug = OnTreatment(window, self.starting, stops.toxicity_rate, stops.other_rate, self.length)
+        self.drug = OnTreatment(window, self.starting, stops.toxicity_rate, stops.other_rate)
         self.cohorts = (len(strategies), columns.rows)
-        self.increments = np.zeros((len(MAINTENANCE_MODEL.transitions), *self.cohorts))
-        self.moves = Moves.empty(MAINTENANCE_MODEL, self.cohorts)
-        self.treated = np.zeros(self.cohorts)
-        self.progression_free = np.ones(self.cohorts)
-        self.progression_free_stopped = np.zeros(self.cohorts)
-        self._malignancy_rates(malignancies)
-        kinds = (("haematologic", State.SPM_HAEMATOLOGIC), ("solid", State.SPM_SOLID))
-        self.excess = {state: columns.number(f"spm.excess_death.{kind}") * self.length for kind, state in kinds}
-        self.after_progression = _after_progression(columns, hazards)
-
-    def _malignancy_rates(self, malignancies: Malignancies) -> None:
+        self.batch = int(np.clip(BATCH_SIZE // (2 * len(strategies) * columns.rows), 1, 64)) * 2
+        self.increments = np.zeros((len(MAINTENANCE_MODEL.transitions), self.batch, *self.cohorts))
+        self.moves = Moves.empty(MAINTENANCE_MODEL, (self.batch, *self.cohorts))
+        self.shares = Shares(*np.zeros((3, self.batch, *self.cohorts)))
+        self.progression_free = np.ones((2, self.batch + 1, *self.cohorts))
+        self.progression_free[1] = 0.0
         share = malignancies.haematologic
         self.off_drug = tuple(malignancies.off * part * self.length for part in (share, 1.0 - share))
         self.on_drug = tuple(malignancies.excess * part for part in (share, 1.0 - share))
         for state in (State.TOXICITY, State.PROGRESSION):
             for row, increment in zip(MALIGNANT[state], self.off_drug, strict=True):
                 self.increments[row] = increment
-
-    @property
-    def off_treatment_malignancy(self) -> Array:
-        """Second-malignancy increment of a cycle off treatment, both kinds."""
-        return np.asarray(self.off_drug[0] + self.off_drug[1])
+        kinds = (("haematologic", State.SPM_HAEMATOLOGIC), ("solid", State.SPM_SOLID))
+        self.excess = {state: columns.number(f"spm.excess_death.{kind}") * self.length for kind, state in kinds}
+        self.after_progression = _after_progression(columns, hazards)
 
     def __call__(self, k: int, occupancy: Array) -> Moves:
         """Shares of cycle k."""
-        increments, background = self.increments, self.hazards.background[k]
-        toxicity, mean_share = self.drug.cycle(k)
-        exposed = mean_share * self.window.exposed[k][:, None]
-        increments[STOPPED] = toxicity
-        increments[PROGRESSED] = self.stops.maintenance_progression[k]
-        increments[PROGRESSED_AFTER] = self.stops.toxicity_progression[k]
+        j = k % self.batch
+        if j == 0:
+            self._prepare(k)
+        moves = self.moves.cycle(j)
+        self.after_progression.fill(k, j, occupancy, moves)
+        return moves
+
+    def _prepare(self, first: int) -> None:
+        """Increments and shares of the next batch."""
+        size = min(self.batch, self.hazards.cycles - first)
+        span = slice(first, first + size)
+        increments, background = self.increments[:, :size], self.hazards.background[span]
+        self.shares = shares = self.drug.cycles(first, size)
+        increments[STOPPED] = shares.toxicity
+        increments[PROGRESSED] = self.stops.maintenance_progression[span]
+        increments[PROGRESSED_AFTER] = self.stops.toxicity_progression[span]
+        exposed = shares.mean * self.window.exposed[span, :, None]
         for row, off, on in zip(MALIGNANT[State.MAINTENANCE], self.off_drug, self.on_drug, strict=True):
             np.add(on * exposed, off, out=increments[row])
-        increments[DEATHS[State.MAINTENANCE]] = background
-        increments[DEATHS[State.TOXICITY]] = background
+        for state in (State.MAINTENANCE, State.TOXICITY, State.PROGRESSION):
+            increments[DEATHS[state]] = background
         for state, excess in self.excess.items():
             increments[DEATHS[state]] = background + excess
-        self.treated = mean_share * (self.window.inside[k][:, None] / self.length)
-        self._without_malignancies(k, toxicity)
-        self.moves.from_increments(MAINTENANCE_MODEL, increments, OTHERS)
-        self.after_progression.fill(k, occupancy, increments, self.moves)
-        return self.moves
+        self._without_malignancies(increments)
+        self.moves.from_increments(MAINTENANCE_MODEL, self.increments)
+        self.after_progression.prepare(first, self.increments, self.moves)
 
-    def _without_malignancies(self, k: int, toxicity: Array) -> None:
+    def _without_malignancies(self, increments: Array) -> None:
         """Advance the progression-free cohort with the same hazards, second malignancies left out."""
-        background = self.hazards.background[k]
-        stays = self.stops.maintenance_progression[k] + background + toxicity
-        leaves = self.stops.toxicity_progression[k] + background
-        half = np.exp(-0.5 * leaves)
-        moved = self.progression_free * toxicity * special.exprel(-stays)
-        self.progression_free_stopped *= half * half
-        self.progression_free_stopped += moved * half if self.half_exposure else moved
-        self.progression_free *= np.exp(-stays)
+        size = increments.shape[1]
+        on, stopped = self.progression_free
+        if self.started:
+            on[0], stopped[0] = on[self.filled], stopped[self.filled]
+        self.started, self.filled = True, size
+        stays = increments[STOPPED] + increments[PROGRESSED] + increments[DEATHS[State.MAINTENANCE]]
+        half = np.exp(-0.5 * (increments[PROGRESSED_AFTER] + increments[DEATHS[State.TOXICITY]]))
+        stay = np.exp(-stays)
+        moved = increments[STOPPED] * ((1.0 - stay) / np.maximum(stays, SMALLEST_TOTAL))
+        if self.half_exposure:
+            moved *= half
+        half *= half
+        for j in range(size):
+            np.multiply(on[j], stay[j], out=on[j + 1])
+            np.multiply(stopped[j], half[j], out=stopped[j + 1])
+            stopped[j + 1] += on[j] * moved[j]
+
+    started = False
+    filled = 0
 
 
 def _after_progression(columns: Columns, hazards: Hazards) -> AfterProgression:
@@ -140,13 +161,16 @@ class ExcessRate:
         else:
             rate = columns.by_strategy("post_progression.excess_rate.", strategies)
         self.excess = rate * hazards.boundaries[1]
-        self.background = hazards.background
         self.clipped = np.zeros(1)
 
-    def fill(self, k: int, occupancy: Array, increments: Array, moves: Moves) -> None:
-        """Set the moves of `progression`."""
-        increments[DEATHS[State.PROGRESSION]] = self.background[k] + self.excess
-        moves.from_increments(MAINTENANCE_MODEL, increments, (State.PROGRESSION,))
+    def prepare(self, first: int, increments: Array, moves: Moves) -> None:
+        """Set the moves of `progression` for the whole batch."""
+        del first
+        increments[DEATHS[State.PROGRESSION]] += self.excess
+        moves.from_increments(MAINTENANCE_MODEL, increments, State.PROGRESSION)
+
+    def fill(self, k: int, j: int, occupancy: Array, moves: Moves) -> None:
+        """Nothing is left to do: the rate does not depend on who is where."""
 
 
 class DeathsMeetOverallSurvival:
@@ -154,69 +178,74 @@ class DeathsMeetOverallSurvival:
     cohort to the OS curve, floored at the background.
 
     With y = d + σ (σ the exits to second malignancies) and w the share of those who then die in the same cycle,
-    D(d) = D₀ + x·[(1 − e^−y) − (σ − w)·φ(y)] + e·(d/2)·φ(y/2) is increasing and concave: Newton's steps from ΔB
-    rise to the root. d stays in [ΔB, 40]; cycles at a limit are counted.
+    D(d) = D₀ + x·[(1 − e^−y) − (σ − w)·φ(y)] + e·(d/2)·φ(y/2) is increasing and concave. d stays in [ΔB, 40];
+    cycles at a limit are counted.
     """
 
     def __init__(self, hazards: Hazards, half_exposure: bool):
         assert hazards.overall is not None
-        self.entrants_exposed = 1.0 if half_exposure else 0.0
+        self.exposed = 1.0 if half_exposure else 0.0
         self.target = survival_from_increments(hazards.overall)
         self.background = hazards.background
         self.clipped = np.zeros(hazards.overall.shape[1:])
+        self.increments = self.sigma = self.lost = self.dying = self.entering = np.zeros(0)
 
-    def fill(self, k: int, occupancy: Array, increments: Array, moves: Moves) -> None:
+    def prepare(self, first: int, increments: Array, moves: Moves) -> None:
+        """Per head in each state: deaths of the cycle that do not depend on d, and entrants to `progression`."""
+        del first
+        move, die_after = moves.move, self.exposed * moves.half_move
+        stops = die_after[DEATHS[State.TOXICITY]]
+        malignant = [die_after[DEATHS[state]] for state in (State.SPM_HAEMATOLOGIC, State.SPM_SOLID)]
+        dying = np.zeros((5, *move.shape[1:]))
+        for state in (State.MAINTENANCE, State.TOXICITY, State.SPM_HAEMATOLOGIC, State.SPM_SOLID):
+            dying[INDEX[state]] = move[DEATHS[state]]
+        dying[_M] += move[STOPPED] * stops
+        for state in (State.MAINTENANCE, State.TOXICITY):
+            for row, die in zip(MALIGNANT[state], malignant, strict=True):
+                dying[INDEX[state]] += move[row] * die
+        self.dying, self.entering = dying, move[[PROGRESSED, PROGRESSED_AFTER]]
+        haematologic, solid = (increments[row] for row in MALIGNANT[State.PROGRESSION])
+        self.sigma = haematologic + solid
+        self.lost = self.sigma - haematologic * malignant[0] - solid * malignant[1]
+        self.increments = increments
+
+    def fill(self, k: int, j: int, occupancy: Array, moves: Moves) -> None:
         """Solve for the death increment and set the moves of `progression`."""
         x = occupancy[_P]
-        entering = moves.move[PROGRESSED] * occupancy[_M] + moves.move[PROGRESSED_AFTER] * occupancy[_T]
-        entering *= self.entrants_exposed
-        needed = 1.0 - occupancy[-1] - self.target[k + 1] - self._deaths_elsewhere(occupancy, moves)
-        haematologic, solid = (increments[row] for row in MALIGNANT[State.PROGRESSION])
-        sigma = haematologic + solid
-        die_after = haematologic * moves.half_move[DEATHS[State.SPM_HAEMATOLOGIC]]
-        die_after += solid * moves.half_move[DEATHS[State.SPM_SOLID]]
-        die_after *= self.entrants_exposed
+        entering = (self.entering[:, j] * occupancy[:_P]).sum(axis=0)
+        needed = 1.0 - occupancy[-1] - self.target[k + 1] - (self.dying[:, j] * occupancy[:-1]).sum(axis=0)
         low = self.background[k]
-        d = _newton(needed, x, entering, sigma, sigma - die_after, low)
-        clipped = (d <= low) | (d >= LARGEST_INCREMENT)
-        clipped &= (x + entering) > 1e-9
-        self.clipped = self.clipped + clipped
+        d = _newton(needed, x, self.exposed * entering, self.sigma[j], self.lost[j], low)
+        self.clipped += ((d <= low) | (d >= LARGEST_INCREMENT)) & (x + entering > 1e-9)
+        increments = self.increments[:, j]
         increments[DEATHS[State.PROGRESSION]] = d
-        moves.from_increments(MAINTENANCE_MODEL, increments, (State.PROGRESSION,))
-
-    def _deaths_elsewhere(self, occupancy: Array, moves: Moves) -> Array:
-        """Deaths of the cycle that do not depend on d: from the other states, and of those entering them."""
-        deaths = moves.move[DEATHS[State.MAINTENANCE]] * occupancy[_M]
-        deaths += moves.move[DEATHS[State.TOXICITY]] * occupancy[_T]
-        exposed = self.entrants_exposed
-        deaths += exposed * moves.half_move[DEATHS[State.TOXICITY]] * (moves.move[STOPPED] * occupancy[_M])
-        for column, state in enumerate((State.SPM_HAEMATOLOGIC, State.SPM_SOLID)):
-            deaths += moves.move[DEATHS[state]] * occupancy[INDEX[state]]
-            entering = moves.move[MALIGNANT[State.MAINTENANCE][column]] * occupancy[_M]
-            entering += moves.move[MALIGNANT[State.TOXICITY][column]] * occupancy[_T]
-            deaths += exposed * moves.half_move[DEATHS[state]] * entering
-        return deaths
+        moves.from_increments(MAINTENANCE_MODEL, increments, State.PROGRESSION)
 
 
 def _newton(needed: Array, x: Array, entering: Array, sigma: Array, lost: Array, low: Array) -> Array:
-    """Solve D(d) = needed for d in [low, 40]; `lost` is σ − w. Stops early once every row has converged."""
-    d = np.broadcast_to(low, needed.shape)
+    """Solve D(d) = needed for d in [low, 40]; `lost` is σ − w.
+
+    Starts from the root for small σ, which has a closed form: with z = e^(−d/2), x·z² + e·z = x + e − needed·(1 + σ/2).
+    At most eight Newton steps; it stops once every row has converged, nearly always after one or two.
+    """
+    left = np.maximum(x + entering - needed * (1.0 + 0.5 * sigma), 0.0)
+    z = 2.0 * left / np.maximum(entering + np.sqrt(entering * entering + 4.0 * x * left), SMALLEST_TOTAL)
+    d = np.minimum(np.maximum(-2.0 * np.log(np.maximum(z, SMALLEST_SHARE)), low), LARGEST_INCREMENT)
     for _ in range(NEWTON_STEPS):
         y = np.maximum(d + sigma, SMALLEST_TOTAL)
         half = -np.expm1(-0.5 * y)
-        stay = (1.0 - half) ** 2
-        phi = half * (2.0 - half) / y
+        kept = 1.0 - half
         half_phi = half / y  # φ(y/2)/2
-        value = x * (y - lost) * phi + entering * d * half_phi
-        phi_slope = (stay - phi) / y
-        slope = x * (stay - lost * phi_slope) + entering * (half_phi + d * (0.5 * (1.0 - half) - half_phi) / y)
-        step = (needed - value) / np.maximum(slope, 1e-300)
-        following = np.clip(d + step, low, LARGEST_INCREMENT)
-        moved = np.max(np.abs(following - d))
+        phi = half_phi * (1.0 + kept)
+        shortfall = needed - x * (y - lost) * phi - entering * d * half_phi
+        slope = x * (kept * kept - lost * (kept * kept - phi) / y)
+        slope += entering * (half_phi + d * (0.5 * kept - half_phi) / y)
+        following = np.minimum(np.maximum(d + shortfall / np.maximum(slope, 1e-300), low), LARGEST_INCREMENT)
+        moved = np.abs(following - d).max()
         d = following
         if moved < CONVERGED:
             break
-    return d
+    return np.asarray(d)
 
 
 class TimeSinceProgression:
@@ -241,16 +270,21 @@ class TimeSinceProgression:
         self.background = hazards.background
         self.inside = np.zeros((hazards.cycles, len(inputs.compared), columns.rows))
         self.clipped = np.zeros(1)
+        self.others: list[Array] = []
+
+    def prepare(self, first: int, increments: Array, moves: Moves) -> None:
+        """Keep the exits to second malignancies, which do not depend on time since progression."""
+        del first, moves
+        self.others = [increments[row, 0] for row in MALIGNANT[State.PROGRESSION]]
 
     def _deaths(self, curve: Array, background: Array) -> Array:
         return np.maximum(curve, background) if self.all_cause else curve + background
 
-    def fill(self, k: int, occupancy: Array, increments: Array, moves: Moves) -> None:
+    def fill(self, k: int, j: int, occupancy: Array, moves: Moves) -> None:
         """Set the moves of `progression` as the average over its tunnels, and those of entrants."""
         if k:
             self.inside[k - 1] = np.maximum(occupancy[_P] - self.inside[: k - 1].sum(axis=0), 0.0)
-        background, rows = self.background[k], MALIGNANT[State.PROGRESSION]
-        others = [increments[row] for row in rows]
+        background, rows, others = self.background[k], MALIGNANT[State.PROGRESSION], self.others
         entrants = self._deaths(self.entry, 0.5 * background)
         total = entrants + 0.5 * (others[0] + others[1])
         phi = special.exprel(-total)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from markov.inputs.parameters import Columns, Inputs
-from markov.model.cohort import Cycle
+from markov.model.cohort import Batch
 from markov.model.discounting import cycle_weights, discount_factors
 from markov.model.drugs import (
-    Dispensing,
     administration_cost_per_year,
     cost_per_dispensing,
+    dispensing_weights,
     regimens,
 )
 from markov.model.maintenance import MaintenanceRule
@@ -34,6 +34,11 @@ INDEX = MAINTENANCE_MODEL.index
 _M, _T, _P = INDEX[State.MAINTENANCE], INDEX[State.TOXICITY], INDEX[State.PROGRESSION]
 _H, _S, _D = INDEX[State.SPM_HAEMATOLOGIC], INDEX[State.SPM_SOLID], INDEX[State.DEATH]
 UNDISCOUNTED, COSTS, EFFECTS = range(3)
+
+
+def _weighted(weights: Array, values: Array) -> Array:
+    """Weighted sums over the first axis, one for each row of weights: (n, m) and (m, …) give (n, …)."""
+    return np.asarray((weights @ values.reshape(len(values), -1)).reshape(len(weights), *values.shape[1:]))
 
 
 class PopulationNorms:
@@ -74,7 +79,6 @@ class Payoffs:
         pairs = [cycle_weights(correction, boundaries, e, m) for e, m in zip(ends, self.middle_factors, strict=True)]
         self.weights = np.stack([w for _, w in pairs])
         self.by_parabola = correction is Correction.SIMPSON
-        self.held: tuple[Array, Array] = (np.zeros(0), np.zeros(0))
         self.norms = PopulationNorms(columns, middles)
         self.adjusted = inputs.text("settings.age_adjustment") == "on"
         self.capped = inputs.text("settings.utility_cap") == "on"
@@ -88,7 +92,12 @@ class Payoffs:
         self.starters = np.zeros((3, *cohorts))
         self.regimens = regimens(columns)
         self.dispensed = np.zeros((len(self.regimens), 2, columns.rows))
-        self.dispensings = self._dispensings(steps, method, boundaries)
+        self.at_begin, self.at_finish = self._dispensings(steps, method, boundaries)
+        of = [self.strategies.index(regimen.strategy) for regimen in self.regimens]
+        self.regimens_of = {i: [r for r, s in enumerate(of) if s == i] for i in range(len(self.strategies))}
+        has_events = any(i.startswith("adverse_event.proportion.") for i in inputs.parameters)
+        treats = (rule.starting > 0).any(axis=1)
+        self.watched = [i for i in range(len(self.strategies)) if treats[i] or has_events]
         self.start_factors = np.stack([discount_factors(window.start, s, method) for s in steps])
         self.utilities = self._utilities()
 
@@ -100,71 +109,95 @@ class Payoffs:
 
     def _dispensings(
         self, steps: list[list[tuple[float, float]]], method: Discounting, boundaries: Array
-    ) -> list[tuple[int, Dispensing]]:
-        window, found = self.rule.window, []
-        for regimen in self.regimens:
+    ) -> tuple[Array, Array]:
+        """Weights of each regimen's dispensings on the number on drug, (regimens, schedules, cycles), twice."""
+        window = self.rule.window
+        found = np.zeros((2, len(self.regimens), 2, len(boundaries) - 1))
+        for r, regimen in enumerate(self.regimens):
             i = self.strategies.index(regimen.strategy)
             times = regimen.times(float(window.start[i]), float(window.stop[i]), float(boundaries[-1]))
             factors = np.stack([discount_factors(times, s, method) for s in steps[:2]])
-            found.append((i, Dispensing.of(times, factors, window.begin[:, i], window.finish[:, i], boundaries)))
-        return found
+            found[:, r] = dispensing_weights(times, factors, window.begin[:, i], window.finish[:, i], boundaries)
+        return found[0], found[1]
 
-    def add(self, cycle: Cycle) -> None:
-        """Take in a cycle, in order."""
-        k = cycle.index
-        occupancy = [cycle.start[:-1], cycle.end[:-1]]
-        if not self.by_parabola:
-            self._add_time(k, self.rule.treated, occupancy)
-        elif k % 2 == 0:
-            self.held = (np.array(cycle.start[:-1]), self.rule.treated)
-        else:
-            start, treated = self.held
-            self._add_time(k - 1, treated, [start, *occupancy])
-            self._add_time(k, self.rule.treated, [start, *occupancy])
-        for schedule in range(3):
-            self.arrivals[schedule] += self.middle_factors[schedule, k] * cycle.arrivals
-        self._add_dispensings(k, cycle)
+    def add(self, batch: Batch) -> None:
+        """Take in consecutive cycles, in order."""
+        size = len(batch.flows)
+        cycles = slice(batch.first, batch.first + size)
+        shares, living = self.rule.shares, batch.occupancy[:, :-1]
+        at_boundaries = self._boundary_weights(batch.first, size)
+        self.years += _weighted(at_boundaries, living)
+        treated = shares.mean * (self.rule.window.inside[cycles, :, None] / self.rule.length)
+        present = self._time_in_maintenance(batch.first, living[:, _M])
+        self.treated += (present * treated).sum(axis=1)
+        ages = (self.norms.at_cycle[cycles] / self.norms.at_start)[:, None] if self.adjusted else np.ones((size, 1, 1))
+        self.treated_quality += (present[[UNDISCOUNTED, EFFECTS]] * (treated * ages)).sum(axis=1)
+        self._add_quality(batch.first, ages, living)
+        self.arrivals += _weighted(self.middle_factors[:, cycles], batch.arrivals)
+        self._add_dispensings(batch)
 
-    def _add_time(self, k: int, treated: Array, occupancy: list[Array]) -> None:
-        """Add the discounted time in each state, and on drug, of cycle k."""
-        aged = self.norms.at_cycle[k] / self.norms.at_start if self.adjusted else None
-        for schedule in range(3):
-            weights = self.weights[schedule, k]
-            time = weights[0] * occupancy[0]
-            for weight, x in zip(weights[1:], occupancy[1:], strict=False):
-                time += weight * x
-            self.years[schedule] += time
-            on_drug = time[_M] * treated
-            self.treated[schedule] += on_drug
-            if schedule != COSTS:
-                self._add_quality(k, 0 if schedule == UNDISCOUNTED else 1, time, on_drug, aged)
+    def _boundary_weights(self, first: int, size: int, ages: Array | None = None) -> Array:
+        """Weights of the occupancy at a batch's boundaries in the time of its cycles, (schedules, boundaries)."""
+        weights = np.zeros((len(self.weights), size + 3))
+        for j in range(size):
+            start = j - (j % 2 if self.by_parabola else 0)
+            part = self.weights[:, first + j]
+            weights[:, start : start + 3] += part if ages is None else part * ages[j]
+        return weights[:, : size + 1]
 
-    def _add_quality(self, k: int, kind: int, time: Array, on_drug: Array, aged: Array | None) -> None:
-        if aged is not None:
-            self.quality_years[kind] += aged * time
-            self.treated_quality[kind] += aged * on_drug
+    def _time_in_maintenance(self, first: int, present: Array) -> Array:
+        """Time in `maintenance` by cycle, (schedules, cycles, strategies, rows)."""
+        size = len(present) - 1
+        weights = self.weights[:, first : first + size, :, None, None]
+        j = np.arange(size)
+        start = j - j % 2 if self.by_parabola else j
+        time = weights[:, :, 0] * present[start] + weights[:, :, 1] * present[start + 1]
+        if self.by_parabola:
+            time += weights[:, :, 2] * present[start + 2]
+        return np.asarray(time)
+
+    def _add_quality(self, first: int, ages: Array, living: Array) -> None:
+        """Time in each state, weighted by what age (or the cap, where utilities do not age) leaves of its utility."""
+        size = len(ages)
+        effects = [UNDISCOUNTED, EFFECTS]
+        if self.adjusted and ages.shape[-1] == 1:
+            weights = self._boundary_weights(first, size, ages[:, 0, 0])[effects]
+            self.quality_years += _weighted(weights, living)
             return
-        if self.capped:
-            share = np.minimum(self.utilities, self.norms.at_cycle[k]) / np.where(self.utilities, self.utilities, 1.0)
-            time = time * share
-        self.quality_years[kind] += time
-        self.treated_quality[kind] += on_drug
+        for j in range(0, size, 2 if self.by_parabola else 1):
+            span = range(j, min(j + 2, size)) if self.by_parabola else (j,)
+            for cycle in span:
+                w = self.weights[effects, first + cycle, :, None, None, None]
+                time = sum(w[:, m] * living[j + m] for m in range(min(3, size + 1 - j)))
+                self.quality_years += time * (ages[cycle] if self.adjusted else self._cap(first + cycle))
 
-    def _add_dispensings(self, k: int, cycle: Cycle) -> None:
-        window, (before, after) = self.rule.window, self.rule.drug.shares
-        length = self.rule.length
-        left = self.rule.hazards.boundaries[k]
-        for i in np.flatnonzero(window.inside[k]):
-            start, change = cycle.start[_M, i], cycle.end[_M, i] - cycle.start[_M, i]
-            present = [start + change * ((t - left) / length) for t in (window.begin[k, i], window.finish[k, i])]
-            on_drug = (present[0] * before[i], present[1] * after[i])
-            if window.begin[k, i] == window.start[i]:
-                self.starters[:, i] = self.start_factors[:, i, None] * on_drug[0]
-            for r, (strategy, dispensing) in enumerate(self.dispensings):
-                if strategy == i:
-                    for schedule in range(2):
-                        amount = dispensing.at_begin[schedule, k] * on_drug[0]
-                        self.dispensed[r, schedule] += amount + dispensing.at_finish[schedule, k] * on_drug[1]
+    def _cap(self, k: int) -> Array:
+        """Share of each state's utility that the population norm of cycle k leaves, where utilities do not age."""
+        if not self.capped:
+            return np.ones(1)
+        positive = np.where(self.utilities > 0, self.utilities, 1.0)
+        return np.where(self.utilities > 0, np.minimum(positive, self.norms.at_cycle[k]) / positive, 1.0)
+
+    def _add_dispensings(self, batch: Batch) -> None:
+        """Count dispensings and starters by the number on drug at the ends of each cycle's part in the window."""
+        window, shares = self.rule.window, self.rule.shares
+        size = len(batch.flows)
+        k = np.arange(batch.first, batch.first + size)
+        present = batch.occupancy[:, _M]
+        for i in self.watched:
+            ends = []
+            for time, share in ((window.begin[k, i], shares.begin), (window.finish[k, i], shares.finish)):
+                passed = ((time - self.rule.hazards.boundaries[k]) / self.rule.length)[:, None]
+                number = present[:-1, i] + passed * (present[1:, i] - present[:-1, i])
+                ends.append((number, number * share[:, i]))
+            begins = np.flatnonzero((window.begin[k, i] == window.start[i]) & (window.inside[k, i] > 0))
+            if len(begins):
+                number, on_drug = ends[0]
+                drug = self.rule.starting[i].any()
+                self.starters[:, i] = self.start_factors[:, i, None] * (on_drug if drug else number)[begins[0]]
+            for r in self.regimens_of[i]:
+                for (_, on_drug), weights in zip(ends, (self.at_begin, self.at_finish), strict=True):
+                    self.dispensed[r] += weights[r][:, k] @ on_drug
 
     # -------------------------------------------------------------------------------------------- results
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from markov.terms import State
+import numpy as np
+
+from markov.terms import Array, State
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,25 @@ class Structure:
         origins = {a for a, _ in self.transitions}
         return tuple(state for state in self.states if state in origins)
 
+    @cached_property
+    def _exits(self) -> dict[str, slice]:
+        origins = [a for a, _ in self.transitions]
+        return {s: slice(origins.index(s), origins.index(s) + origins.count(s)) for s in self.leaving}
+
     def exits(self, state: str) -> slice:
         """Rows of the transitions out of a state: they stand together."""
-        rows = [i for i, (origin, _) in enumerate(self.transitions) if origin == state]
-        return slice(rows[0], rows[-1] + 1) if rows else slice(0, 0)
+        return self._exits.get(state, slice(0, 0))
+
+    @cached_property
+    def incidence(self) -> Array:
+        """1 where a transition leads to a state, (states, transitions): arrivals are incidence @ flows."""
+        return np.array([[float(b == state) for _, b in self.transitions] for state in self.states])
+
+    @cached_property
+    def entered(self) -> tuple[str, ...]:
+        """States that can be entered and left again: their entrants may move on in the same cycle."""
+        targets = {b for _, b in self.transitions}
+        return tuple(state for state in self.leaving if state in targets)
 
 
 MAINTENANCE_MODEL = Structure.of(

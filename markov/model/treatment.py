@@ -6,7 +6,7 @@ toxicity increment is −ln(on + off) and the share on drug becomes on/(on + off
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
@@ -60,48 +60,55 @@ class Window:
         return cls(start, stop, begin, finish, finish - begin, np.maximum(finish - late, 0.0))
 
 
-@dataclass
+@dataclass(frozen=True)
+class Shares:
+    """On treatment in consecutive cycles, each (cycles, strategies, rows).
+
+    `toxicity` increments of stops for toxicity; of `maintenance`, the share on drug at the `begin` and `finish` of
+    the part of the cycle inside the window.
+    """
+
+    toxicity: Array
+    begin: Array
+    finish: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean share on drug in the part inside the window."""
+        return 0.5 * (self.begin + self.finish)
+
+
 class OnTreatment:
     """Share of `maintenance` on drug, cycle by cycle, for given stop rates (strategies, rows) per year."""
 
-    window: Window
-    starting: Array
-    toxicity_rate: Array
-    other_rate: Array
-    length: float
-    share: Array = field(init=False)
-    shares: tuple[Array, Array] = field(init=False)
-    simple: bool = field(init=False)
+    def __init__(self, window: Window, starting: Array, toxicity_rate: Array, other_rate: Array):
+        self.window, self.starting = window, starting
+        self.toxicity_rate, self.other_rate = toxicity_rate, other_rate
+        shape = np.broadcast_shapes(toxicity_rate.shape, other_rate.shape, starting.shape)
+        self.share = np.zeros(shape)
+        total = toxicity_rate + other_rate
+        self.fraction = np.divide(other_rate, total, out=np.zeros(shape), where=total > 0)
+        self.simple = bool(np.all(other_rate == 0.0) and np.all((starting == 0.0) | (starting == 1.0)))
 
-    def __post_init__(self) -> None:
-        """Before the start nobody is on drug."""
-        self.share = np.zeros(np.broadcast_shapes(self.toxicity_rate.shape, self.starting.shape))
-        self.simple = bool(np.all(self.other_rate == 0.0) and np.all((self.starting == 0.0) | (self.starting == 1.0)))
-        self.zero = np.zeros_like(self.share)
-        self.shares = (self.share, self.share)
+    def cycles(self, first: int, size: int) -> Shares:
+        """The next cycles, in order."""
+        inside = self.window.inside[first : first + size, :, None]
+        if self.simple:  # whoever starts stays on drug until toxicity: the share is all or nothing
+            share = np.where(inside > 0, self.starting, 0.0) + np.zeros_like(self.share)
+            return Shares(self.toxicity_rate * inside * (share > 0), share, share)
+        parts = np.zeros((3, size, *self.share.shape))
+        for j in range(size):
+            if inside[j].any():
+                parts[:, j] = self._cycle(first + j, inside[j])
+        return Shares(*parts)
 
-    def cycle(self, k: int) -> tuple[Array, Array]:
-        """Toxicity increment of cycle k and the mean share on drug in its part inside the window.
-
-        `shares` then holds the shares at the ends of that part, for dispensing.
-        """
-        inside = self.window.inside[k][:, None]
-        if not inside.any():
-            self.shares = (self.zero, self.zero)
-            return self.zero, self.zero
-        begins = (self.window.begin[k] == self.window.start) & (self.window.inside[k] > 0)
-        before = np.where(begins[:, None], self.starting, self.share) if begins.any() else self.share
-        if self.simple:
-            self.share = np.broadcast_to(before, self.zero.shape)
-            self.shares = (before, before)
-            return np.where(before > 0, self.toxicity_rate * inside, 0.0), before
-        total = self.toxicity_rate + self.other_rate
-        keep = np.exp(-total * inside)
-        fraction = np.divide(self.other_rate, total, out=np.zeros_like(keep), where=total > 0)
-        on, off = before * keep, 1.0 - before + before * fraction * (1.0 - keep)
-        self.share = np.where(inside > 0, on / (on + off), before)
-        self.shares = (before, self.share)
-        return -np.log(on + off), 0.5 * (before + self.share)
+    def _cycle(self, k: int, inside: Array) -> tuple[Array, Array, Array]:
+        begins = (self.window.begin[k] == self.window.start) & (inside[:, 0] > 0)
+        begin = np.where(begins[:, None], self.starting, self.share)
+        keep = np.exp(-(self.toxicity_rate + self.other_rate) * inside)
+        on, off = begin * keep, 1.0 - begin + begin * self.fraction * (1.0 - keep)
+        self.share = np.where(inside > 0, on / (on + off), begin)
+        return -np.log(on + off), np.where(inside > 0, begin, 0.0), np.where(inside > 0, self.share, 0.0)
 
 
 @dataclass(frozen=True)
@@ -295,18 +302,13 @@ class _Solver:
         """Progression increments of `maintenance` and `toxicity` over all cycles that preserve the ITT curve."""
         if self.together:
             return self.itt, self.itt, np.zeros(1, dtype=int)
-        drug = OnTreatment(
-            _only(self.window, self.index),
-            self.starting[None],
-            np.atleast_2d(toxicity),
-            np.atleast_2d(other),
-            self.length,
-        )
+        drug = OnTreatment(_only(self.window, self.index), self.starting[None], toxicity[None], other[None])
+        increments = drug.cycles(0, len(self.itt)).toxicity[:, 0]
         split = _Split(self)
-        shape = np.broadcast_shapes(self.itt.shape, toxicity.shape, self.ratio.shape)
+        shape = np.broadcast_shapes(self.itt.shape, increments.shape, self.ratio.shape)
         maintenance, after = np.empty(shape), np.empty(shape)
-        for k in range(len(self.itt)):
-            maintenance[k] = split.maintenance(k, drug.cycle(k)[0][0])
+        for k, increment in enumerate(increments):
+            maintenance[k] = split.maintenance(k, increment)
             after[k] = split.after
         return maintenance, after, split.negative
 

@@ -32,8 +32,8 @@ def _exponential(p: Parameters, t: Array) -> Array:
 
 
 def _weibull(p: Parameters, t: Array) -> Array:
-    """H = (t/scale)^shape."""
-    return np.asarray((t / p["scale"]) ** p["shape"])
+    """H = (t/scale)^shape, as e^(shape·ln t − shape·ln scale): a power costs four times an exponential."""
+    return np.exp(p["shape"] * _log(t) - p["shape"] * np.log(p["scale"]))
 
 
 def _gompertz(p: Parameters, t: Array) -> Array:
