@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from markov.inputs.distributions import distribution_problems
 from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Value, with_values
 from markov.inputs.problems import Problem
 from markov.inputs.schema import DEFINITIONS, Definition, Sheet, match, units_of
@@ -66,6 +67,9 @@ def _single(inputs: Inputs, parameter: Parameter) -> Found:
     if definition.quantity is not None:
         yield from _unit(inputs, parameter, place)
         yield from _spread(parameter, place)
+    if definition.is_method and parameter.is_sampled:
+        remedy = "Choose fixed, and vary it in a scenario."
+        yield Problem(place, f"{parameter.id} is a choice of method, never sampled", parameter.distribution, remedy)
     if parameter.status and parameter.status not in tuple(Status):
         yield Problem(place, f"status of {parameter.id} is not one of the evidence statuses", parameter.status)
     if not definition.is_method and parameter.value is not None and definition.sheet is not Sheet.STRATEGIES:
@@ -150,6 +154,7 @@ def _spread(parameter: Parameter, place: str) -> Found:
         yield Problem(place, f"{name} has a distribution but neither a standard error nor limits", remedy="Give one.")
     if not sampled and not parameter.definition.is_method and se:
         yield Problem(place, f"{name} has a standard error but no distribution", remedy="Choose one.", warning=True)
+    yield from distribution_problems(parameter, place)
 
 
 def sex_table_problems(
@@ -433,6 +438,19 @@ TRIAL_MEASURES = (
 )
 
 
+def _groups(inputs: Inputs) -> Found:
+    """A group has two sampled members or more: alone, a parameter is more likely to have its name mistyped."""
+    members: dict[str, list[Parameter]] = {}
+    for parameter in inputs.parameters.values():
+        if parameter.group and parameter.is_sampled:
+            members.setdefault(parameter.group, []).append(parameter)
+    for group, (first, *others) in members.items():
+        if not others:
+            rule = f"{first.id} is the only sampled parameter of its group"
+            remedy = "Write the same group beside its partner, or clear it."
+            yield Problem(_place(inputs, first.cell), rule, group, remedy, warning=True)
+
+
 def _evidence(inputs: Inputs) -> Found:
     """Assumed or unverified figures are no error, but never silent."""
     weak = [p for p in inputs.parameters.values() if p.status and p.status not in TRUSTED and p.value is not None]
@@ -453,6 +471,7 @@ RULES: tuple[Callable[[Inputs], Found], ...] = (
     _value_sets,
     _price_years,
     _trial_results,
+    _groups,
     _evidence,
 )
 

@@ -27,7 +27,17 @@ FORMATS: dict[str, dict[str, Any]] = {
         "border": 1,
         "border_color": RULE,
     },
-    "text": {"text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": RULE},
+    "header_number": {
+        "bold": True,
+        "font_color": PAPER,
+        "bg_color": HEADER,
+        "text_wrap": True,
+        "align": "right",
+        "valign": "vcenter",
+        "border": 1,
+        "border_color": RULE,
+    },
+    "text": {"text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": RULE, "indent": 1},
     "strong": {"text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": RULE, "bold": True},
     "plain": {"text_wrap": True, "valign": "top"},
     "lead": {"text_wrap": True, "valign": "top", "font_size": 12},
@@ -51,12 +61,11 @@ def make_formats(book: Any) -> dict[str, Any]:
     return {name: book.add_format({"font_name": FONT, "font_color": INK, **look}) for name, look in FORMATS.items()}
 
 
-def set_page(sheet: Any, title: str, *, landscape: bool = True) -> None:
-    """A4, one page wide, with the sheet's name and page numbers in the footer; no grid."""
-    if landscape:
-        sheet.set_landscape()
+def set_page(sheet: Any, title: str, *, pages_high: int = 0) -> None:
+    """A4 landscape, one page wide (and so many high, 0: any), page numbers in the footer; no grid."""
+    sheet.set_landscape()
     sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
+    sheet.fit_to_pages(1, pages_high)
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
     sheet.set_footer(f"&L&8{title}&C&8&A&R&8Page &P of &N")
     sheet.hide_gridlines(2)

@@ -147,7 +147,8 @@ def trace(structure: Structure, initial: Array, cycles: int, rule: Rule, *, half
 
     >>> import numpy as np
     >>> from markov.model.structure import Structure
-    >>> valve = Structure.of(["well", "disabled", "dead"], [("well", "disabled"), ("well", "dead"), ("disabled", "dead")])
+    >>> moves = [("well", "disabled"), ("well", "dead"), ("disabled", "dead")]
+    >>> valve = Structure.of(["well", "disabled", "dead"], moves)
     >>> rule = rule_from_probabilities(valve, lambda k, x: np.array([0.2, 0.2, 0.4]))
     >>> trace(valve, np.array([1.0, 0.0, 0.0]), 2, rule, half_cycle_exposure=False)[2].round(2).tolist()
     [0.36, 0.24, 0.4]

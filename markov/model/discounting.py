@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from markov.terms import Array, Correction, Discounting
+
+Indices = NDArray[np.intp]
 
 
 def discount_factors(
@@ -28,14 +31,15 @@ def discount_factors(
     return np.exp(log_factor)
 
 
-def cycle_weights(correction: Correction, boundaries: Array, factors: Array, middles: Array) -> tuple[Array, Array]:
+def cycle_weights(correction: Correction, boundaries: Array, factors: Array, middles: Array) -> tuple[Indices, Array]:
     """Discounted time in a state during cycle k as a weighted sum of three occupancies.
 
     Returns `first` (cycles,), the boundary of the first occupancy, and `weights` (cycles, 3): time in cycle k is
     Σ_m weights[k, m]·x[first[k] + m]. `factors` (cycles + 1,) are v at the boundaries, `middles` (cycles,) at
     mid-cycle. Under `half_cycle` the weights are Δ·v(mid)/2 twice; `simpson` integrates v·x by the parabola
     through three boundaries, (5, 8, −1)/12 on even cycles and (−1, 8, 5)/12 on odd ones, and needs an even
-    number of cycles. A constant integrates to the horizon exactly under each.
+    number of cycles. A constant integrates to the horizon exactly under each. Under `half_cycle`, `start` and
+    `end` the third weight is 0, and in the last cycle it points past the last boundary.
 
     >>> import numpy as np
     >>> t = np.arange(5.0)
@@ -46,7 +50,7 @@ def cycle_weights(correction: Correction, boundaries: Array, factors: Array, mid
     """
     cycles = len(boundaries) - 1
     length = np.diff(boundaries)
-    k = np.arange(cycles)
+    k = np.arange(cycles, dtype=np.intp)
     weights = np.zeros((cycles, 3))
     if correction is Correction.SIMPSON:
         if cycles % 2:
@@ -54,7 +58,7 @@ def cycle_weights(correction: Correction, boundaries: Array, factors: Array, mid
         first = k - k % 2
         pattern = np.where((k % 2 == 0)[:, None], [5.0, 8.0, -1.0], [-1.0, 8.0, 5.0]) / 12.0
         window = first[:, None] + np.arange(3)
-        return first, length[:, None] * pattern * factors[window]
+        return first, np.asarray(length[:, None] * pattern * factors[window])
     if correction is Correction.HALF_CYCLE:
         weights[:, 0] = weights[:, 1] = 0.5 * length * middles
     elif correction is Correction.START:

@@ -43,7 +43,7 @@ def cycle_boundaries(inputs: Inputs) -> Array:
     cycles = int(np.ceil(horizon_years(inputs) / length - 1e-9))
     if inputs.text("settings.correction") == Correction.SIMPSON:
         cycles += cycles % 2
-    return np.arange(cycles + 1) * length
+    return np.asarray(np.arange(cycles + 1) * length)
 
 
 def horizon_years(inputs: Inputs) -> float:

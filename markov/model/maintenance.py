@@ -187,7 +187,7 @@ class DeathsMeetOverallSurvival:
         self.exposed = 1.0 if half_exposure else 0.0
         self.target = survival_from_increments(hazards.overall)
         self.background = hazards.background
-        self.clipped = np.zeros(hazards.overall.shape[1:])
+        self.clipped = np.zeros(1)
         self.increments = self.sigma = self.lost = self.dying = self.entering = np.zeros(0)
 
     def prepare(self, first: int, increments: Array, moves: Moves) -> None:
@@ -216,7 +216,7 @@ class DeathsMeetOverallSurvival:
         needed = 1.0 - occupancy[-1] - self.target[k + 1] - (self.dying[:, j] * occupancy[:-1]).sum(axis=0)
         low = self.background[k]
         d = _newton(needed, x, self.exposed * entering, self.sigma[j], self.lost[j], low)
-        self.clipped += ((d <= low) | (d >= LARGEST_INCREMENT)) & (x + entering > 1e-9)
+        self.clipped = self.clipped + (((d <= low) | (d >= LARGEST_INCREMENT)) & (x + entering > 1e-9))
         increments = self.increments[:, j]
         increments[DEATHS[State.PROGRESSION]] = d
         moves.from_increments(MAINTENANCE_MODEL, increments, State.PROGRESSION)

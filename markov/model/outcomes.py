@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -100,23 +101,23 @@ def concatenate(blocks: Sequence[Outcomes]) -> Outcomes:
     """Join blocks of runs into one."""
     if len(blocks) == 1:
         return blocks[0]
-    first = blocks[0]
-    joined = {
-        f.name: np.concatenate([getattr(b, f.name) for b in blocks])
-        for f in fields(Outcomes)
-        if isinstance(getattr(first, f.name), np.ndarray)
-    }
-    curves = {
-        name: CurveSummary(
-            *(np.concatenate([getattr(b.curves[name], f.name) for b in blocks]) for f in fields(CurveSummary))
-        )
-        for name in first.curves
-    }
-    named = {
-        kind: {key: np.concatenate([getattr(b, kind)[key] for b in blocks]) for key in getattr(first, kind)}
-        for kind in ("solved", "counts")
-    }
-    return Outcomes(strategies=first.strategies, curves=curves, **joined, **named)
+    joined: Outcomes = _join(blocks)
+    return joined
+
+
+def _join(parts: Sequence[Any]) -> Any:
+    """Arrays end to end, along the runs; what holds arrays, part by part; the rest is the same in every block."""
+    first = parts[0]
+    if isinstance(first, np.ndarray):
+        return np.concatenate(parts)
+    if isinstance(first, dict):
+        return {key: _join([part[key] for part in parts]) for key in first}
+    if isinstance(first, Trace):
+        blocks = {f.name: _join([getattr(part, f.name) for part in parts]) for f in fields(Trace)}
+        return Trace(**{**blocks, "boundaries": first.boundaries})
+    if isinstance(first, Outcomes | CurveSummary):
+        return type(first)(**{f.name: _join([getattr(part, f.name) for part in parts]) for f in fields(first)})
+    return first
 
 
 def summarise_curve(boundaries: Array, curve: Array) -> CurveSummary:

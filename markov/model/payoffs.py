@@ -96,7 +96,7 @@ class Payoffs:
         of = [self.strategies.index(regimen.strategy) for regimen in self.regimens]
         self.regimens_of = {i: [r for r, s in enumerate(of) if s == i] for i in range(len(self.strategies))}
         has_events = any(i.startswith("adverse_event.proportion.") for i in inputs.parameters)
-        treats = (rule.starting > 0).any(axis=1)
+        treats = np.any(rule.starting > 0, axis=1)
         self.watched = [i for i in range(len(self.strategies)) if treats[i] or has_events]
         self.start_factors = np.stack([discount_factors(window.start, s, method) for s in steps])
         self.utilities = self._utilities()

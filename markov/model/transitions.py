@@ -13,7 +13,6 @@ import numpy as np
 from markov.model.structure import Structure
 from markov.terms import Array
 
-
 SMALLEST = 1e-300
 
 
@@ -58,9 +57,9 @@ class Moves:
             i, rows = structure.index[origin], structure.exits(origin)
             total, chosen = _sum(increments[rows]), increments[rows]
             left = -np.expm1(-0.5 * total)
-            half_stay = self.half_stay[i]
+            half_stay = self.half_stay[i, ...]
             np.subtract(1.0, left, out=half_stay)
-            np.multiply(half_stay, half_stay, out=self.stay[i])
+            np.multiply(half_stay, half_stay, out=self.stay[i, ...])
             left /= np.maximum(total, SMALLEST)
             np.multiply(chosen, left, out=self.half_move[rows])
             left *= 1.0 + half_stay

@@ -22,7 +22,7 @@ CONVERGED = 1e-9  # a Newton step this small leaves an error of its square
 
 @dataclass(frozen=True)
 class Window:
-    """When each strategy's drug may be given, and the parts of cycles inside, all (cycles, strategies) or (strategies,).
+    """When each strategy's drug may be given, and the parts of cycles inside: (cycles, strategies) or (strategies,).
 
     `begin` and `finish` bound the part of the cycle in the window, `inside` is its length; `exposed` the
     length in which second malignancies carry the excess, after the lag.
@@ -154,11 +154,13 @@ def solve_stops(columns: Columns, hazards: Hazards, window: Window, malignancies
     """Solve the stop rates of every strategy, and split progression between those on and off treatment."""
     inputs = columns.inputs
     solved = [_Solver(columns, hazards, window, malignancies, i) for i in range(len(inputs.compared))]
-    results = [solver.solve() for solver in solved]
+    toxicity, other, maintenance, after, negative = zip(*(solver.solve() for solver in solved), strict=True)
     return Stops(
-        *(np.stack(np.broadcast_arrays(*part)) for part in list(zip(*results, strict=True))[:2]),
-        *(np.stack(np.broadcast_arrays(*part), axis=1) for part in list(zip(*results, strict=True))[2:4]),
-        np.stack(np.broadcast_arrays(*(result[4] for result in results))),
+        np.stack(np.broadcast_arrays(*toxicity)),
+        np.stack(np.broadcast_arrays(*other)),
+        np.stack(np.broadcast_arrays(*maintenance), axis=1),
+        np.stack(np.broadcast_arrays(*after), axis=1),
+        np.stack(np.broadcast_arrays(*negative)),
     )
 
 
@@ -233,8 +235,8 @@ class _Solver:
             if self._given("treatment.median_duration"):
                 other = np.maximum(self._total_rate(rate, other, maintenance) - rate, 0.0)
             reached, slope = self._incidence(rate, other, period, maintenance)
-            step = (target - reached) / slope
-            rate = rate + step
+            step = (target - reached) / np.where(slope > 0, slope, np.inf)  # nobody can stop: the rate stays
+            rate = np.maximum(rate + step, 0.0)
             if np.max(np.abs(step)) < CONVERGED and not self._given("treatment.median_duration"):
                 break
         return rate, other
@@ -243,7 +245,7 @@ class _Solver:
         """a = λ + ω for which half of the starters are off drug at the reported median: (ln 2 − ΣΔh)/m."""
         median = self._number("treatment.median_duration")
         exits = sum(part.during * part.exits for part in self._walk(rate, other, median, maintenance))
-        return np.maximum((np.log(2.0) - exits) / median, 0.0)
+        return np.asarray(np.maximum((np.log(2.0) - exits) / median, 0.0))
 
     def _incidence(self, rate: Array, other: Array, period: Array, maintenance: Array | None) -> tuple[Array, Array]:
         """Cumulative incidence of stops for toxicity among starters by the end of the period, and its slope in λ."""
@@ -260,7 +262,8 @@ class _Solver:
             stays = np.exp(-part.exits - part.toxicity)
             change = (change - present * part.slope) * stays
             present = present * stays
-        return reached / started, slope / started
+        started = np.where(started > 0, started, 1.0)
+        return np.asarray(reached / started), np.asarray(slope / started)
 
     def _walk(self, rate: Array, other: Array, period: Array, maintenance: Array | None) -> Iterator[_Part]:
         """The cycles from the start of treatment to the end of a period, with the slopes of the share on drug in λ."""
@@ -269,7 +272,7 @@ class _Solver:
         split = _Split(self)
         given = self._given("treatment.median_duration")
         total, other_slope, total_slope = rate + other, -1.0 if given else 0.0, 0.0 if given else 1.0
-        safe = np.maximum(total, 1e-300)
+        safe = np.where(total > 0, total, 1.0)
         fraction, fraction_slope = other / safe, (other_slope * total - other * total_slope) / safe**2
         share, share_slope = self.starting + np.zeros_like(total), np.zeros_like(total)
         first = int(np.searchsorted(self.boundaries, start + 1e-9) - 1)
@@ -296,7 +299,7 @@ class _Solver:
 
     def _malignancies(self, k: int, mean_share: Array) -> Array:
         off, excess = self.spm
-        return off * self.length + excess * mean_share * self.window.exposed[k, self.index]
+        return np.asarray(off * self.length + excess * mean_share * self.window.exposed[k, self.index])
 
     def _split(self, toxicity: Array, other: Array) -> tuple[Array, Array, Array]:
         """Progression increments of `maintenance` and `toxicity` over all cycles that preserve the ITT curve."""
@@ -323,7 +326,7 @@ class _Split:
     def __init__(self, solver: _Solver):
         self.solver = solver
         self.present, self.stopped = np.ones(1), np.zeros(1)
-        self.negative: Array = np.zeros(1, dtype=int)  # type: ignore[assignment]
+        self.negative = np.zeros(1)
         self.after = np.zeros(1)
 
     def maintenance(self, k: int, toxicity: Array) -> Array:
@@ -331,7 +334,7 @@ class _Split:
         s = self.solver
         itt = s.itt[k]
         if s.together:
-            return itt
+            return np.asarray(itt)
         half = self.present * np.exp(-0.5 * toxicity)
         stopped = self.stopped + self.present - half
         both = self.present + self.stopped
@@ -349,7 +352,7 @@ class _Split:
         entering = np.exp(-0.5 * leaves) if s.half_exposure else 1.0
         self.stopped = self.stopped * np.exp(-leaves) + moved * entering
         self.present = self.present * np.exp(-stays)
-        return h
+        return np.asarray(h)
 
 
 def _only(window: Window, index: int) -> Window:

@@ -14,6 +14,7 @@ from scipy import special
 from markov.terms import FAMILY_PARAMETERS, Array, Family
 
 SMALLEST_SURVIVAL = 1e-300
+LARGEST_HAZARD = 690.0  # −ln of it, in round numbers: nobody is left
 LOG_TWO = float(np.log(2.0))
 SMALLEST_Q = 1e-5  # below it the generalised gamma is log-normal to better than 1e-6
 SMALLEST_P = 1e-9  # below it the generalised F is a generalised gamma to better than 1e-8
@@ -37,8 +38,9 @@ def _weibull(p: Parameters, t: Array) -> Array:
 
 
 def _gompertz(p: Parameters, t: Array) -> Array:
-    """H = rate·t·(e^(shape·t) − 1)/(shape·t)."""
-    return p["rate"] * t * special.exprel(p["shape"] * t)
+    """H = rate·t·(e^(shape·t) − 1)/(shape·t), held at 690 like the other families."""
+    growth = special.exprel(np.minimum(p["shape"] * t, LARGEST_HAZARD))
+    return np.minimum(p["rate"] * t * growth, LARGEST_HAZARD)
 
 
 def _log_normal(p: Parameters, t: Array) -> Array:
@@ -141,7 +143,7 @@ def _unit_median(form: Callable[[Parameters, Array], Array], p: Parameters, loca
         middle = 0.5 * (low + high)
         early = form(at_zero, np.exp(middle)) < LOG_TWO
         low, high = np.where(early, middle, low), np.where(early, high, middle)
-    return 0.5 * (low + high)
+    return np.asarray(0.5 * (low + high))
 
 
 def _scaled_unit_median(form: Callable[[Parameters, Array], Array]) -> Callable[[Parameters, Array], Array]:

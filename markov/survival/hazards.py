@@ -1,9 +1,12 @@
 """Hazards of treatment and competing events: ratios, waning, crossing curves, conversions, crude incidences."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from markov.terms import Array, Crossing
+
+Flags = NDArray[np.bool_]
 
 
 def rate_from_probability(probability: Array, years: Array) -> Array:
@@ -99,7 +102,7 @@ def survival_from_increments(increments: Array) -> Array:
     return np.exp(-total)
 
 
-def cap_crossing(pfs: Array, overall: Array, policy: Crossing) -> tuple[Array, Array]:
+def cap_crossing(pfs: Array, overall: Array, policy: Crossing) -> tuple[Array, Flags]:
     """PFS increments that never let PFS rise above OS, and the cycles in which the cap bites.
 
     `pfs`, `overall` (cycles, …): increments of the two curves, each already floored at the background.

@@ -34,7 +34,7 @@ class LifeTable:
         known = np.concatenate([[0.0], np.cumsum(hazards)])
         edges = np.append(self.ages, self.ages[-1] + 1.0)
         beyond = np.maximum(ages - edges[-1], 0.0) * hazards[-1]
-        return np.interp(ages, edges, known) + beyond
+        return np.asarray(np.interp(ages, edges, known) + beyond)
 
     def survival(self, age: Array, proportion_female: Array, times: Array) -> Array:
         """Survival of a cohort of both sexes, S(t) = f·S_f(t) + (1 − f)·S_m(t): survivors are mixed, never q_x.
@@ -62,7 +62,8 @@ def background_increments(
 
     >>> import numpy as np
     >>> table = LifeTable(np.array([50.0]), np.array([0.02]), np.array([0.02]))
-    >>> background_increments(table, np.asarray(50.0), np.asarray(0.5), np.asarray(1.0), np.arange(3.0)).round(9).tolist()
+    >>> years, one = np.arange(3.0), np.asarray(1.0)
+    >>> background_increments(table, 50.0 * one, 0.5 * one, one, years).round(9).tolist()
     [0.02, 0.02]
     """
     hazard = -np.log(np.maximum(table.survival(age, proportion_female, boundaries), 1e-300))

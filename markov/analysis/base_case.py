@@ -1,0 +1,159 @@
+"""The base case: one run, its incremental analysis, the headline alternatives, and the model beside the trial."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
+from markov.analysis.verification import Check, stopped_for_toxicity, verify
+from markov.inputs import checks
+from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
+from markov.inputs.problems import raise_errors
+from markov.model.evaluate import evaluate
+from markov.model.hazards import crossing_problems
+from markov.model.outcomes import Outcomes
+from markov.model.structure import MAINTENANCE_MODEL
+from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, PostProgression, PostProgressionRate, PriceSet
+
+ALTERNATIVES: Mapping[str, Mapping[str, Value]] = {
+    "One excess death rate for all": {
+        "settings.post_progression": PostProgression.RATE.value,
+        "settings.post_progression_rate": PostProgressionRate.COMMON.value,
+    },
+    "An excess death rate by strategy": {
+        "settings.post_progression": PostProgression.RATE.value,
+        "settings.post_progression_rate": PostProgressionRate.BY_STRATEGY.value,
+    },
+    "Deaths follow the overall-survival curves": {
+        "settings.post_progression": PostProgression.OVERALL_SURVIVAL.value,
+    },
+}
+"""The three readings of mortality after progression that every default report shows side by side."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One reading of mortality after progression: outcomes at each price set, or the reason there are none."""
+
+    name: str
+    is_base: bool
+    outcomes: Mapping[PriceSet, Outcomes]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class TrialComparison:
+    """A published figure beside the model's, in the figure's own unit."""
+
+    result: TrialResult
+    modelled: float
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the model lies in the published interval; None where no interval was published."""
+        low, high = self.result.low, self.result.high
+        if low is None and high is None:
+            return None
+        return (low is None or self.modelled >= low) and (high is None or self.modelled <= high)
+
+
+@dataclass(frozen=True)
+class BaseCase:
+    """Everything a report says about one workbook under its own settings."""
+
+    inputs: Inputs
+    outcomes: Outcomes
+    incremental: tuple[IncrementalRow, ...]
+    pairwise: tuple[PairwiseRow, ...]
+    net_benefit: NetBenefit
+    headlines: tuple[Headline, ...]
+    trial: tuple[TrialComparison, ...]
+    checks: tuple[Check, ...]
+
+
+def base_case(inputs: Inputs) -> BaseCase:
+    """Run a workbook: outcomes with their trace, incremental analysis, headline alternatives and checks.
+
+    Raises InputError where curves cross under the error policy.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> result = base_case(read_inputs(shipped("calgb_100104")))
+    >>> [row.strategy for row in result.incremental]
+    ['no_maintenance', 'lenalidomide']
+    """
+    raise_errors(crossing_problems(inputs))
+    outcomes = evaluate(inputs, trace=True)
+    costs, qalys = outcomes.cost[0].tolist(), outcomes.qaly[0].tolist()
+    names = outcomes.strategies
+    return BaseCase(
+        inputs,
+        outcomes,
+        incremental(names, costs, qalys),
+        pairwise(names, costs, qalys, inputs.reference),
+        net_benefit(costs, qalys, inputs.thresholds),
+        tuple(_headlines(inputs)),
+        tuple(_trial(inputs, outcomes)),
+        verify(inputs, outcomes),
+    )
+
+
+def _headlines(inputs: Inputs) -> Iterator[Headline]:
+    bare = replace(inputs, scenarios=())
+    for name, changes in ALTERNATIVES.items():
+        changed = with_values(bare, changes)
+        problems = [*checks.problems(changed), *crossing_problems(changed)]
+        errors = [problem for problem in problems if not problem.warning]
+        is_base = all(inputs.text(key) == value for key, value in changes.items())
+        if errors:
+            yield Headline(name, is_base, {}, errors[0].rule)
+        else:
+            yield Headline(name, is_base, at_price_sets(changed))
+
+
+def at_price_sets(inputs: Inputs) -> dict[PriceSet, Outcomes]:
+    """Outcomes at every price set for which all products in use have a price; effects do not depend on it."""
+    paid = inputs.text("settings.price_set")
+    products = {p for s in inputs.compared for p in checks.products_of(inputs, s)}
+    sets = [s for s in PriceSet if all(inputs.given(f"price.{product}.{s}") for product in products)]
+    columns = {}
+    for product in products:
+        own = inputs.factor(f"price.{product}.{paid}")
+        prices = [inputs.number(f"price.{product}.{s}") / own for s in sets]
+        columns[f"price.{product}.{paid}"] = np.array(prices)
+    if not columns:
+        return dict.fromkeys(sets, evaluate(inputs))
+    return {
+        s: evaluate(inputs, {key: column[i : i + 1] for key, column in columns.items()}) for i, s in enumerate(sets)
+    }
+
+
+# ------------------------------------------------------------------------------------------ beside the trial
+
+
+def _trial(inputs: Inputs, outcomes: Outcomes) -> Iterator[TrialComparison]:
+    for result in inputs.trial_results:
+        if result.strategy in outcomes.strategies:
+            yield TrialComparison(result, modelled_figure(inputs, outcomes, result))
+
+
+def modelled_figure(inputs: Inputs, outcomes: Outcomes, result: TrialResult) -> float:
+    """The model's value of a published figure: a median in months, or a proportion at a time.
+
+    PFS is net of second malignancies, as trials count it.
+    """
+    i, trace = outcomes.strategies.index(result.strategy), outcomes.trace
+    assert trace is not None
+    curve = {"pfs": "pfs_net_of_spm", "os": "os", "time_on_treatment": "on_treatment"}.get(result.endpoint)
+    if curve and result.measure == "median":
+        return float(outcomes.curves[curve].median[0, i] * MONTHS_PER_YEAR)
+    years = result.months / MONTHS_PER_YEAR
+    if curve:
+        return float(np.interp(years, trace.boundaries, trace.curves[curve][0, i]))
+    if result.endpoint == "discontinuation":
+        start = inputs.number(f"treatment.start.{result.strategy}")
+        return stopped_for_toxicity(inputs, trace, i, start + years)
+    rows = [row for pair, row in MAINTENANCE_MODEL.row.items() if pair[1] in MALIGNANCIES]
+    entered = np.concatenate([[0.0], np.cumsum(trace.flows[0, i][:, rows].sum(axis=1))])
+    return float(np.interp(years, trace.boundaries, entered))

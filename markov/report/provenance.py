@@ -1,0 +1,57 @@
+"""Where a report comes from: the workbook's fingerprint, the program, its conventions and the time it took."""
+
+import datetime
+import importlib.metadata
+import platform
+import sys
+
+from markov import __version__
+from markov.analysis.base_case import BaseCase
+from markov.report.pages import Cell, Column, Table
+
+PACKAGES = ("numpy", "scipy", "openpyxl", "xlsxwriter")
+CONVENTIONS = {
+    "exact_time": "v(t) = (1 + r)^−t, t in years from time zero",
+    "whole_years": "v(t) = (1 + r)^−⌊t⌋, whole years from time zero",
+    "half_cycle": "time in state: mean of the two ends of a cycle, discounted at its middle",
+    "start": "time in state: occupancy at the start of a cycle, discounted there",
+    "end": "time in state: occupancy at the end of a cycle, discounted there",
+    "simpson": "time in state: Simpson's rule on discounted occupancy",
+    "half_cycle_exposure": "entrants of a cycle are exposed to its hazards for half a cycle",
+    "one_move": "one move a cycle",
+}
+
+
+def provenance_table(result: BaseCase, command: str, seconds: float, now: datetime.datetime) -> Table:
+    """Facts that identify a run."""
+    inputs = result.inputs
+    trace = result.outcomes.trace
+    assert trace is not None
+    cycles = len(trace.boundaries) - 1
+    choices = [inputs.text(f"settings.{key}") for key in ("discounting", "correction", "within_cycle")]
+    rows: list[tuple[Cell, ...]] = [
+        ("Workbook", inputs.name),
+        ("SHA-256 of the workbook", inputs.sha256),
+        ("Program", f"markov {__version__}"),
+        ("Python", sys.version.split()[0]),
+        *((f"Package {name}", version(name)) for name in PACKAGES),
+        ("System", f"{platform.system()} {platform.machine()}"),
+        ("Command", command),
+        ("Time of the run (UTC)", now.strftime("%Y-%m-%d %H:%M:%S")),
+        ("Duration of the computation", f"{seconds:.2f} s"),
+        ("Seed of random draws", f"{inputs.number('settings.seed'):.0f} (not used by a deterministic run)"),
+        ("Cycles", f"{cycles} of {inputs.value('settings.cycle_days')} days: {trace.boundaries[-1]:.3f} years"),
+        *((f"Convention {i + 1}", CONVENTIONS[choice]) for i, choice in enumerate(choices)),
+        ("Price year and currency", f"{inputs.number('settings.price_year'):.0f}, {inputs.currency}"),
+        ("Prices paid", inputs.text("settings.price_set")),
+    ]
+    return Table("Provenance", (Column("Fact", "strong"), Column("Value")), tuple(rows), "provenance")
+
+
+def version(package: str) -> str:
+    """Installed version of a package.
+
+    >>> version("numpy").count(".") >= 1
+    True
+    """
+    return importlib.metadata.version(package)

@@ -1,0 +1,256 @@
+"""The only writer of reports: pages of text, tables and charts into an Excel workbook.
+
+The workbook is written beside its place and moved into it, so that a report is either whole or not there. Every
+cell holds a value, so that Protected View and previews show them.
+"""
+
+import datetime
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from markov.inputs.style import FIXED_DATE, make_formats, set_page
+from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+
+NUMBER_FORMATS = {
+    "money": "#,##0;[Red]-#,##0",
+    "number": "0.000",
+    "qaly": "0.000",
+    "years": "0.00",
+    "months": "0.0",
+    "percent": "0.0%",
+    "share": "0.0000",
+    "integer": "0",
+    "exact": "General",
+}
+CHART_TYPES = {
+    "lines": {"type": "scatter", "subtype": "straight"},
+    "points": {"type": "scatter", "subtype": "straight_with_markers"},
+    "area": {"type": "area", "subtype": "stacked"},
+    "bars": {"type": "column", "subtype": "stacked"},
+}
+CHART_ROWS = 19
+ROW_PIXELS = 20
+CHARACTERS_PER_LINE_FACTOR = 1.05
+
+
+class ReportError(OSError):
+    """The report could not be written; the message says why and what to do."""
+
+
+def write_report(pages: Sequence[Page], path: str | Path, title: str) -> Path:
+    """Write a report and move it into place; an existing one of that name is replaced.
+
+    Raises ReportError where the place cannot be written, or the file is open in another program.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".xlsx")
+        os.close(handle)
+    except OSError as error:
+        raise ReportError(f"{target}: cannot be written ({error.strerror}). Choose another folder with --out.") from error
+    try:
+        _Writer(temporary, title).write(pages)
+        Path(temporary).replace(target)
+        target.chmod(0o644)
+    except PermissionError as error:
+        raise ReportError(f"{target} is open in another program. Close it there and run again.") from error
+    except OSError as error:
+        raise ReportError(f"{target}: cannot be written ({error.strerror or error}). Free some space and run again.") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return target
+
+
+class _Writer:
+    """Lays out pages from top to bottom and remembers where each table landed, for the charts."""
+
+    def __init__(self, path: str, title: str):
+        import xlsxwriter
+
+        self.title = title
+        self.book = xlsxwriter.Workbook(path, {"nan_inf_to_errors": False})
+        self.book.set_properties({"title": title, "created": datetime.datetime(*FIXED_DATE)})
+        self.formats = make_formats(self.book)
+        self.looks: dict[tuple[str, str], Any] = {}
+        self.tables: dict[tuple[str, str], tuple[int, Table]] = {}
+        self.charts: list[tuple[Any, int, float, Chart, float]] = []
+
+    def write(self, pages: Sequence[Page]) -> None:
+        """Write every page, then the charts, whose data may stand on later pages."""
+        names = [page.name for page in pages]
+        for page in pages:
+            sheet = self.book.add_worksheet(page.name)
+            self._page(sheet, page, names)
+        for sheet, row, left, chart, width in self.charts:
+            self._chart(sheet, row, left, chart, width)
+        self.book.close()
+
+    def _page(self, sheet: Any, page: Page, names: Sequence[str]) -> None:
+        set_page(sheet, self.title, pages_high=int(page.one_page))
+        columns = max([len(b.columns) for b in page.blocks if isinstance(b, Table)], default=6)
+        widths = [*page.widths, *(page.widths[-1:] * columns)][:columns]
+        for i, width in enumerate(widths):
+            sheet.set_column(i, i, width)
+        sheet.write(0, 0, page.title, self.formats["title"])
+        sheet.set_row(0, 26)
+        row = self._text(sheet, 1, Text(page.subtitle, "subtitle"), widths)
+        if page is not None and page.name == names[0]:
+            row = self._contents(sheet, row, names[1:], columns)
+        else:
+            sheet.write_url(row, 0, f"internal:'{names[0]}'!A1", self.formats["link"], f"Back to {names[0]}")
+            row += 1
+        row += 1
+        for block in page.blocks:
+            if isinstance(block, Text):
+                row = self._text(sheet, row, block, widths)
+            elif isinstance(block, Table):
+                row = self._table(sheet, row, page, block, widths)
+            else:
+                row = self._place_charts(sheet, row, block, widths)
+        sheet.print_area(0, 0, max(row - 1, 1), len(widths) - 1)
+
+    def _contents(self, sheet: Any, row: int, names: Sequence[str], columns: int) -> int:
+        """Links to the other sheets, side by side."""
+        across = max(columns // 2, 1)
+        for i, name in enumerate(names):
+            place = (row + i // across, 2 * (i % across) if columns > 1 else 0)
+            sheet.write_url(*place, f"internal:'{name}'!A1", self.formats["link"], name)
+        return row + (len(names) - 1) // across + 1
+
+    def _text(self, sheet: Any, row: int, text: Text, widths: Sequence[float]) -> int:
+        if not text.words:
+            return row
+        look = self.formats[text.style]
+        total = sum(widths)
+        if len(widths) > 1:
+            sheet.merge_range(row, 0, row, len(widths) - 1, text.words, look)
+        else:
+            sheet.write(row, 0, text.words, look)
+        size = 1.2 if text.style == "lead" else 1.0
+        lines = _lines(text.words, total / size * 1.1)
+        sheet.set_row(row, (16 if text.style != "section" else 20) * size * lines)
+        return row + 1
+
+    def _table(self, sheet: Any, row: int, page: Page, table: Table, widths: Sequence[float]) -> int:
+        row += 1
+        sheet.merge_range(row, 0, row, max(len(table.columns) - 1, 1), table.title, self.formats["section"])
+        header = row + 1
+        for i, column in enumerate(table.columns):
+            numeric = column.look not in ("text", "strong")
+            sheet.write(header, i, column.header, self.formats["header_number" if numeric else "header"])
+        lines = max(_lines(c.header, w * 1.0) for c, w in zip(table.columns, widths, strict=False))
+        sheet.set_row(header, 15 * lines + 4)
+        self.tables[page.name, table.key] = (header + 1, table)
+        for number, values in enumerate(table.rows):
+            self._row(sheet, header + 1 + number, table, values, number in table.bold, widths)
+        row = header + 1 + len(table.rows)
+        only = [b for b in page.blocks if isinstance(b, Table)] == [table]
+        if table.long or (only and len(table.rows) > 25):
+            sheet.repeat_rows(header)
+            sheet.freeze_panes(header + 1, 1)
+        for note in table.notes:
+            row = self._text(sheet, row, Text(note, "note"), widths)
+        return row
+
+    def _row(
+        self, sheet: Any, row: int, table: Table, values: Sequence[Cell], bold: bool, widths: Sequence[float]
+    ) -> None:
+        lines = 1
+        for i, (value, column) in enumerate(zip(values, table.columns, strict=True)):
+            look = self._look(column, value, bold)
+            if i == table.verdict:
+                look = self.formats[_verdict_look(str(value))]
+            elif i == table.weak:
+                look = self.formats["weak"] if value not in ("read", "seed", "", None) else look
+            if isinstance(value, str):
+                sheet.write_string(row, i, value, look)
+                lines = max(lines, _lines(value, widths[i]))
+            elif value is None:
+                sheet.write_blank(row, i, None, look)
+            else:
+                sheet.write_number(row, i, value, look)
+        if lines > 1:
+            sheet.set_row(row, 15 * lines)
+
+    def _look(self, column: Column, value: Cell, bold: bool) -> Any:
+        base = "strong" if bold or column.look == "strong" else "text"
+        if isinstance(value, str) or value is None:
+            return self.formats[base]
+        key = (base, column.look)
+        if key not in self.looks:
+            from markov.inputs.style import FONT, FORMATS, INK
+
+            number = NUMBER_FORMATS.get(column.look, "General")
+            self.looks[key] = self.book.add_format(
+                {"font_name": FONT, "font_color": INK, **FORMATS[base], "num_format": number, "indent": 0, "text_wrap": False}
+            )
+        return self.looks[key]
+
+    # ------------------------------------------------------------------------------------------------- charts
+
+    def _place_charts(self, sheet: Any, row: int, charts: Sequence[Chart], widths: Sequence[float]) -> int:
+        pixels = sum(w * 7 + 5 for w in widths)
+        each = min(max(pixels / len(charts), 300.0), 760.0)
+        for i, chart in enumerate(charts):
+            self.charts.append((sheet, row + 1, i * each, chart, each - 10))
+        return row + CHART_ROWS + 2
+
+    def _chart(self, sheet: Any, row: int, left: float, chart: Chart, width: float) -> None:
+        drawn = self.book.add_chart(dict(CHART_TYPES[chart.kind]))
+        for series in chart.series:
+            drawn.add_series(self._series(chart, series))
+        drawn.set_title({"name": chart.title, "name_font": {"size": 11, "bold": True, "color": "#1F3A5F"}, "overlay": False})
+        grid = {"visible": True, "line": {"color": "#E3E8EF", "width": 0.5}}
+        font = {"size": 9, "color": "#1F2A37"}
+        x: dict[str, Any] = {"name": chart.x_title, "name_font": font, "num_font": font, "num_format": chart.x_format}
+        y: dict[str, Any] = {"name": chart.y_title, "name_font": font, "num_font": font, "num_format": chart.y_format}
+        y["major_gridlines"] = grid
+        if chart.kind in ("lines", "points") and chart.x_limit is not None:
+            x |= {"min": 0, "max": chart.x_limit}
+        if chart.kind == "area":
+            x |= {"interval_unit": 65, "interval_tick": 65, "position_axis": "on_tick"}
+        if chart.y_limit is not None:
+            y |= {"min": 0, "max": chart.y_limit}
+        drawn.set_x_axis(x)
+        drawn.set_y_axis(y)
+        drawn.set_legend({"position": "bottom", "font": font})
+        drawn.set_chartarea({"border": {"none": True}})
+        drawn.set_size({"width": width, "height": CHART_ROWS * ROW_PIXELS})
+        sheet.insert_chart(row, 0, drawn, {"x_offset": left, "y_offset": 2, "object_position": 1})
+
+    def _series(self, chart: Chart, series: Series) -> dict[str, Any]:
+        start, table = self.tables[series.page, series.table]
+        first = start + series.first
+        last = start + (len(table.rows) - 1 if series.last is None else series.last)
+        if series.until is not None:  # one row, read across columns, under the table's header
+            categories: list[Any] = [series.page, start - 1, series.y, start - 1, series.y + series.until - 1]
+            values: list[Any] = [series.page, first, series.y, first, series.y + series.until - 1]
+        else:
+            categories = [series.page, first, series.x, last, series.x]
+            values = [series.page, first, series.y, last, series.y]
+        line: dict[str, Any] = {"color": series.colour, "width": 2.0}
+        if series.dashed:
+            line |= {"dash_type": "dash", "width": 1.25}
+        drawn: dict[str, Any] = {"name": series.name, "categories": categories, "values": values}
+        if chart.kind in ("area", "bars"):
+            return drawn | {"fill": {"color": series.colour}, "border": {"color": "#FFFFFF", "width": 0.25}, "gap": 80}
+        marker: dict[str, Any] = {"type": "none"}
+        if series.markers:
+            marker = {"type": "circle", "size": 10, "fill": {"color": series.colour}, "border": {"color": "#FFFFFF"}}
+            line = {"none": True}
+        return drawn | {"line": line, "marker": marker}
+
+
+def _verdict_look(word: str) -> str:
+    good, warn, bad = ("pass", "within"), ("warn", "outside", "not reached"), ("fail",)
+    return "pass" if word in good else "warn" if word in warn else "fail" if word in bad else "text"
+
+
+def _lines(text: str, width: float) -> int:
+    """Lines that a text takes in a cell of that width, in characters."""
+    per_line = max(width * CHARACTERS_PER_LINE_FACTOR, 4.0)
+    return sum(max(1, -(-len(part) // int(per_line))) for part in text.split("\n"))
