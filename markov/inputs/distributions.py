@@ -83,7 +83,7 @@ def inverse(parameter: Parameter) -> Callable[[Array], Array]:
     below, within = law.cumulative(lowest), _share_within(law, parameter)
 
     def values(uniforms: Array) -> Array:
-        chances = np.asarray(np.clip(below + within * np.asarray(uniforms), EDGE, 1.0 - EDGE), dtype=np.float64)
+        chances: Array = np.clip(below + within * np.asarray(uniforms, dtype=np.float64), EDGE, 1.0 - EDGE)
         drawn: Array = np.clip(law.quantile(chances), lowest, highest)  # rounding may step over by the last digit
         return drawn
 
@@ -192,7 +192,7 @@ def _doubtful(parameter: Parameter, place: str) -> Iterator[Problem]:
         rule = f"{lost:.1%} of the {distribution} distribution of {name} is beyond what it can be, and is never drawn"
         remedy = "Choose truncated_normal, which says so, or a distribution that ends there (gamma, beta)."
         yield Problem(place, rule, remedy=remedy, warning=True)
-    drawn = inverse(parameter)((np.arange(1000) + 0.5) / 1000.0)
+    drawn = inverse(parameter)(np.linspace(0.0005, 0.9995, 1000))
     if abs(float(np.mean(drawn)) - value) > DRIFT * float(np.std(drawn)):
         rule = f"the {distribution} distribution of {name} has mean {np.mean(drawn):.4g}, away from its value"
         remedy = "Means of probabilistic analysis will be off the base case: check value, limits and distribution."

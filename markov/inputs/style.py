@@ -47,7 +47,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "input_strong": {"bg_color": INPUT, "border": 1, "border_color": RULE, "bold": True, "valign": "top"},
     "base": {"font_color": "#55606E", "valign": "top", "bottom": 1, "bottom_color": RULE, "align": "right"},
     "changed": {"bg_color": CHANGED},
-    "weak": {"bg_color": WEAK},
+    "weak": {"bg_color": WEAK, "valign": "top", "text_wrap": True, "bottom": 1, "bottom_color": RULE, "indent": 1},
     "pass": {"bg_color": GOOD, "valign": "top", "bottom": 1, "bottom_color": RULE},
     "warn": {"bg_color": WARN, "valign": "top", "bottom": 1, "bottom_color": RULE},
     "fail": {"bg_color": BAD, "valign": "top", "bottom": 1, "bottom_color": RULE, "bold": True},

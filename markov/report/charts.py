@@ -59,9 +59,13 @@ def frontier_chart(result: BaseCase) -> Chart:
     names = [row.strategy for row in result.incremental]
     order, labels = list(result.outcomes.strategies), result.inputs.labels
     points = tuple(
-        Series(labels[name], "Incremental", "incremental", 2, 1, colour(order.index(name)), first=i, last=i, markers=True)
+        Series(
+            labels[name], "Incremental", "incremental", 2, 1, colour(order.index(name)), first=i, last=i, markers=True
+        )
         for i, name in enumerate(names)
     )
     line = Series("Frontier", "Incremental", "frontier", 2, 1, "#1F2A37", dashed=True)
     x_title, y_title = "QALYs per patient, discounted", f"Cost ({result.inputs.currency}) per patient, discounted"
-    return Chart("points", words.finding_frontier(result), x_title, y_title, (line, *points), None, None, "0.0", "#,##0")
+    return Chart(
+        "points", words.finding_frontier(result), x_title, y_title, (line, *points), None, None, "0.0", "#,##0"
+    )

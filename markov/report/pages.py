@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Look = Literal["text", "strong", "money", "number", "qaly", "years", "months", "percent", "share", "integer", "exact"]
+Look = Literal[
+    "text", "strong", "money", "number", "qaly", "years", "months", "percent", "share", "rate", "integer", "exact"
+]
 ChartKind = Literal["lines", "area", "bars", "points"]
 Cell = str | float | int | None
 
@@ -41,7 +43,7 @@ class Text:
 class Table:
     """A titled table; `key` names it for charts, `notes` stand below it.
 
-    `verdict` is the column whose word colours the cell; `weak` the column of evidence status; `bold` marks rows.
+    `looks` overrides the look of a row's numbers. `verdict` is the column whose word colours the cell; `weak` the column of evidence status; `bold` marks rows.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Table:
     weak: int | None = None
     bold: frozenset[int] = frozenset()
     long: bool = False
+    looks: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True)

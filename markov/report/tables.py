@@ -10,13 +10,14 @@ from markov.inputs.parameters import Parameter
 from markov.model.outcomes import LANDMARK_YEARS
 from markov.report import words
 from markov.report.charts import cost_chart, frontier_chart, occupancy_chart, survival_charts
-from markov.report.pages import Cell, Chart, Column, Page, Table, Text, trace_name
+from markov.report.pages import Cell, Chart, Column, Look, Page, Table, Text, trace_name
 from markov.terms import (
     COST_LABELS,
     LIVING,
     MONTHS_PER_YEAR,
     QALY_LABELS,
     STATE_LABELS,
+    Array,
     CostCategory,
     Position,
     PriceSet,
@@ -108,9 +109,7 @@ def _headline_table(result: BaseCase) -> Table:
     reference = outcomes.strategies.index(inputs.reference)
     for i, strategy in enumerate(outcomes.strategies):
         gained = None if i == reference else float(outcomes.qaly[0, i] - outcomes.qaly[0, reference])
-        ratios = [
-            "reference" if i == reference else words.comparison(o, inputs, strategy) for o in sets.values()
-        ]
+        ratios = ["reference" if i == reference else words.comparison(o, inputs, strategy) for o in sets.values()]
         costs = [float(o.cost[0, i]) for o in sets.values()]
         years = float(outcomes.life_years[0, i, 0].sum())
         rows.append((inputs.labels[strategy], years, float(outcomes.qaly[0, i]), *costs, gained, *ratios))
@@ -158,9 +157,9 @@ def _alternatives_table(result: BaseCase) -> Table:
 def results_page(result: BaseCase) -> Page:
     """Outcomes of every strategy: totals, survival figures, treatment and events."""
     labels = labels_of(result)
-    strategies = tuple(Column(label, "qaly") for label in labels)
+    strategies = tuple(Column(label, "number") for label in labels)
     outcomes, currency = result.outcomes, result.inputs.currency
-    totals = [
+    totals: list[tuple[str, str, Array, Look]] = [
         ("Cost, discounted", currency, outcomes.cost[0], "money"),
         ("Cost, undiscounted", currency, outcomes.costs[0, :, 0].sum(axis=-1), "money"),
         ("QALYs, discounted", "QALYs", outcomes.qaly[0], "qaly"),
@@ -169,24 +168,20 @@ def results_page(result: BaseCase) -> Page:
         ("Life-years, undiscounted", "years", outcomes.life_years[0, :, 0].sum(axis=-1), "qaly"),
     ]
     columns = (Column("Outcome per patient", "strong"), Column("Unit"), *strategies)
-    rows = tuple((name, unit, *(_rounded(v, look) for v in values)) for name, unit, values, look in totals)
+    rows = tuple((name, unit, *map(float, values)) for name, unit, values, _ in totals)
+    looks = tuple(look for *_, look in totals)
     return Page(
         "Results",
         "Results",
         "Expected outcomes per patient over the horizon, by strategy.",
         (
-            Table("Totals", columns, rows, "totals"),
+            Table("Totals", columns, rows, "totals", looks=looks),
+            survival_charts(result),
             _curve_table(result),
             _event_table(result),
-            (survival_charts(result)[0], survival_charts(result)[1]),
         ),
-        widths=(46.0, 16.0, *(16.0,) * 8),
+        widths=(48.0, 32.0, *(20.0,) * 8),
     )
-
-
-def _rounded(value: float, look: str) -> float:
-    """Whole money in a column shared with decimals; everything else as it is."""
-    return float(round(value)) if look == "money" else float(value)
 
 
 def _curve_table(result: BaseCase) -> Table:
@@ -202,10 +197,13 @@ def _curve_table(result: BaseCase) -> Table:
         rows.append((label, "median, months", *_numbers(summary.median[0] * MONTHS_PER_YEAR)))
         rows.append(("", "mean within the horizon, months", *_numbers(summary.mean[0] * MONTHS_PER_YEAR)))
         for j, years in enumerate(LANDMARK_YEARS):
-            rows.append(("", f"share at {years:g} years", *_numbers(summary.landmarks[0, :, j])))
+            rows.append(("", f"share at {years:g} year{'s' * (years > 1)}", *_numbers(summary.landmarks[0, :, j])))
     columns = (Column("Curve", "strong"), Column("Figure"), *(Column(label, "number") for label in labels_of(result)))
-    note = "Medians are interpolated within a cycle at a constant hazard. An empty cell: not reached within the horizon."
-    return Table("Survival", columns, tuple(rows), "curves", (note,))
+    note = (
+        "Medians are interpolated within a cycle at a constant hazard. An empty cell: not reached within the horizon."
+    )
+    looks: tuple[Look, ...] = ("months", "months", *("percent",) * len(LANDMARK_YEARS)) * len(curves)
+    return Table("Survival", columns, tuple(rows), "curves", (note,), looks=looks)
 
 
 def _numbers(values: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float | None]:
@@ -218,7 +216,11 @@ def _event_table(result: BaseCase) -> Table:
     treated = outcomes.time_on_treatment[0] > 0
     rows: list[tuple[Cell, ...]] = [
         ("Time on treatment", "mean, months", *_numbers(outcomes.time_on_treatment[0] * MONTHS_PER_YEAR)),
-        ("", "median of starters, months", *_numbers(np.where(treated, on_treatment.median[0] * MONTHS_PER_YEAR, np.nan))),
+        (
+            "",
+            "median of starters, months",
+            *_numbers(np.where(treated, on_treatment.median[0] * MONTHS_PER_YEAR, np.nan)),
+        ),
     ]
     for state in list(State)[1:]:
         name = "Stopped for toxicity" if state is State.TOXICITY else STATE_LABELS[state]
@@ -229,7 +231,8 @@ def _event_table(result: BaseCase) -> Table:
     for key, name in solved.items():
         rows.append((name, "per month, solved", *_numbers(outcomes.solved[key][0] / MONTHS_PER_YEAR)))
     columns = (Column("Event", "strong"), Column("Figure"), *(Column(label, "number") for label in labels_of(result)))
-    return Table("Treatment and events", columns, tuple(rows), "events")
+    looks: tuple[Look, ...] = ("months", "months", *("percent",) * (len(rows) - 4), "rate", "rate")
+    return Table("Treatment and events", columns, tuple(rows), "events", looks=looks)
 
 
 # ---------------------------------------------------------------------------------------------- disaggregated
@@ -249,7 +252,7 @@ def disaggregated_page(result: BaseCase) -> Page:
         )
         tables += [_parts_table(result, schedule, *part) for part in parts]
     ordered = [tables[7], tables[5], tables[4], tables[6], tables[3], tables[1], tables[0], tables[2]]
-    blocks = (ordered[0], (cost_chart(result),), *ordered[1:])
+    blocks = ((cost_chart(result),), *ordered)
     return Page(
         "Disaggregated",
         "Disaggregated results",
@@ -317,7 +320,8 @@ def incremental_page(result: BaseCase) -> Page:
             *_net_benefit_tables(result),
             (frontier_chart(result),),
         ),
-        widths=(34.0, 17.0, 17.0, 17.0, 17.0, 17.0, 40.0),
+        widths=(34.0, 17.0, 17.0, 24.0, 24.0, 17.0, 40.0),
+        one_page=True,
     )
 
 
@@ -367,7 +371,11 @@ def _net_benefit_tables(result: BaseCase) -> list[Table]:
         ("Net health benefit", benefit.health, "QALYs", "qaly"),
     ):
         rows = tuple(
-            (f"{threshold:,.0f} {inputs.currency} per QALY", *_numbers(values[t]), labels_of(result)[int(np.argmax(values[t]))])
+            (
+                f"{threshold:,.0f} {inputs.currency} per QALY",
+                *_numbers(values[t]),
+                labels_of(result)[int(np.argmax(values[t]))],
+            )
             for t, threshold in enumerate(inputs.thresholds)
         )
         columns = (
@@ -438,8 +446,14 @@ def survival_page(result: BaseCase) -> Page:
         f"Time zero: {zero}. PFS is modelled net of second malignancies, as trials count it. Cycles in which PFS is floored "
         f"at the general population's mortality: {floored}. Cycles in which PFS is capped at OS: {crossed}."
     )
-    table = Table("Modelled against published", columns, rows, "trial", verdict=8, weak=9) if rows else None
-    blocks = (Text(facts), survival_charts(result), *((table,) if table else (Text("The workbook names no trial results."),)))
+    looks: tuple[Look, ...] = tuple("months" if c.result.measure == "median" else "number" for c in result.trial)
+    title = "Modelled against published"
+    table = Table(title, columns, rows, "trial", verdict=8, weak=9, looks=looks) if rows else None
+    blocks = (
+        Text(facts),
+        survival_charts(result),
+        *((table,) if table else (Text("The workbook names no trial results."),)),
+    )
     return Page(
         "Survival",
         "Survival against the trial",
@@ -506,9 +520,11 @@ def inputs_page(result: BaseCase) -> Page:
                 weak=6,
                 notes=("A reviewer should begin here: nobody has checked these against a paper for this workbook.",),
             ),
-            Table("Read in their source, or choices of method", columns, tuple(_input_row(p) for p in strong), "inputs"),
+            Table(
+                "Read in their source, or choices of method", columns, tuple(_input_row(p) for p in strong), "inputs"
+            ),
         ),
-        widths=(34.0, 36.0, 12.0, 14.0, 9.0, 12.0, 17.0, 36.0, 18.0, 16.0, 12.0, 46.0),
+        widths=(44.0, 40.0, 24.0, 20.0, 9.0, 13.0, 19.0, 40.0, 20.0, 18.0, 14.0, 56.0),
     )
 
 
@@ -523,7 +539,9 @@ def checks_page(result: BaseCase) -> Page:
     """Checks with what was expected and observed, and the warnings of the workbook."""
     rows = tuple((c.title, c.expected, c.observed, c.verdict.value, c.note) for c in result.checks)
     columns = (Column("Check", "strong"), Column("Expected"), Column("Observed"), Column("Verdict"), Column("Note"))
-    warnings = tuple((p.place, p.rule, "" if p.found is None else str(p.found), p.remedy) for p in result.inputs.warnings)
+    warnings = tuple(
+        (p.place, p.rule, "" if p.found is None else str(p.found), p.remedy) for p in result.inputs.warnings
+    )
     blocks: list[Table] = [Table("Checks of this run", columns, rows, "checks", verdict=3)]
     if warnings:
         headers = (Column("Place", "strong"), Column("Rule"), Column("Found"), Column("Remedy"))

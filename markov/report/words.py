@@ -7,8 +7,8 @@ import numpy as np
 from markov.analysis.base_case import BaseCase, Headline
 from markov.analysis.incremental import Quadrant, icer_in_words, pairwise
 from markov.inputs.parameters import Inputs, Parameter
-from markov.model.outcomes import Outcomes
 from markov.inputs.schema import Sheet
+from markov.model.outcomes import Outcomes
 from markov.terms import COST_LABELS, TRUSTED, CostCategory, PriceSet, Status, Verdict
 
 
@@ -54,9 +54,7 @@ def _other_price(base: Headline, paid: str) -> tuple[PriceSet, Outcomes] | None:
     return next(((s, o) for s, o in base.outcomes.items() if s != paid), None)
 
 
-def _at_thresholds(
-    result: BaseCase, strategy: str, outcomes: Outcomes, other: tuple[PriceSet, Outcomes] | None
-) -> str:
+def _at_thresholds(result: BaseCase, strategy: str, outcomes: Outcomes, other: tuple[PriceSet, Outcomes] | None) -> str:
     inputs = result.inputs
     listed = []
     for name, candidate in ((inputs.text("settings.price_set"), outcomes), *([other] if other else [])):

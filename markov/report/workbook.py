@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from markov.inputs.style import FIXED_DATE, make_formats, set_page
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.inputs.style import FIXED_DATE, FONT, FORMATS, INK, make_formats, set_page
+from markov.report.pages import Cell, Chart, Page, Series, Table, Text
 
 NUMBER_FORMATS = {
-    "money": "#,##0;[Red]-#,##0",
-    "number": "0.000",
-    "qaly": "0.000",
-    "years": "0.00",
-    "months": "0.0",
-    "percent": "0.0%",
-    "share": "0.0000",
-    "integer": "0",
+    "money": "#,##0_);[Red]-#,##0_)",
+    "number": "0.000_)",
+    "qaly": "0.000_)",
+    "years": "0.00_)",
+    "months": "0.0_)",
+    "percent": "0.0%_)",
+    "share": "0.0000_)",
+    "rate": "0.0000_)",
+    "integer": "0_)",
     "exact": "General",
 }
 CHART_TYPES = {
@@ -33,7 +34,7 @@ CHART_TYPES = {
 }
 CHART_ROWS = 19
 ROW_PIXELS = 20
-CHARACTERS_PER_LINE_FACTOR = 1.05
+CHARACTERS_PER_LINE_FACTOR = 1.12
 
 
 class ReportError(OSError):
@@ -51,7 +52,9 @@ def write_report(pages: Sequence[Page], path: str | Path, title: str) -> Path:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".xlsx")
         os.close(handle)
     except OSError as error:
-        raise ReportError(f"{target}: cannot be written ({error.strerror}). Choose another folder with --out.") from error
+        raise ReportError(
+            f"{target}: cannot be written ({error.strerror}). Choose another folder with --out."
+        ) from error
     try:
         _Writer(temporary, title).write(pages)
         Path(temporary).replace(target)
@@ -59,7 +62,9 @@ def write_report(pages: Sequence[Page], path: str | Path, title: str) -> Path:
     except PermissionError as error:
         raise ReportError(f"{target} is open in another program. Close it there and run again.") from error
     except OSError as error:
-        raise ReportError(f"{target}: cannot be written ({error.strerror or error}). Free some space and run again.") from error
+        raise ReportError(
+            f"{target}: cannot be written ({error.strerror or error}). Free some space and run again."
+        ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
     return target
@@ -145,8 +150,8 @@ class _Writer:
         lines = max(_lines(c.header, w * 1.0) for c, w in zip(table.columns, widths, strict=False))
         sheet.set_row(header, 15 * lines + 4)
         self.tables[page.name, table.key] = (header + 1, table)
-        for number, values in enumerate(table.rows):
-            self._row(sheet, header + 1 + number, table, values, number in table.bold, widths)
+        for number in range(len(table.rows)):
+            self._row(sheet, header + 1 + number, table, number, widths)
         row = header + 1 + len(table.rows)
         only = [b for b in page.blocks if isinstance(b, Table)] == [table]
         if table.long or (only and len(table.rows) > 25):
@@ -156,12 +161,12 @@ class _Writer:
             row = self._text(sheet, row, Text(note, "note"), widths)
         return row
 
-    def _row(
-        self, sheet: Any, row: int, table: Table, values: Sequence[Cell], bold: bool, widths: Sequence[float]
-    ) -> None:
-        lines = 1
+    def _row(self, sheet: Any, row: int, table: Table, number: int, widths: Sequence[float]) -> None:
+        values, bold, lines = table.rows[number], number in table.bold, 1
         for i, (value, column) in enumerate(zip(values, table.columns, strict=True)):
-            look = self._look(column, value, bold)
+            look = self._look(
+                table.looks[number] if table.looks and column.look == "number" else column.look, value, bold
+            )
             if i == table.verdict:
                 look = self.formats[_verdict_look(str(value))]
             elif i == table.weak:
@@ -176,17 +181,22 @@ class _Writer:
         if lines > 1:
             sheet.set_row(row, 15 * lines)
 
-    def _look(self, column: Column, value: Cell, bold: bool) -> Any:
-        base = "strong" if bold or column.look == "strong" else "text"
+    def _look(self, look: str, value: Cell, bold: bool) -> Any:
+        base = "strong" if bold or look == "strong" else "text"
         if isinstance(value, str) or value is None:
             return self.formats[base]
-        key = (base, column.look)
+        key = (base, look)
         if key not in self.looks:
-            from markov.inputs.style import FONT, FORMATS, INK
-
-            number = NUMBER_FORMATS.get(column.look, "General")
+            number = NUMBER_FORMATS.get(look, "General")
             self.looks[key] = self.book.add_format(
-                {"font_name": FONT, "font_color": INK, **FORMATS[base], "num_format": number, "indent": 0, "text_wrap": False}
+                {
+                    "font_name": FONT,
+                    "font_color": INK,
+                    **FORMATS[base],
+                    "num_format": number,
+                    "indent": 0,
+                    "text_wrap": False,
+                }
             )
         return self.looks[key]
 
@@ -203,7 +213,9 @@ class _Writer:
         drawn = self.book.add_chart(dict(CHART_TYPES[chart.kind]))
         for series in chart.series:
             drawn.add_series(self._series(chart, series))
-        drawn.set_title({"name": chart.title, "name_font": {"size": 11, "bold": True, "color": "#1F3A5F"}, "overlay": False})
+        drawn.set_title(
+            {"name": chart.title, "name_font": {"size": 11, "bold": True, "color": "#1F3A5F"}, "overlay": False}
+        )
         grid = {"visible": True, "line": {"color": "#E3E8EF", "width": 0.5}}
         font = {"size": 9, "color": "#1F2A37"}
         x: dict[str, Any] = {"name": chart.x_title, "name_font": font, "num_font": font, "num_format": chart.x_format}

@@ -1,0 +1,164 @@
+"""The run as JSON: the same numbers as the report, at full precision, for other programs."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from markov import __version__
+from markov.analysis.base_case import BaseCase
+from markov.inputs.schema import Sheet
+from markov.model.outcomes import LANDMARK_YEARS, SCHEDULES
+from markov.terms import LIVING, MONTHS_PER_YEAR, Array, CostCategory, State
+
+SCHEMA = 1
+NOT_REACHED = "not reached within the horizon"
+
+
+def to_json(result: BaseCase, *, trace: bool = False) -> str:
+    """The run as a JSON text, schema 1; a missing number is null, with a reason beside it."""
+    return json.dumps(as_data(result, trace=trace), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def as_data(result: BaseCase, *, trace: bool = False) -> dict[str, Any]:
+    """The run as plain data: what `--json` writes."""
+    inputs, outcomes = result.inputs, result.outcomes
+    settings = {
+        p.id.removeprefix("settings."): p.value for p in inputs.parameters.values() if p.definition.sheet is Sheet.SETTINGS
+    }
+    data: dict[str, Any] = {
+        "schema": SCHEMA,
+        "program": f"markov {__version__}",
+        "workbook": {"name": inputs.name, "sha256": inputs.sha256, "title": inputs.title},
+        "settings": settings,
+        "parameters": {
+            p.id: {"value": p.value, "unit": p.unit, "status": p.status, "cell": p.cell}
+            for p in inputs.parameters.values()
+            if p.definition.sheet is not Sheet.SETTINGS
+        },
+        "strategies": [_strategy(result, i) for i in range(len(outcomes.strategies))],
+        "incremental": [
+            {
+                "strategy": row.strategy,
+                "cost": row.cost,
+                "qaly": row.qaly,
+                "delta_cost": row.delta_cost,
+                "delta_qaly": row.delta_qaly,
+                "icer": row.icer,
+                "versus": row.versus,
+                "status": row.position.value,
+            }
+            for row in result.incremental
+        ],
+        "pairwise": [
+            {
+                "strategy": row.strategy,
+                "versus": row.versus,
+                "delta_cost": row.delta_cost,
+                "delta_qaly": row.delta_qaly,
+                "quadrant": row.quadrant.value,
+                "icer": row.icer,
+            }
+            for row in result.pairwise
+        ],
+        "net_benefit": [
+            {
+                "threshold": threshold,
+                "monetary": dict(zip(outcomes.strategies, map(float, result.net_benefit.monetary[t]), strict=True)),
+                "health": dict(zip(outcomes.strategies, map(_number, result.net_benefit.health[t]), strict=True)),
+            }
+            for t, threshold in enumerate(inputs.thresholds)
+        ],
+        "headlines": [_headline(result, i) for i in range(len(result.headlines))],
+        "checks": [
+            {"id": c.id, "expected": c.expected, "observed": c.observed, "verdict": c.verdict.value, "note": c.note}
+            for c in result.checks
+        ],
+        "warnings": [str(problem) for problem in inputs.warnings],
+    }
+    if trace:
+        data["trace"] = _trace(result)
+    return data
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _by_state(values: Array) -> dict[str, Any]:
+    """Totals and parts of (schedules, living states)."""
+    order = dict(zip(SCHEDULES, range(len(SCHEDULES)), strict=True))
+    total = {schedule: float(values[k].sum()) for schedule, k in order.items()}
+    parts = {s.value: {schedule: float(values[k, j]) for schedule, k in order.items()} for j, s in enumerate(LIVING)}
+    return {**total, "by_state": parts}
+
+
+def _strategy(result: BaseCase, i: int) -> dict[str, Any]:
+    outcomes = result.outcomes
+    name = outcomes.strategies[i]
+    costs = outcomes.costs[0, i]
+    categories = {
+        c.value: {schedule: float(costs[k, j]) for k, schedule in enumerate(SCHEDULES)}
+        for j, c in enumerate(CostCategory)
+    }
+    treatment = outcomes.curves["on_treatment"].median[0, i] * MONTHS_PER_YEAR
+    return {
+        "id": name,
+        "label": result.inputs.labels[name],
+        "life_years": _by_state(outcomes.life_years[0, i]),
+        "qalys": _by_state(outcomes.qalys[0, i]),
+        "costs": {
+            **{schedule: float(costs[k].sum()) for k, schedule in enumerate(SCHEDULES)},
+            "by_category": categories,
+        },
+        "events": {s.value: float(outcomes.entries[0, i, j]) for j, s in enumerate(State)},
+        "time_on_treatment": {
+            "mean_months": float(outcomes.time_on_treatment[0, i] * MONTHS_PER_YEAR),
+            **_with_reason("median_months", treatment, "no treatment, or not reached"),
+        },
+        "solved": {f"{key}_per_year": float(values[0, i]) for key, values in outcomes.solved.items()},
+        "counts": {key: _number(values[0, i]) for key, values in outcomes.counts.items()},
+        "survival": {key: _curve(result, key, i) for key in ("pfs_net_of_spm", "progression_and_spm_free", "os")},
+    }
+
+
+def _with_reason(key: str, value: float, reason: str) -> dict[str, Any]:
+    return {key: float(value)} if np.isfinite(value) else {key: None, f"{key}_reason": reason}
+
+
+def _curve(result: BaseCase, key: str, i: int) -> dict[str, Any]:
+    summary = result.outcomes.curves[key]
+    landmarks = {f"{years:g}": _number(summary.landmarks[0, i, j]) for j, years in enumerate(LANDMARK_YEARS)}
+    return {
+        **_with_reason("median_months", summary.median[0, i] * MONTHS_PER_YEAR, NOT_REACHED),
+        "mean_months": float(summary.mean[0, i] * MONTHS_PER_YEAR),
+        "landmarks_by_year": landmarks,
+    }
+
+
+def _headline(result: BaseCase, i: int) -> dict[str, Any]:
+    headline = result.headlines[i]
+    prices = {
+        price.value: {
+            name: {
+                "cost": float(outcomes.cost[0, j]),
+                "qaly": float(outcomes.qaly[0, j]),
+                "life_years_undiscounted": float(outcomes.life_years[0, j, 0].sum()),
+            }
+            for j, name in enumerate(outcomes.strategies)
+        }
+        for price, outcomes in headline.outcomes.items()
+    }
+    return {"name": headline.name, "base_case": headline.is_base, "prices": prices, "reason": headline.reason or None}
+
+
+def _trace(result: BaseCase) -> dict[str, Any]:
+    trace = result.outcomes.trace
+    assert trace is not None
+    return {
+        name: {
+            "time_years": trace.boundaries.tolist(),
+            "occupancy": {s.value: trace.occupancy[0, i, :, j].tolist() for j, s in enumerate(State)},
+        }
+        for i, name in enumerate(result.outcomes.strategies)
+    }
