@@ -26,7 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Workbook = Annotated[Path, typer.Argument(help="Input workbook (.xlsx or .xlsm). It is never changed.", show_default=False)]
+Workbook = Annotated[
+    Path, typer.Argument(help="Input workbook (.xlsx or .xlsm). It is never changed.", show_default=False)
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option(

@@ -118,7 +118,7 @@ def test_an_impossible_beta_is_a_problem_before_a_run_and_refused_in_one() -> No
 @given(
     st.sampled_from(["normal", "log_normal", "gamma"]),
     st.floats(1.0, 1e5),
-    st.floats(0.01, 0.2),
+    st.floats(0.01, 0.15),  # beyond, the part of a normal below 0 begins to count
 )
 def test_value_and_standard_error_are_mean_and_standard_deviation(family: str, mean: float, relative: float) -> None:
     assert mean_and_sd(parameter(family, mean, se=mean * relative)) == pytest.approx((mean, mean * relative), rel=1e-6)

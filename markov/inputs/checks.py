@@ -508,10 +508,18 @@ def _scenarios(inputs: Inputs) -> Found:
         if unknown or repeated:
             continue
         changed = with_values(base, {row.id: row.value for row in rows})
-        for problem in problems(changed):
+        for problem in _of_changed(changed, [row.id for row in rows]):
             if not problem.warning:
                 place = _place(inputs, rows[0].cell)
                 yield Problem(place, f'scenario "{name}": {problem.rule}', problem.found, problem.remedy)
+
+
+def _of_changed(inputs: Inputs, identifiers: Sequence[str]) -> list[Problem]:
+    """Problems of some values and of everything together; values that did not change are known to be sound."""
+    found = [problem for key in identifiers for problem in _single(inputs, inputs.parameters[key])]
+    if any(not problem.warning for problem in found):
+        return found
+    return [problem for rule in RULES for problem in rule(inputs)]
 
 
 def _belongs(inputs: Inputs, identifier: str) -> bool:

@@ -143,7 +143,7 @@ def _has_formulas(path: Path) -> bool:
 
 def _cover(file: str, cover: "Worksheet | None", problems: list[Problem]) -> str:
     """Title on the cover; a workbook of another schema is refused by name."""
-    found = {}
+    found: dict[str, tuple[object, str]] = {}
     if cover is not None:
         for row in cover.iter_rows(max_row=60, max_col=6):
             for label, value in itertools.pairwise(row):
@@ -188,7 +188,7 @@ def _rows(
 
 
 def _is_formula(sheet: "Worksheet", coordinate: str) -> bool:
-    return sheet[coordinate].data_type == "f"
+    return bool(sheet[coordinate].data_type == "f")
 
 
 EMPTY = RawCell(None, "")
@@ -316,22 +316,33 @@ def _parameter(
         return None
     cell = row["value"]
     value: float | str | None = cell.text() or None if definition.is_text else number(cell, identifier, problems)
-    numbers = {key: number(row.get(key, EMPTY), f"{key} of {identifier}", problems) for key in ("se", "low", "high")}
-    base = row.get("base case", EMPTY)
-    year = row.get("price year", EMPTY)
-    texts = {key: row.get(key, EMPTY).text() for key in ("unit", "group", "source", "page", "status", "comment")}
+    base, year = row.get("base case", EMPTY), row.get("price year", EMPTY)
+
+    def text(header: str) -> str:
+        return row.get(header, EMPTY).text()
+
+    def limit(header: str) -> float | None:
+        return number(row.get(header, EMPTY), f"{header} of {identifier}", problems)
+
     return Parameter(
         identifier,
         definition,
         value,
-        label=row.get("label", EMPTY).text() or label_of(identifier, labels),
+        unit=text("unit"),
+        label=text("label") or label_of(identifier, labels),
         cell=cell.address,
         base_case=base.text() or None if definition.is_text else number(base, f"base case of {identifier}", problems),
-        distribution=row.get("distribution", EMPTY).text() or Distribution.FIXED,
+        se=limit("se"),
+        low=limit("low"),
+        high=limit("high"),
+        distribution=text("distribution") or Distribution.FIXED,
+        group=text("group"),
         price_year=number(year, f"price year of {identifier}", problems),
-        value_set=row.get("value set", EMPTY).text(),
-        **numbers,
-        **texts,
+        value_set=text("value set"),
+        source=text("source"),
+        page=text("page"),
+        status=text("status"),
+        comment=text("comment"),
     )
 
 

@@ -24,7 +24,9 @@ def as_data(result: BaseCase, *, trace: bool = False) -> dict[str, Any]:
     """The run as plain data: what `--json` writes."""
     inputs, outcomes = result.inputs, result.outcomes
     settings = {
-        p.id.removeprefix("settings."): p.value for p in inputs.parameters.values() if p.definition.sheet is Sheet.SETTINGS
+        p.id.removeprefix("settings."): p.value
+        for p in inputs.parameters.values()
+        if p.definition.sheet is Sheet.SETTINGS
     }
     data: dict[str, Any] = {
         "schema": SCHEMA,

@@ -43,7 +43,8 @@ class Text:
 class Table:
     """A titled table; `key` names it for charts, `notes` stand below it.
 
-    `looks` overrides the look of a row's numbers. `verdict` is the column whose word colours the cell; `weak` the column of evidence status; `bold` marks rows.
+    `looks` overrides the look of each row's numbers. `verdict` is the column whose word colours the cell, `weak` the
+    column of evidence status; `bold` marks rows; a `long` table repeats its header on every printed page.
     """
 
     title: str

@@ -168,7 +168,7 @@ def results_page(result: BaseCase) -> Page:
         ("Life-years, undiscounted", "years", outcomes.life_years[0, :, 0].sum(axis=-1), "qaly"),
     ]
     columns = (Column("Outcome per patient", "strong"), Column("Unit"), *strategies)
-    rows = tuple((name, unit, *map(float, values)) for name, unit, values, _ in totals)
+    rows: tuple[tuple[Cell, ...], ...] = tuple((name, unit, *values.tolist()) for name, unit, values, _ in totals)
     looks = tuple(look for *_, look in totals)
     return Page(
         "Results",
@@ -202,8 +202,9 @@ def _curve_table(result: BaseCase) -> Table:
     note = (
         "Medians are interpolated within a cycle at a constant hazard. An empty cell: not reached within the horizon."
     )
-    looks: tuple[Look, ...] = ("months", "months", *("percent",) * len(LANDMARK_YEARS)) * len(curves)
-    return Table("Survival", columns, tuple(rows), "curves", (note,), looks=looks)
+    shares: list[Look] = ["percent"] * len(LANDMARK_YEARS)
+    looks: list[Look] = ["months", "months", *shares] * len(curves)
+    return Table("Survival", columns, tuple(rows), "curves", (note,), looks=tuple(looks))
 
 
 def _numbers(values: Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float | None]:
@@ -231,7 +232,8 @@ def _event_table(result: BaseCase) -> Table:
     for key, name in solved.items():
         rows.append((name, "per month, solved", *_numbers(outcomes.solved[key][0] / MONTHS_PER_YEAR)))
     columns = (Column("Event", "strong"), Column("Figure"), *(Column(label, "number") for label in labels_of(result)))
-    looks: tuple[Look, ...] = ("months", "months", *("percent",) * (len(rows) - 4), "rate", "rate")
+    shares: list[Look] = ["percent"] * (len(rows) - 4)
+    looks: tuple[Look, ...] = ("months", "months", *shares, "rate", "rate")
     return Table("Treatment and events", columns, tuple(rows), "events", looks=looks)
 
 
@@ -252,7 +254,7 @@ def disaggregated_page(result: BaseCase) -> Page:
         )
         tables += [_parts_table(result, schedule, *part) for part in parts]
     ordered = [tables[7], tables[5], tables[4], tables[6], tables[3], tables[1], tables[0], tables[2]]
-    blocks = ((cost_chart(result),), *ordered)
+    blocks: tuple[Table | tuple[Chart, ...], ...] = ((cost_chart(result),), *ordered)
     return Page(
         "Disaggregated",
         "Disaggregated results",
@@ -305,9 +307,10 @@ def incremental_page(result: BaseCase) -> Page:
         Column("Position"),
     )
     notes = (
-        "Each strategy on the frontier is compared with the one before it. Dominated: another strategy costs no more and "
-        "gives no less, one of the two strictly. Extendedly dominated: a mix of two others costs less for the same effect. "
-        "Strategies exactly on the line between two others stay on the frontier; identical ones share a row's position.",
+        "Each strategy on the frontier is compared with the one before it. Dominated: another strategy costs no more "
+        "and gives no less, one of the two strictly. Extendedly dominated: a mix of two others costs less for the same "
+        "effect. Strategies exactly on the line between two others stay on the frontier; of identical ones the first "
+        "keeps its position and the others are called equal.",
     )
     return Page(
         "Incremental",
@@ -443,8 +446,8 @@ def survival_page(result: BaseCase) -> Page:
     floored = ", ".join(f"{la} {int(n)}" for la, n in zip(labels_of(result), counts["floored_cycles"][0], strict=True))
     crossed = ", ".join(f"{la} {int(n)}" for la, n in zip(labels_of(result), counts["crossing_cycles"][0], strict=True))
     facts = (
-        f"Time zero: {zero}. PFS is modelled net of second malignancies, as trials count it. Cycles in which PFS is floored "
-        f"at the general population's mortality: {floored}. Cycles in which PFS is capped at OS: {crossed}."
+        f"Time zero: {zero}. PFS is modelled net of second malignancies, as trials count it. Cycles in which PFS is "
+        f"floored at the general population's mortality: {floored}. Cycles in which PFS is capped at OS: {crossed}."
     )
     looks: tuple[Look, ...] = tuple("months" if c.result.measure == "median" else "number" for c in result.trial)
     title = "Modelled against published"
