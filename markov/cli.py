@@ -1,6 +1,5 @@
 """The command line: run, check, parameters, new. Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not written."""
 
-import datetime
 import re
 import sys
 import time
@@ -64,20 +63,16 @@ def run(
         inputs = _read(workbook, changes)
     from markov.analysis.base_case import base_case
     from markov.report import words
-    from markov.report.provenance import provenance_table
-    from markov.report.tables import pages
-    from markov.report.workbook import write_report
+    from markov.report.reports import write_report
 
     with clock.step("Running the model and its checks"):
         result = base_case(inputs)
-    now = datetime.datetime.now(datetime.UTC)
     command = " ".join(["markov run", workbook.name, *(f"--set {change}" for change in changes or ())])
     target = _target(workbook, out)
     if target.resolve() == workbook.resolve():
         _stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
     with clock.step("Writing the report"):
-        sheets = pages(result, provenance_table(result, command, clock.elapsed, now))
-        write_report(sheets, target, inputs.title)
+        write_report(result, target, command=command, seconds=clock.elapsed)
     if json_file:
         from markov.report.export import to_json
 

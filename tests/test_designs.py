@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def test_uniforms_never_touch_0_or_1_and_mirror_exactly() -> None:
 def test_any_chunks_put_together_are_the_columns_bit_for_bit(cuts: list[int], seed: int) -> None:
     draws = random_draws(read("myeloma_ix"), 60, seed)
     edges = [0, *sorted(cuts), 60]
-    blocks = [draws.block(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    blocks = [draws.block(a, b) for a, b in pairwise(edges)]
     assert_same({key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}, draws.columns())
 
 
@@ -291,7 +292,7 @@ def test_one_quantity_entered_twice_has_one_value_in_every_draw(name: str, membe
 
 @pytest.mark.parametrize("name", worked_names())
 def test_no_two_sampled_parameters_of_one_value_and_error_are_independent_by_oversight(name: str) -> None:
-    # Different patients or different events may share figures by chance; none does now, so a new pair must be looked at.
+    # Different patients or events may share figures by chance; none does now, so a new pair must be looked at.
     seen: dict[tuple[object, ...], str] = {}
     for p in sampled(read(name)):
         same = seen.setdefault((p.value, p.se, p.low, p.high, p.unit, p.distribution), p.group)
@@ -317,9 +318,6 @@ def test_ten_thousand_draws_stay_inside_the_hard_limits_and_vary(name: str, iden
     assert np.all(drawn > quantity.low if quantity.low_excluded else drawn >= quantity.low)
     assert np.all(drawn <= quantity.high)
     assert len(np.unique(drawn)) > 0.999 * RUNS
-    assert list(checks.value_problems(parameter.definition, identifier, float(drawn.min()), "")) == [] or (
-        quantity.usual_low > quantity.low or quantity.usual_high < quantity.high
-    )
 
 
 @pytest.mark.parametrize(("name", "identifier"), SHIPPED)
@@ -355,20 +353,20 @@ def test_fifty_draws_go_through_the_model_whatever_the_blocks(calgb: Inputs) -> 
     np.testing.assert_allclose(figures(evaluate(calgb, random_draws(calgb, 50).columns())), whole, rtol=1e-12)
 
 
+def without_spread(row: Parameter) -> Parameter:
+    if row.distribution == Distribution.LOG_NORMAL and isinstance(row.value, float):
+        return replace(row, low=row.value, high=row.value)
+    return replace(row, se=0.0)
+
+
 def test_without_spread_every_run_is_the_base_case(calgb: Inputs) -> None:
-    still = replace(calgb, parameters={key: replace(p, se=0.0) for key, p in calgb.parameters.items()})
-    still = replace(
-        still,
-        parameters={
-            key: replace(p, low=p.value, high=p.value) if p.distribution == "log_normal" else p
-            for key, p in still.parameters.items()
-        },
-    )
+    still = replace(calgb, parameters={key: without_spread(p) for key, p in calgb.parameters.items()})
     assert sampled(still) == ()
     draws = Draws(tuple(p for p in still.parameters.values() if p.is_sampled), 3, seed=5)
+    assert [p.id for p in draws.parameters] == [p.id for p in sampled(calgb)]
     runs, base = figures(evaluate(still, draws)), figures(evaluate(calgb))
-    assert len(draws.parameters) > 40
-    assert runs.tolist() == [base[0].tolist()] * 3
+    np.testing.assert_allclose(runs, np.repeat(base, 3, axis=0), rtol=1e-12)
+    assert figures(evaluate(still, random_draws(still, 3))).tolist() == np.repeat(base, 3, axis=0).tolist()
 
 
 @pytest.mark.parametrize(

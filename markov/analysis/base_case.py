@@ -71,6 +71,11 @@ class BaseCase:
     trial: tuple[TrialComparison, ...]
     checks: tuple[Check, ...]
 
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the compared strategies, in their order."""
+        return [self.inputs.labels[strategy] for strategy in self.outcomes.strategies]
+
 
 def base_case(inputs: Inputs) -> BaseCase:
     """Run a workbook: outcomes with their trace, incremental analysis, headline alternatives and checks.

@@ -319,7 +319,11 @@ def _times(inputs: Inputs) -> Found:
                 yield Problem(_where(inputs, last), f"{last} is before {first}", found, "Mend one of them.")
     if inputs.value("settings.horizon_years") == 0.0:
         yield Problem(_where(inputs, "settings.horizon_years"), "a horizon of zero has no results", 0, "Lengthen it.")
-    if not inputs.given("settings.horizon_years") and inputs.number("cohort.age") >= 100.0:
+    if (
+        not inputs.given("settings.horizon_years")
+        and inputs.given("cohort.age")
+        and inputs.number("cohort.age") >= 100.0
+    ):
         yield Problem(
             _where(inputs, "cohort.age"),
             "an empty horizon ends at age 100",
@@ -330,6 +334,8 @@ def _times(inputs: Inputs) -> Found:
 
 def _life_table(inputs: Inputs) -> Found:
     """The table begins at or before the cohort's age."""
+    if not inputs.given("cohort.age"):
+        return
     tables = ((Sheet.LIFE_TABLE, inputs.life_table), (Sheet.POPULATION_UTILITY, inputs.population_utility))
     for sheet, table in tables:
         if len(table.ages) and table.ages[0] > inputs.number("cohort.age"):

@@ -93,7 +93,7 @@ def read_sources(source: Path) -> tuple[CoverText, Sheets]:
         for sheet, file in TABLE_FILES.items():
             if (folder / file).exists():
                 rows[sheet] = tuple(_csv_rows(folder / file))
-    for identifier, row in by_id.items():
+    for identifier, row in _in_use(by_id).items():
         found = match(identifier)
         if found is None:
             raise ValueError(f"{source.name}/parameters.csv: unknown id {identifier}")
@@ -110,6 +110,14 @@ def read_sources(source: Path) -> tuple[CoverText, Sheets]:
     )
     cover = CoverText(about["title"], about["purpose"], tuple(about.get("notes", ())))
     return cover, Sheets(source.name, about["title"], rows)
+
+
+def _in_use(by_id: Mapping[str, Row]) -> dict[str, Row]:
+    """Rows without those of shared adverse events that this decision problem does not have."""
+    events = {i.split(".")[2] for i in by_id if i.startswith("adverse_event.proportion.")}
+    return {
+        i: row for i, row in by_id.items() if not i.startswith("adverse_event.") or i.split(".")[2] in events
+    }
 
 
 def _base_of(identifier: str, values: Mapping[str, object]) -> object:

@@ -22,7 +22,7 @@ def survival_charts(result: BaseCase) -> tuple[Chart, Chart]:
 
 
 def _survival(result: BaseCase, column: int, title: str) -> Chart:
-    labels = [result.inputs.labels[s] for s in result.outcomes.strategies]
+    labels = result.labels
     series = tuple(
         Series(label, trace_name(label), "trace", TRACE_YEARS, column, colour(i)) for i, label in enumerate(labels)
     )

@@ -7,7 +7,7 @@ import sys
 
 from markov import __version__
 from markov.analysis.base_case import BaseCase
-from markov.report.pages import Cell, Column, Table
+from markov.report.pages import Cell, Column, Page, Table
 
 PACKAGES = ("numpy", "scipy", "openpyxl", "xlsxwriter")
 CONVENTIONS = {
@@ -22,7 +22,7 @@ CONVENTIONS = {
 }
 
 
-def provenance_table(result: BaseCase, command: str, seconds: float, now: datetime.datetime) -> Table:
+def provenance_page(result: BaseCase, command: str, seconds: float, now: datetime.datetime) -> Page:
     """Facts that identify a run."""
     inputs = result.inputs
     trace = result.outcomes.trace
@@ -36,7 +36,7 @@ def provenance_table(result: BaseCase, command: str, seconds: float, now: dateti
         ("Python", sys.version.split()[0]),
         *((f"Package {name}", version(name)) for name in PACKAGES),
         ("System", f"{platform.system()} {platform.machine()}"),
-        ("Command", command),
+        ("Command", command or "called from Python"),
         ("Time of the run (UTC)", now.strftime("%Y-%m-%d %H:%M:%S")),
         ("Duration of the computation", f"{seconds:.2f} s"),
         ("Seed of random draws", f"{inputs.number('settings.seed'):.0f} (not used by a deterministic run)"),
@@ -45,7 +45,9 @@ def provenance_table(result: BaseCase, command: str, seconds: float, now: dateti
         ("Price year and currency", f"{inputs.number('settings.price_year'):.0f}, {inputs.currency}"),
         ("Prices paid", inputs.text("settings.price_set")),
     ]
-    return Table("Provenance", (Column("Fact", "strong"), Column("Value")), tuple(rows), "provenance")
+    table = Table("Provenance", (Column("Fact", "strong"), Column("Value")), tuple(rows), "provenance")
+    subtitle = "What was run, on what, and by what: enough to repeat every number of this report."
+    return Page("Provenance", "Provenance", subtitle, (table,), widths=(34.0, 90.0))
 
 
 def version(package: str) -> str:

@@ -41,7 +41,7 @@ class ReportError(OSError):
     """The report could not be written; the message says why and what to do."""
 
 
-def write_report(pages: Sequence[Page], path: str | Path, title: str) -> Path:
+def write_pages(pages: Sequence[Page], path: str | Path, title: str) -> Path:
     """Write a report and move it into place; an existing one of that name is replaced.
 
     Raises ReportError where the place cannot be written, or the file is open in another program.

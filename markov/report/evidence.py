@@ -1,0 +1,151 @@
+"""Pages on what the results rest on: the trial's own figures, every input, and the checks."""
+
+import numpy as np
+
+from markov.analysis.base_case import BaseCase, TrialComparison
+from markov.inputs.parameters import Parameter
+from markov.report import words
+from markov.report.charts import survival_charts
+from markov.report.pages import Cell, Column, Look, Page, Table, Text
+
+ENDPOINTS = {
+    "pfs": "Progression-free survival",
+    "os": "Overall survival",
+    "time_on_treatment": "Time on treatment",
+    "discontinuation": "Stopped for toxicity, of those who start",
+    "spm": "Second primary malignancy",
+}
+
+
+def survival_page(result: BaseCase) -> Page:
+    """Modelled survival beside the trial's own figures, with the reason for each difference."""
+    inputs = result.inputs
+    rows = tuple(_trial_row(result, comparison) for comparison in result.trial)
+    columns = (
+        Column("Strategy", "strong"),
+        Column("Endpoint"),
+        Column("Figure"),
+        Column("Published", "number"),
+        Column("Low", "number"),
+        Column("High", "number"),
+        Column("Modelled", "number"),
+        Column("Difference", "number"),
+        Column("Verdict"),
+        Column("Status"),
+        Column("Source and reason for a difference"),
+    )
+    zero = inputs.text("settings.time_zero").replace("_", " ")
+    counts = result.outcomes.counts
+    floored = ", ".join(f"{la} {int(n)}" for la, n in zip(result.labels, counts["floored_cycles"][0], strict=True))
+    crossed = ", ".join(f"{la} {int(n)}" for la, n in zip(result.labels, counts["crossing_cycles"][0], strict=True))
+    facts = (
+        f"Time zero: {zero}. PFS is modelled net of second malignancies, as trials count it. Cycles in which PFS is "
+        f"floored at the general population's mortality: {floored}. Cycles in which PFS is capped at OS: {crossed}."
+    )
+    looks: tuple[Look, ...] = tuple("months" if c.result.measure == "median" else "number" for c in result.trial)
+    title = "Modelled against published"
+    table = Table(title, columns, rows, "trial", verdict=8, weak=9, looks=looks) if rows else None
+    blocks = (
+        Text(facts),
+        survival_charts(result),
+        *((table,) if table else (Text("The workbook names no trial results."),)),
+    )
+    return Page(
+        "Survival",
+        "Survival against the trial",
+        "Each published figure of the trial beside the model's own.",
+        blocks,
+        widths=(18.0, 22.0, 16.0, 10.0, 9.0, 9.0, 10.0, 10.0, 13.0, 18.0, 70.0),
+    )
+
+
+def _trial_row(result: BaseCase, comparison: TrialComparison) -> tuple[Cell, ...]:
+    told, modelled = comparison.result, comparison.modelled
+    figure = "median, months" if told.measure == "median" else f"{told.measure} at {told.months:g} months"
+    verdict = {None: "no interval", True: "within", False: "outside"}[comparison.within]
+    source = " · ".join(part for part in (told.source, told.page, told.comment) if part)
+    known = not np.isnan(modelled)
+    return (
+        result.inputs.labels[told.strategy],
+        ENDPOINTS[told.endpoint],
+        figure,
+        told.value,
+        told.low,
+        told.high,
+        modelled if known else None,
+        modelled - told.value if known else None,
+        verdict if known else "not reached",
+        told.status,
+        source,
+    )
+
+
+# ----------------------------------------------------------------------------------------- inputs and checks
+
+
+def inputs_page(result: BaseCase) -> Page:
+    """Every value used, with source, status and cell; what is assumed or unverified comes first."""
+    inputs = result.inputs
+    weak = words.weak(inputs.parameters.values())
+    weak_ids = {p.id for p in weak}
+    strong = [p for p in inputs.parameters.values() if p.value is not None and p.id not in weak_ids]
+    columns = (
+        Column("Id", "strong"),
+        Column("What it is"),
+        Column("Value", "exact"),
+        Column("Unit"),
+        Column("SE", "exact"),
+        Column("Distribution"),
+        Column("Status"),
+        Column("Source"),
+        Column("Page or table"),
+        Column("Cell"),
+        Column("Changed from", "exact"),
+        Column("Comment"),
+    )
+    return Page(
+        "Inputs used",
+        "Inputs used",
+        f"Every value that {inputs.name} gave, with its source, evidence status and cell.",
+        (
+            Table(
+                f"Derived, unverified or assumed: {len(weak)} values",
+                columns,
+                tuple(_input_row(p) for p in weak),
+                "weak_inputs",
+                weak=6,
+                notes=("A reviewer should begin here: nobody has checked these against a paper for this workbook.",),
+            ),
+            Table(
+                "Read in their source, or choices of method", columns, tuple(_input_row(p) for p in strong), "inputs"
+            ),
+        ),
+        widths=(44.0, 40.0, 24.0, 20.0, 9.0, 13.0, 19.0, 40.0, 20.0, 18.0, 14.0, 56.0),
+    )
+
+
+def _input_row(p: Parameter) -> tuple[Cell, ...]:
+    distribution = "" if p.definition.is_method else str(p.distribution).replace("_", "-")
+    changed = p.base_case if p.is_changed else None
+    unit, comment = p.unit, p.comment
+    return (p.id, p.label, p.value, unit, p.se, distribution, p.status, p.source, p.page, p.cell, changed, comment)
+
+
+def checks_page(result: BaseCase) -> Page:
+    """Checks with what was expected and observed, and the warnings of the workbook."""
+    rows = tuple((c.title, c.expected, c.observed, c.verdict.value, c.note) for c in result.checks)
+    columns = (Column("Check", "strong"), Column("Expected"), Column("Observed"), Column("Verdict"), Column("Note"))
+    warnings = tuple(
+        (p.place, p.rule, "" if p.found is None else str(p.found), p.remedy) for p in result.inputs.warnings
+    )
+    blocks: list[Table] = [Table("Checks of this run", columns, rows, "checks", verdict=3)]
+    if warnings:
+        headers = (Column("Place", "strong"), Column("Rule"), Column("Found"), Column("Remedy"))
+        blocks.append(Table("Warnings about the workbook", headers, warnings, "warnings"))
+    return Page(
+        "Checks",
+        "Checks",
+        words.checks_counted(result),
+        tuple(blocks),
+        widths=(58.0, 34.0, 34.0, 14.0, 60.0),
+    )
