@@ -96,10 +96,10 @@ class Column:
 
 
 PARAMETER_COLUMNS = (
-    Column("id", 34, "Stable name of the parameter; also the defined name of the value cell", required=True),
+    Column("id", 42, "Stable name of the parameter; also the defined name of the value cell", required=True),
     Column("label", 46, "What the parameter is, in words"),
-    Column("value", 16, "The value that the model uses: the only cell you need to edit", required=True),
-    Column("base case", 14, "The value this workbook was built with, to see what has been changed"),
+    Column("value", 22, "The value that the model uses: the only cell you need to edit", required=True),
+    Column("base case", 20, "The value this workbook was built with, to see what has been changed"),
     Column("unit", 18, "Unit of the value", required=True),
     Column("se", 9, "Standard error (not the standard deviation)"),
     Column("low", 9, "Lower limit of the 95 % interval"),

@@ -1,5 +1,6 @@
 """The look of every workbook the program writes: colours, formats and page set-up, once."""
 
+import textwrap
 from typing import Any
 
 INK = "#1F2A37"
@@ -45,7 +46,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "link": {"font_color": ACCENT, "underline": 1, "valign": "top"},
     "input": {"bg_color": INPUT, "border": 1, "border_color": RULE, "valign": "top", "text_wrap": True},
     "input_strong": {"bg_color": INPUT, "border": 1, "border_color": RULE, "bold": True, "valign": "top"},
-    "base": {"font_color": "#55606E", "valign": "top", "bottom": 1, "bottom_color": RULE, "align": "right"},
+    "base": {"font_color": "#55606E", "valign": "top", "bottom": 1, "bottom_color": RULE, "text_wrap": True},
     "changed": {"bg_color": CHANGED},
     "weak": {"bg_color": WEAK, "valign": "top", "text_wrap": True, "bottom": 1, "bottom_color": RULE, "indent": 1},
     "pass": {"bg_color": GOOD, "valign": "top", "bottom": 1, "bottom_color": RULE},
@@ -54,6 +55,22 @@ FORMATS: dict[str, dict[str, Any]] = {
 }
 
 FIXED_DATE = (2026, 1, 1)
+
+
+CHARACTERS_PER_WIDTH = 1.12  # a column's width counts digits; running text is narrower
+LINE_HEIGHT = 15
+
+
+def lines_needed(text: str, width: float) -> int:
+    """Lines that a text takes in a cell of that column width.
+
+    >>> lines_needed("one two three", 6.0)
+    3
+    """
+    per_line = int(max(width * CHARACTERS_PER_WIDTH, 4.0))
+    if len(text) <= per_line and "\n" not in text:
+        return 1
+    return sum(max(1, len(textwrap.wrap(part, per_line))) for part in text.split("\n"))
 
 
 def make_formats(book: Any) -> dict[str, Any]:

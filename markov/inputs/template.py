@@ -23,7 +23,7 @@ from markov.inputs.schema import (
     match,
     units_of,
 )
-from markov.inputs.style import FIXED_DATE, make_formats, set_page
+from markov.inputs.style import FIXED_DATE, LINE_HEIGHT, lines_needed, make_formats, set_page
 from markov.inputs.workbook import RawCell, Row, Sheets
 from markov.terms import Distribution, Endpoint, Status
 
@@ -115,9 +115,7 @@ def read_sources(source: Path) -> tuple[CoverText, Sheets]:
 def _in_use(by_id: Mapping[str, Row]) -> dict[str, Row]:
     """Rows without those of shared adverse events that this decision problem does not have."""
     events = {i.split(".")[2] for i in by_id if i.startswith("adverse_event.proportion.")}
-    return {
-        i: row for i, row in by_id.items() if not i.startswith("adverse_event.") or i.split(".")[2] in events
-    }
+    return {i: row for i, row in by_id.items() if not i.startswith("adverse_event.") or i.split(".")[2] in events}
 
 
 def _base_of(identifier: str, values: Mapping[str, object]) -> object:
@@ -214,7 +212,7 @@ def _write_cover(book: Any, formats: Mapping[str, Any], cover: CoverText, sheets
     page.write("B1", cover.title, formats["title"])
     page.write("A2", "Purpose", formats["strong"])
     page.write("B2", cover.purpose, formats["lead"])
-    page.set_row(1, 16 * (1 + len(cover.purpose) // 105))
+    page.set_row(1, 17 * lines_needed(cover.purpose, 95))
     page.write("A3", "Schema version", formats["strong"])
     page.write("B3", SCHEMA_VERSION, formats["text"])
     row = 4
@@ -223,7 +221,7 @@ def _write_cover(book: Any, formats: Mapping[str, Any], cover: CoverText, sheets
             page.write(row, 0, heading, formats["strong"])
             for line in lines:
                 page.write(row, 1, line, formats["plain"])
-                page.set_row(row, 15 * (1 + len(line) // 125))
+                page.set_row(row, LINE_HEIGHT * lines_needed(line, 110))
                 row += 1
             row += 1
     page.write(row, 0, "Colour key", formats["strong"])
@@ -239,7 +237,7 @@ def _write_cover(book: Any, formats: Mapping[str, Any], cover: CoverText, sheets
         page.write_url(row, 0, f"internal:'{sheet}'!A1", formats["link"], sheet.value)
         count = len(sheets.rows.get(sheet, ()))
         page.write(row, 1, f"{SHEET_PURPOSE[sheet]} ({count} rows)", formats["plain"])
-    set_page(page, cover.title)
+    set_page(page, cover.title, pages_high=1)
 
 
 def _write_sheet(book: Any, formats: Mapping[str, Any], cover: CoverText, sheet: Sheet, sheets: Sheets) -> None:
@@ -291,6 +289,7 @@ def _write_row(
     row: Row,
     values: Mapping[str, object],
 ) -> None:
+    lines = 1
     for i, column in enumerate(columns):
         value = values.get(column.header)
         look = "text"
@@ -305,6 +304,8 @@ def _write_row(
         elif column.header == "status" and value not in (None, "", Status.READ, Status.SEED):
             look = "weak"
         page.write(number, i, value, formats[look])
+        lines = max(lines, lines_needed(str(value or ""), column.width))
+    page.set_row(number, LINE_HEIGHT * lines)
 
 
 def _dropdowns(

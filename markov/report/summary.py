@@ -30,7 +30,14 @@ def summary_page(result: BaseCase) -> Page:
         more = f"; and {len(changed) - 12} more, on Inputs used" if len(changed) > 12 else ""
         blocks.append(Text(f"Changed from the workbook's base case: {listed}{more}.", "changed"))
     context = [inputs.text(f"settings.{key}") for key in ("population", "perspective", "jurisdiction")]
-    return Page("Summary", inputs.title, " · ".join(c for c in context if c), tuple(blocks), one_page=True)
+    return Page(
+        "Summary",
+        inputs.title,
+        " · ".join(c for c in context if c),
+        tuple(blocks),
+        widths=(46.0, *(21.0,) * 8),
+        one_page=True,
+    )
 
 
 def _headline_table(result: BaseCase) -> Table:

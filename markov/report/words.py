@@ -47,6 +47,10 @@ def answer(result: BaseCase) -> list[str]:
             words = comparison(alternative, inputs, row.strategy)
             sentences.append(f"At the {name} price: {words}.")
         sentences.append(_at_thresholds(result, row.strategy, outcomes, other))
+        if row.quadrant is Quadrant.LESS_COSTLY_LESS_EFFECTIVE:
+            sentences.append(
+                "It saves because health is lost: a positive net benefit says only that the saving is worth more."
+            )
     return sentences
 
 
@@ -117,7 +121,7 @@ def assumed(result: BaseCase) -> str:
     clinical = (Sheet.COHORT, Sheet.SURVIVAL, Sheet.EVENTS)
     found = [p for p in weak(result.inputs.parameters.values()) if p.definition.sheet in clinical]
     found = [p for p in found if p.status != Status.DERIVED]
-    listed = "; ".join(f"{p.label} {p.value} {p.unit}".strip() for p in found)
+    listed = "; ".join(f"{p.label} {_plain(p)}".strip() for p in found)
     return f"Assumed or unverified among the clinical inputs: {listed}." if listed else ""
 
 
@@ -134,6 +138,12 @@ def evidence_counted(result: BaseCase) -> str:
         f"Evidence behind the inputs: {listed}. Only values with the status seed or read were seen in their paper; "
         "all others are listed first on Inputs used."
     )
+
+
+def _plain(p: Parameter) -> str:
+    """A value with its unit, without units that only name a kind of number."""
+    value = f"{p.value:g}" if isinstance(p.value, float) else str(p.value)
+    return value if p.unit in ("ratio", "number", "proportion", "utility", "count") else f"{value} {p.unit}"
 
 
 def finding_survival(result: BaseCase) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from markov.inputs.style import FIXED_DATE, FONT, FORMATS, INK, make_formats, set_page
+from markov.inputs.style import FIXED_DATE, FONT, FORMATS, INK, lines_needed, make_formats, set_page
 from markov.report.pages import Cell, Chart, Page, Series, Table, Text
 
 NUMBER_FORMATS = {
@@ -33,8 +33,8 @@ CHART_TYPES = {
     "bars": {"type": "column", "subtype": "stacked"},
 }
 CHART_ROWS = 19
+BOLD = 0.85  # bold text is wider
 ROW_PIXELS = 20
-CHARACTERS_PER_LINE_FACTOR = 1.12
 
 
 class ReportError(OSError):
@@ -136,7 +136,7 @@ class _Writer:
         else:
             sheet.write(row, 0, text.words, look)
         size = 1.2 if text.style == "lead" else 1.0
-        lines = _lines(text.words, total / size * 1.1)
+        lines = lines_needed(text.words, total / size * 1.1)
         sheet.set_row(row, (16 if text.style != "section" else 20) * size * lines)
         return row + 1
 
@@ -147,7 +147,7 @@ class _Writer:
         for i, column in enumerate(table.columns):
             numeric = column.look not in ("text", "strong")
             sheet.write(header, i, column.header, self.formats["header_number" if numeric else "header"])
-        lines = max(_lines(c.header, w * 1.0) for c, w in zip(table.columns, widths, strict=False))
+        lines = max(lines_needed(c.header, BOLD * w) for c, w in zip(table.columns, widths, strict=False))
         sheet.set_row(header, 15 * lines + 4)
         self.tables[page.name, table.key] = (header + 1, table)
         for number in range(len(table.rows)):
@@ -173,7 +173,8 @@ class _Writer:
                 look = self.formats["weak"] if value not in ("read", "seed", "", None) else look
             if isinstance(value, str):
                 sheet.write_string(row, i, value, look)
-                lines = max(lines, _lines(value, widths[i]))
+                heavy = bold or column.look == "strong"
+                lines = max(lines, lines_needed(value, widths[i] * (BOLD if heavy else 1.0)))
             elif value is None:
                 sheet.write_blank(row, i, None, look)
             else:
@@ -260,9 +261,3 @@ class _Writer:
 def _verdict_look(word: str) -> str:
     good, warn, bad = ("pass", "within"), ("warn", "outside", "not reached"), ("fail",)
     return "pass" if word in good else "warn" if word in warn else "fail" if word in bad else "text"
-
-
-def _lines(text: str, width: float) -> int:
-    """Lines that a text takes in a cell of that width, in characters."""
-    per_line = max(width * CHARACTERS_PER_LINE_FACTOR, 4.0)
-    return sum(max(1, -(-len(part) // int(per_line))) for part in text.split("\n"))
