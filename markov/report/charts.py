@@ -1,10 +1,15 @@
 """The charts of the report as data: which columns of which table, with a title that states the finding."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from markov.analysis.base_case import BaseCase
 from markov.report import words
 from markov.report.pages import CATEGORY_COLOURS, STATE_COLOURS, STRATEGY_COLOURS, Chart, Series, trace_name
 from markov.terms import COST_LABELS, STATE_LABELS, CostCategory, State
 
+Published = Mapping[tuple[str, str], tuple[int, int]]
+NOTHING: Published = MappingProxyType({})
 TRACE_YEARS, TRACE_STATES, TRACE_ALIVE, TRACE_PROGRESSION_FREE = 1, 2, 8, 9
 
 
@@ -13,22 +18,31 @@ def colour(i: int) -> str:
     return STRATEGY_COLOURS[i % len(STRATEGY_COLOURS)]
 
 
-def survival_charts(result: BaseCase) -> tuple[Chart, Chart]:
-    """Progression-free and overall survival of every strategy."""
+def survival_charts(result: BaseCase, published: Published = NOTHING) -> tuple[Chart, Chart]:
+    """Progression-free and overall survival of every strategy.
+
+    `published` gives the rows of the Survival sheet's table of points for an endpoint and a strategy.
+    """
     return (
-        _survival(result, TRACE_PROGRESSION_FREE, words.finding_progression(result)),
-        _survival(result, TRACE_ALIVE, words.finding_survival(result)),
+        _survival(result, "pfs", TRACE_PROGRESSION_FREE, words.finding_progression(result), published),
+        _survival(result, "os", TRACE_ALIVE, words.finding_survival(result), published),
     )
 
 
-def _survival(result: BaseCase, column: int, title: str) -> Chart:
-    labels = result.labels
-    series = tuple(
-        Series(label, trace_name(label), "trace", TRACE_YEARS, column, colour(i)) for i, label in enumerate(labels)
-    )
+def _survival(result: BaseCase, endpoint: str, column: int, title: str, published: Published) -> Chart:
+    series = [
+        Series(label, trace_name(label), "trace", TRACE_YEARS, column, colour(i))
+        for i, label in enumerate(result.labels)
+    ]
+    for i, (name, label) in enumerate(zip(result.outcomes.strategies, result.labels, strict=True)):
+        if (endpoint, name) in published:
+            first, last = published[endpoint, name]
+            series.append(
+                Series(f"{label}, published", "Survival", "points", 2, 3, colour(i), first, last, markers=True)
+            )
     assert result.outcomes.trace is not None
     limit = min(25.0, float(round(result.outcomes.trace.boundaries[-1])))
-    return Chart("lines", title, "Years from time zero", "Share of patients", series, limit, 1.0, "0", "0%")
+    return Chart("lines", title, "Years from time zero", "Share of patients", tuple(series), limit, 1.0, "0", "0%")
 
 
 def occupancy_chart(result: BaseCase, i: int) -> Chart:

@@ -7,6 +7,7 @@ from markov.inputs.parameters import Parameter
 from markov.report import words
 from markov.report.charts import survival_charts
 from markov.report.pages import Cell, Column, Look, Page, Table, Text
+from markov.terms import MONTHS_PER_YEAR
 
 ENDPOINTS = {
     "pfs": "Progression-free survival",
@@ -45,10 +46,11 @@ def survival_page(result: BaseCase) -> Page:
     looks: tuple[Look, ...] = tuple("months" if c.result.measure == "median" else "number" for c in result.trial)
     title = "Modelled against published"
     table = Table(title, columns, rows, "trial", verdict=8, weak=9, looks=looks) if rows else None
+    points, where = _points(result)
     blocks = (
         Text(facts),
-        survival_charts(result),
-        *((table,) if table else (Text("The workbook names no trial results."),)),
+        survival_charts(result, where),
+        *((table, points) if rows else (Text("The workbook names no trial results."),)),
     )
     return Page(
         "Survival",
@@ -57,6 +59,22 @@ def survival_page(result: BaseCase) -> Page:
         blocks,
         widths=(18.0, 22.0, 16.0, 10.0, 9.0, 9.0, 10.0, 10.0, 13.0, 18.0, 70.0),
     )
+
+
+def _points(result: BaseCase) -> tuple[Table, dict[tuple[str, str], tuple[int, int]]]:
+    """Published medians and landmarks as points of the charts, and their rows by endpoint and strategy."""
+    rows: list[tuple[Cell, ...]] = []
+    where: dict[tuple[str, str], tuple[int, int]] = {}
+    for endpoint in ("pfs", "os"):
+        for strategy in result.outcomes.strategies:
+            told = [c.result for c in result.trial if (c.result.endpoint, c.result.strategy) == (endpoint, strategy)]
+            points = [(t.value, 0.5) if t.measure == "median" else (t.months, t.value) for t in told]
+            if points:
+                where[endpoint, strategy] = (len(rows), len(rows) + len(points) - 1)
+            label = result.inputs.labels[strategy]
+            rows += [(label, ENDPOINTS[endpoint], months / MONTHS_PER_YEAR, share) for months, share in points]
+    columns = (Column("Strategy", "strong"), Column("Endpoint"), Column("Years", "years"), Column("Share", "share"))
+    return Table("Published points drawn in the charts", columns, tuple(rows), "points"), where
 
 
 def _trial_row(result: BaseCase, comparison: TrialComparison) -> tuple[Cell, ...]:

@@ -253,7 +253,7 @@ class _Writer:
             return drawn | {"fill": {"color": series.colour}, "border": {"color": "#FFFFFF", "width": 0.25}, "gap": 80}
         marker: dict[str, Any] = {"type": "none"}
         if series.markers:
-            marker = {"type": "circle", "size": 10, "fill": {"color": series.colour}, "border": {"color": "#FFFFFF"}}
+            marker = {"type": "circle", "size": 8, "fill": {"color": series.colour}, "border": {"color": "#FFFFFF"}}
             line = {"none": True}
         return drawn | {"line": line, "marker": marker}
 
