@@ -1,0 +1,156 @@
+"""The sheets of an input workbook and their columns: what each holds and which headers it needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+SCHEMA_VERSION = 1
+
+
+class Sheet(StrEnum):
+    """Sheets of the input workbook, in their order."""
+
+    COVER = "Cover"
+    SETTINGS = "Settings"
+    STRATEGIES = "Strategies"
+    COHORT = "Cohort"
+    SURVIVAL = "Survival"
+    EVENTS = "Events"
+    ADVERSE_EVENTS = "Adverse events"
+    DRUGS = "Drugs and dosing"
+    COSTS = "Costs"
+    SUBSEQUENT = "Subsequent therapy"
+    UTILITIES = "Utilities"
+    LIFE_TABLE = "Life table"
+    POPULATION_UTILITY = "Population utility"
+    PRICE_INDEX = "Price index"
+    TRIAL_RESULTS = "Trial results"
+    SCENARIOS = "Scenarios"
+    CHANGE_LOG = "Change log"
+
+
+SHEET_PURPOSE: Mapping[Sheet, str] = {
+    Sheet.COVER: "What the workbook is for, the colour key and the contents",
+    Sheet.SETTINGS: "Choices of method: cycle, horizon, discounting, thresholds and the structural switches",
+    Sheet.STRATEGIES: "The alternatives compared, by id and label",
+    Sheet.COHORT: "Who is modelled: age, sex, body surface, mortality relative to the population",
+    Sheet.SURVIVAL: "Curves of progression-free and overall survival, and mortality after progression",
+    Sheet.EVENTS: "Treatment window, stops for toxicity and other reasons, second primary malignancies",
+    Sheet.ADVERSE_EVENTS: "Share with each adverse event, its cost, decrement and duration",
+    Sheet.DRUGS: "Products, prices, packs, doses and schedules",
+    Sheet.COSTS: "Administration, monitoring, disease management and one-off costs",
+    Sheet.SUBSEQUENT: "Therapy after progression: courses, or a cost per month",
+    Sheet.UTILITIES: "Utilities by state and decrements",
+    Sheet.LIFE_TABLE: "Annual probability of death by age and sex in the general population",
+    Sheet.POPULATION_UTILITY: "Mean utility by age and sex in the general population",
+    Sheet.PRICE_INDEX: "Index that brings costs of other years to the report's price year",
+    Sheet.TRIAL_RESULTS: "Published figures that the report sets against the model's",
+    Sheet.SCENARIOS: "Alternative values to run, one row a change",
+    Sheet.CHANGE_LOG: "Who changed what, when and why",
+}
+
+PARAMETER_SHEETS = (
+    Sheet.SETTINGS,
+    Sheet.COHORT,
+    Sheet.SURVIVAL,
+    Sheet.EVENTS,
+    Sheet.ADVERSE_EVENTS,
+    Sheet.DRUGS,
+    Sheet.COSTS,
+    Sheet.SUBSEQUENT,
+    Sheet.UTILITIES,
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a sheet: its header, its width and what belongs there."""
+
+    header: str
+    width: int
+    help: str
+    required: bool = False
+
+
+PARAMETER_COLUMNS = (
+    Column("id", 42, "Stable name of the parameter; also the defined name of the value cell", required=True),
+    Column("label", 46, "What the parameter is, in words"),
+    Column("value", 22, "The value that the model uses: the only cell you need to edit", required=True),
+    Column("base case", 20, "The value this workbook was built with, to see what has been changed"),
+    Column("unit", 18, "Unit of the value", required=True),
+    Column("se", 9, "Standard error (not the standard deviation)"),
+    Column("low", 9, "Lower limit of the 95 % interval"),
+    Column("high", 9, "Upper limit of the 95 % interval"),
+    Column("distribution", 15, "Distribution for probabilistic analysis; empty or fixed: not sampled"),
+    Column("group", 12, "Correlation group: parameters that are jointly uncertain"),
+    Column("source", 52, "Author, journal, year"),
+    Column("page", 20, "Page, table or row of the evidence"),
+    Column("status", 21, "seed, read, derived, unverified or assumption; empty for choices of method"),
+    Column("comment", 60, "Why this value"),
+)
+PRICE_YEAR = Column("price year", 11, "Year of the price; empty: already in the report's price year")
+VALUE_SET = Column("value set", 16, "Utility value set; all utilities must share one")
+
+TABLES: Mapping[Sheet, tuple[Column, ...]] = {
+    Sheet.STRATEGIES: (
+        Column("id", 24, "Short stable name: small letters, digits and _", required=True),
+        Column("label", 30, "Name in reports; free to change", required=True),
+        Column("included", 11, "yes or no", required=True),
+        Column("base case", 11, "The value this workbook was built with"),
+        Column("description", 80, "Dose, schedule, and what the alternative stands for"),
+    ),
+    Sheet.LIFE_TABLE: (
+        Column("age", 8, "Whole years, without gaps", required=True),
+        Column("qx_male", 12, "Annual probability of death, men", required=True),
+        Column("qx_female", 12, "Annual probability of death, women", required=True),
+    ),
+    Sheet.POPULATION_UTILITY: (
+        Column("age", 8, "Whole years, without gaps", required=True),
+        Column("male", 12, "Mean utility, men", required=True),
+        Column("female", 12, "Mean utility, women", required=True),
+    ),
+    Sheet.PRICE_INDEX: (
+        Column("year", 8, "Price year", required=True),
+        Column("index", 12, "Index of that year; only ratios matter", required=True),
+        Column("source", 60, "Where the index is from"),
+        Column("status", 16, "Evidence status"),
+    ),
+    Sheet.TRIAL_RESULTS: (
+        Column("strategy", 20, "Strategy id", required=True),
+        Column("endpoint", 20, "pfs, os, time_on_treatment, discontinuation or spm", required=True),
+        Column("measure", 14, "median (months), survival or incidence (a proportion at the time given)", required=True),
+        Column("months", 10, "Time of a proportion, in months", required=True),
+        Column("value", 12, "Published value", required=True),
+        Column("low", 10, "Lower limit of the 95 % interval"),
+        Column("high", 10, "Upper limit of the 95 % interval"),
+        Column("source", 52, "Author, journal, year"),
+        Column("page", 20, "Page, table or row of the evidence"),
+        Column("status", 21, "Evidence status"),
+        Column("comment", 70, "Reason where the model is expected to differ"),
+    ),
+    Sheet.SCENARIOS: (
+        Column("scenario", 34, "Name; rows with one name belong together", required=True),
+        Column("id", 34, "Parameter, setting or strategy to change", required=True),
+        Column("value", 20, "Alternative value, or include / exclude for a strategy", required=True),
+        Column("base case", 20, "The value it replaces"),
+        Column("reason", 80, "Why a reader would want to see it, and its source"),
+    ),
+    Sheet.CHANGE_LOG: (
+        Column("date", 12, "Year-month-day"),
+        Column("who", 18, "Who made the change"),
+        Column("what", 60, "What was changed"),
+        Column("why", 60, "Why"),
+    ),
+}
+
+
+def columns_of(sheet: Sheet) -> tuple[Column, ...]:
+    """Columns of a sheet in the order of the template."""
+    if sheet in TABLES:
+        return TABLES[sheet]
+    extra = {Sheet.UTILITIES: VALUE_SET}.get(sheet)
+    if sheet in (Sheet.ADVERSE_EVENTS, Sheet.DRUGS, Sheet.COSTS, Sheet.SUBSEQUENT):
+        extra = PRICE_YEAR
+    if extra is None:
+        return PARAMETER_COLUMNS
+    return (*PARAMETER_COLUMNS[:5], extra, *PARAMETER_COLUMNS[5:])
