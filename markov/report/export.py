@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from markov import __version__
 from markov.analysis.base_case import BaseCase
 from markov.inputs.schema import Sheet
 from markov.model.outcomes import LANDMARK_YEARS, SCHEDULES
+from markov.report.provenance import program
 from markov.terms import LIVING, MONTHS_PER_YEAR, Array, CostCategory, State
 
 SCHEMA = 1
@@ -30,7 +30,7 @@ def as_data(result: BaseCase, *, trace: bool = False) -> dict[str, Any]:
     }
     data: dict[str, Any] = {
         "schema": SCHEMA,
-        "program": f"markov {__version__}",
+        "program": program(),
         "workbook": {"name": inputs.name, "sha256": inputs.sha256, "title": inputs.title},
         "settings": settings,
         "parameters": {

@@ -5,7 +5,6 @@ import importlib.metadata
 import platform
 import sys
 
-from markov import __version__
 from markov.analysis.base_case import BaseCase
 from markov.report.pages import Cell, Column, Page, Table
 
@@ -32,7 +31,7 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
     rows: list[tuple[Cell, ...]] = [
         ("Workbook", inputs.name),
         ("SHA-256 of the workbook", inputs.sha256),
-        ("Program", f"markov {__version__}"),
+        ("Program", program()),
         ("Python", sys.version.split()[0]),
         *((f"Package {name}", version(name)) for name in PACKAGES),
         ("System", f"{platform.system()} {platform.machine()}"),
@@ -48,6 +47,15 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
     table = Table("Provenance", (Column("Fact", "strong"), Column("Value")), tuple(rows), "provenance")
     subtitle = "What was run, on what, and by what: enough to repeat every number of this report."
     return Page("Provenance", "Provenance", subtitle, (table,), widths=(34.0, 90.0))
+
+
+def program() -> str:
+    """Name and installed version of this program.
+
+    >>> program().startswith("markov ")
+    True
+    """
+    return f"markov {version('markov-myeloma')}"
 
 
 def version(package: str) -> str:
