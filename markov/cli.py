@@ -169,9 +169,9 @@ def _read(workbook: Path, changes: list[str] | None) -> "Inputs":
 
 def _parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]":
     """ID=VALUE texts as ids and values; proportions may be typed as 52%."""
-    from markov.inputs.checks import suggestion
     from markov.inputs.problems import InputError, Problem
     from markov.inputs.schema import match
+    from markov.inputs.value_checks import suggestion
 
     problems = []
     for change in changes:

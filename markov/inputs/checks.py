@@ -1,38 +1,31 @@
-"""The rules for inputs, one small function each: what must hold for a single value, and between values.
+"""The rules between values, one small function each, and the rules for scenarios.
 
 Rules that need a survival curve stand in `markov.model.hazards`.
 """
 
-import difflib
-import itertools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from markov.inputs.distributions import distribution_problems
 from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Value, with_values
 from markov.inputs.problems import Problem
-from markov.inputs.schema import DEFINITIONS, Definition, Sheet, match, units_of
+from markov.inputs.schema import Sheet, match
+from markov.inputs.value_checks import Found, parameter_problems, place_of
 from markov.terms import (
     FAMILY_PARAMETERS,
     LIVING,
     RATIO_FAMILIES,
     SPLINES,
     TRUSTED,
-    Distribution,
     Endpoint,
     Family,
     PostProgression,
     PostProgressionRate,
-    Status,
 )
-
-Found = Iterator[Problem]
 
 
 def problems(inputs: Inputs) -> list[Problem]:
     """Every problem of a workbook, its scenarios included."""
-    found = [problem for parameter in inputs.parameters.values() for problem in _single(inputs, parameter)]
+    found = [problem for parameter in inputs.parameters.values() for problem in parameter_problems(inputs, parameter)]
     if any(not problem.warning for problem in found):
         return found  # what follows reads values, which must be sound by themselves
     found += [problem for rule in RULES for problem in rule(inputs)]
@@ -41,137 +34,9 @@ def problems(inputs: Inputs) -> list[Problem]:
     return found
 
 
-def suggestion(identifier: str) -> str:
-    """The nearest id that the schema knows, as a remedy."""
-    near = difflib.get_close_matches(identifier, [d.pattern for d in DEFINITIONS], n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else "See the reference of ids."
-
-
-def _place(inputs: Inputs, cell: str) -> str:
-    return f"{inputs.name}, {cell}" if cell else inputs.name
-
-
 def _where(inputs: Inputs, identifier: str) -> str:
     parameter = inputs.parameters.get(identifier)
-    return _place(inputs, parameter.cell if parameter else "")
-
-
-# ------------------------------------------------------------------------------------------- single values
-
-
-def _single(inputs: Inputs, parameter: Parameter) -> Found:
-    """Rules for one row."""
-    place = _place(inputs, parameter.cell)
-    yield from value_problems(parameter.definition, parameter.id, parameter.value, place)
-    definition = parameter.definition
-    if definition.quantity is not None:
-        yield from _unit(inputs, parameter, place)
-        yield from _spread(parameter, place)
-    if definition.is_method and parameter.is_sampled:
-        remedy = "Choose fixed, and vary it in a scenario."
-        yield Problem(place, f"{parameter.id} is a choice of method, never sampled", parameter.distribution, remedy)
-    if parameter.status and parameter.status not in tuple(Status):
-        yield Problem(place, f"status of {parameter.id} is not one of the evidence statuses", parameter.status)
-    if not definition.is_method and parameter.value is not None and definition.sheet is not Sheet.STRATEGIES:
-        if not parameter.source:
-            yield Problem(place, f"{parameter.id} has no source", remedy="Name author, journal, year.", warning=True)
-        if not parameter.status:
-            yield Problem(place, f"{parameter.id} has no evidence status", remedy="Choose one.", warning=True)
-
-
-def value_problems(definition: Definition, identifier: str, value: Value, place: str) -> Found:
-    """Whether a value is one that its parameter can have.
-
-    >>> definition, _ = match("utility.maintenance")
-    >>> [str(p) for p in value_problems(definition, "utility.maintenance", 72.0, "a.xlsx, Utilities!C3")]
-    ['a.xlsx, Utilities!C3: utility.maintenance must be at most 1, found "72". Write 0.72, or 72 % in a percent cell.']
-    """
-    if value is None:
-        return
-    if definition.choices:
-        if value not in definition.choices:
-            options = ", ".join(definition.choices)
-            yield Problem(place, f"{identifier} is not one of its choices", value, f"Choose one of: {options}.")
-        return
-    quantity = definition.quantity
-    if quantity is None:
-        yield from _special_text(identifier, str(value), place)
-        return
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
-        yield Problem(place, f"{identifier} needs a number", value, "Write a number.")
-        return
-    if value < quantity.low or (quantity.low_excluded and value <= quantity.low):
-        words = "above" if quantity.low_excluded else "at least"
-        yield Problem(place, f"{identifier} must be {words} {quantity.low:g}", f"{value:g}", "Mend the value.")
-    elif value > quantity.high:
-        percent = quantity.high == 1.0 and value <= 100.0
-        remedy = (
-            f"Write {value / 100:g}, or {value:g} % in a percent cell." if percent else "Mend the value or its unit."
-        )
-        yield Problem(place, f"{identifier} must be at most {quantity.high:g}", f"{value:g}", remedy)
-    elif not quantity.usual_low <= value <= quantity.usual_high:
-        usual = f"usually lies between {quantity.usual_low:g} and {quantity.usual_high:g}"
-        yield Problem(place, f"{identifier} {usual}", f"{value:g}", "Check value and unit.", warning=True)
-
-
-def _special_text(identifier: str, value: str, place: str) -> Found:
-    if identifier == "settings.currency" and not (len(value) == 3 and value.isalpha() and value.isupper()):
-        yield Problem(place, "a currency is a three-letter code", value, "Write GBP, EUR, USD or another code.")
-    if identifier == "settings.thresholds" or ".knots." in identifier:
-        try:
-            numbers = [float(part) for part in value.replace(",", "").split(";")]
-        except ValueError:
-            yield Problem(place, f"{identifier} is a list of numbers", value, 'Separate them by ";".')
-        else:
-            if numbers != sorted(set(numbers)) or min(numbers) < 0:
-                yield Problem(place, f"{identifier} needs rising numbers, none below 0", value, "Put them in order.")
-
-
-def _unit(inputs: Inputs, parameter: Parameter, place: str) -> Found:
-    accepted = units_of(parameter.definition, inputs.currency)
-    if parameter.value is not None and parameter.unit not in accepted:
-        remedy = f"Write one of: {', '.join(accepted)}."
-        yield Problem(place, f"{parameter.id} has an unknown unit", parameter.unit, remedy)
-
-
-def _spread(parameter: Parameter, place: str) -> Found:
-    value, low, high, se = parameter.value, parameter.low, parameter.high, parameter.se
-    name = parameter.id
-    if parameter.distribution not in tuple(Distribution):
-        remedy = f"Choose one of: {', '.join(Distribution)}."
-        yield Problem(place, f"{name} has an unknown distribution", parameter.distribution, remedy)
-    if se is not None and se < 0:
-        yield Problem(place, f"the standard error of {name} is below 0", f"{se:g}", "Mend it.")
-    if low is not None and high is not None and low > high:
-        yield Problem(place, f"the low limit of {name} is above the high one", f"{low:g} > {high:g}", "Swap them.")
-    elif isinstance(value, float) and (
-        (low is not None and value < low - 1e-12) or (high is not None and value > high + 1e-12)
-    ):
-        limits = f"{value:g} outside {low if low is not None else '…'} to {high if high is not None else '…'}"
-        yield Problem(place, f"the value of {name} is outside its interval", limits, "Check all three.", warning=True)
-    sampled = parameter.is_sampled
-    if sampled and se is None and (low is None or high is None):
-        yield Problem(place, f"{name} has a distribution but neither a standard error nor limits", remedy="Give one.")
-    if not sampled and not parameter.definition.is_method and se:
-        yield Problem(place, f"{name} has a standard error but no distribution", remedy="Choose one.", warning=True)
-    yield from distribution_problems(parameter, place)
-
-
-def sex_table_problems(
-    sheet: Sheet, place: str, ages: Sequence[float], male: Sequence[float], female: Sequence[float]
-) -> Found:
-    """A table by age has every whole year, and values between 0 and 1 (below 1 for mortality)."""
-    if not ages:
-        yield Problem(place, f"{sheet} has no rows", remedy="Copy the table of a shipped workbook.")
-        return
-    if any(b - a != 1.0 for a, b in itertools.pairwise(ages)):
-        gap = next(f"{a:g} then {b:g}" for a, b in itertools.pairwise(ages) if b - a != 1.0)
-        yield Problem(place, f"{sheet} needs every whole year of age, in order", gap, "Fill the gap.")
-    top = 1.0 if sheet is Sheet.POPULATION_UTILITY else 1.0 - 1e-12
-    for age, *values in zip(ages, male, female, strict=True):
-        for value in values:
-            if not 0.0 <= value <= top and not math.isnan(value):
-                yield Problem(place, f"{sheet} at age {age:g} must lie between 0 and 1", f"{value:g}", "Mend it.")
+    return place_of(inputs, parameter.cell if parameter else "")
 
 
 # ------------------------------------------------------------------------------------------- between values
@@ -416,13 +281,13 @@ def _price_years(inputs: Inputs) -> Found:
         if parameter.price_year is not None:
             for year in {int(parameter.price_year), report} - set(inputs.price_index):
                 rule = f"the price index has no year {year}, which {parameter.id} needs"
-                yield Problem(_place(inputs, parameter.cell), rule, remedy=f"Add it to {Sheet.PRICE_INDEX}.")
+                yield Problem(place_of(inputs, parameter.cell), rule, remedy=f"Add it to {Sheet.PRICE_INDEX}.")
 
 
 def _trial_results(inputs: Inputs) -> Found:
     """Published figures belong to a strategy and say what they are."""
     for result in inputs.trial_results:
-        place = _place(inputs, result.cell)
+        place = place_of(inputs, result.cell)
         if result.strategy not in inputs.labels:
             yield Problem(
                 place, "a trial result belongs to no strategy of this workbook", result.strategy, "Mend its id."
@@ -454,7 +319,7 @@ def _groups(inputs: Inputs) -> Found:
         if not others:
             rule = f"{first.id} is the only sampled parameter of its group"
             remedy = "Write the same group beside its partner, or clear it."
-            yield Problem(_place(inputs, first.cell), rule, group, remedy, warning=True)
+            yield Problem(place_of(inputs, first.cell), rule, group, remedy, warning=True)
 
 
 def _evidence(inputs: Inputs) -> Found:
@@ -501,28 +366,28 @@ def _scenarios(inputs: Inputs) -> Found:
     for name in scenario_names(inputs):
         rows: list[ScenarioChange] = [change for change in inputs.scenarios if change.scenario == name]
         if not name:
-            yield Problem(_place(inputs, rows[0].cell), "a scenario row has no name", remedy="Name it.")
+            yield Problem(place_of(inputs, rows[0].cell), "a scenario row has no name", remedy="Name it.")
             continue
         repeated = len({row.id for row in rows}) < len(rows)
         if repeated:
             yield Problem(
-                _place(inputs, rows[0].cell), f'scenario "{name}" changes an id twice', remedy="Keep one row."
+                place_of(inputs, rows[0].cell), f'scenario "{name}" changes an id twice', remedy="Keep one row."
             )
         unknown = [row for row in rows if not _belongs(inputs, row.id)]
         for row in unknown:
-            yield Problem(_place(inputs, row.cell), f'scenario "{name}" names a strategy that does not exist', row.id)
+            yield Problem(place_of(inputs, row.cell), f'scenario "{name}" names a strategy that does not exist', row.id)
         if unknown or repeated:
             continue
         changed = with_values(base, {row.id: row.value for row in rows})
         for problem in _of_changed(changed, [row.id for row in rows]):
             if not problem.warning:
-                place = _place(inputs, rows[0].cell)
+                place = place_of(inputs, rows[0].cell)
                 yield Problem(place, f'scenario "{name}": {problem.rule}', problem.found, problem.remedy)
 
 
 def _of_changed(inputs: Inputs, identifiers: Sequence[str]) -> list[Problem]:
     """Problems of some values and of everything together; values that did not change are known to be sound."""
-    found = [problem for key in identifiers for problem in _single(inputs, inputs.parameters[key])]
+    found = [problem for key in identifiers for problem in parameter_problems(inputs, inputs.parameters[key])]
     if any(not problem.warning for problem in found):
         return found
     return [problem for rule in RULES for problem in rule(inputs)]

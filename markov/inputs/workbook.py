@@ -28,6 +28,7 @@ from markov.inputs.schema import (
     label_of,
     match,
 )
+from markov.inputs.value_checks import sex_table_problems, suggestion
 from markov.terms import Distribution
 
 if TYPE_CHECKING:
@@ -303,9 +304,7 @@ def _parameter(
         return None
     found = match(identifier)
     if found is None:
-        problems.append(
-            Problem(row["id"].place, "the model knows no such id", identifier, checks.suggestion(identifier))
-        )
+        problems.append(Problem(row["id"].place, "the model knows no such id", identifier, suggestion(identifier)))
         return None
     definition, names = found
     if "strategy" in names and names["strategy"] not in labels:
@@ -358,7 +357,7 @@ def _sex_table(sheets: Sheets, sheet: Sheet, headers: tuple[str, str], problems:
                 problems.append(Problem(row[header].place, f"{header} is empty", remedy="Every age needs both sexes."))
             values.append(float("nan") if value is None else value)
     place = rows[0]["age"].place if rows else f"{sheets.name}, {sheet}"
-    problems += checks.sex_table_problems(sheet, place, columns[0], columns[1], columns[2])
+    problems += sex_table_problems(sheet, place, columns[0], columns[1], columns[2])
     return SexTable(*(np.array(values) for values in columns))
 
 
@@ -404,7 +403,7 @@ def _scenarios(rows: tuple[Row, ...], problems: list[Problem]) -> Iterator[Scena
         found = match(identifier)
         if found is None:
             problems.append(
-                Problem(row["id"].place, "the scenario names an unknown id", identifier, checks.suggestion(identifier))
+                Problem(row["id"].place, "the scenario names an unknown id", identifier, suggestion(identifier))
             )
             continue
         cell, what = row["value"], f"{identifier} in scenario {row['scenario'].text()}"
