@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial.legendre import leggauss
 from published.known_answers import assert_agrees, read_case
-from scipy import special
+from scipy import special, stats
 
 from markov.inputs import checks
 from markov.inputs.distributions import EDGE, distribution_problems, interval, inverse, is_certain
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
-from markov.inputs.schema import match
+from markov.inputs.schema import Quantity, match
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
 from markov.terms import Array, Distribution
@@ -221,6 +221,33 @@ def test_a_normal_is_conditioned_on_what_the_parameter_can_be(family: str) -> No
     assert mean_and_sd(parameter(family, m, se=s, identifier=DECREMENT)) == pytest.approx(expected, rel=1e-6)
 
 
+SIGMA = math.sqrt(math.log1p(0.25))  # of a log-normal whose standard error is half its mean
+CUT = [  # a quantity from 0.2 to 0.9, where every family loses something at both ends
+    (parameter("normal", 0.6, se=0.3), stats.norm(0.6, 0.3)),
+    (parameter("truncated_normal", 0.6, se=0.3), stats.norm(0.6, 0.3)),
+    (parameter("log_normal", 0.6, se=0.3), stats.lognorm(SIGMA, scale=0.6 * math.exp(-(SIGMA**2) / 2.0))),
+    (parameter("beta", 0.6, se=0.3), stats.beta(1.0, 2.0 / 3.0)),
+    (parameter("gamma", 0.6, se=0.3), stats.gamma(4.0, scale=0.15)),
+    (parameter("uniform", 0.6, low=0.1, high=2.0), stats.uniform(0.1, 1.9)),
+    (parameter("triangular", 0.6, low=0.1, high=2.0), stats.triang(0.5 / 1.9, 0.1, 1.9)),
+]
+
+
+@pytest.mark.parametrize(("of", "whole"), CUT, ids=lambda of: getattr(of, "distribution", ""))
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_every_family_is_conditioned_on_the_hard_limits_it_crosses(
+    of: Parameter, whole: stats.rv_continuous, sign: float
+) -> None:
+    low, high = sorted((0.2 * sign, 0.9 * sign))
+    definition = replace(of.definition, quantity=Quantity({"number": 1.0}, low, high))
+    limits = [None if limit is None else sign * limit for limit in (of.low, of.high)]
+    cut = replace(of, definition=definition, value=0.6 * sign)
+    cut = replace(cut, low=limits[0 if sign > 0.0 else 1], high=limits[1 if sign > 0.0 else 0])
+    drawn = sign * inverse(cut)(SPAN[1:-1])
+    within = (whole.cdf(drawn) - whole.cdf(0.2)) / (whole.cdf(0.9) - whole.cdf(0.2))
+    np.testing.assert_allclose(within if sign > 0.0 else 1.0 - within, SPAN[1:-1], atol=1e-12)
+
+
 def test_draws_at_a_limit_are_not_piled_up_there() -> None:
     drawn = inverse(parameter("truncated_normal", -0.03, se=0.02, identifier=DECREMENT))(SPAN[1:-1])
     assert len(np.unique(drawn)) == len(drawn)
@@ -340,7 +367,7 @@ def test_an_impossible_distribution_is_one_error_that_says_what_to_do(of: Parame
         parameter("truncated_normal", 1.0, se=0.62),  # 5 % below 0, but said to be cut off
         parameter("triangular", 2.2, low=0.0, high=5.0),
         parameter("uniform", 2.4, low=0.0, high=5.0),
-        parameter("fixed", 0.5, se=9.0),
+        parameter("fixed", 0.5, se=0.0),
     ],
     ids=lambda of: of.distribution,
 )
@@ -367,16 +394,17 @@ def test_a_distribution_that_may_not_be_meant_is_a_warning(of: Parameter, words:
 def test_what_single_values_have_wrong_is_left_to_their_own_rules() -> None:
     sound = parameter("gamma", 5.0, se=1.0)
     broken: list[Parameter] = [
-        replace(sound, distribution="gama"),
+        replace(sound, distribution="gama", se=0.0),
         replace(sound, value="five"),
         replace(sound, value=math.nan),
         replace(sound, value=-5.0),
         replace(sound, value=1e9),
         replace(sound, se=-1.0),
         replace(sound, se=math.nan),
+        replace(sound, distribution="uniform", low=math.nan, high=math.inf),
         replace(sound, se=None),
         replace(sound, se=None, low=3.0),
-        replace(sound, low=6.0, high=4.0),
+        replace(sound, distribution="uniform", low=6.0, high=4.0),
     ]
     assert [found(of) for of in broken] == [[]] * len(broken)
 

@@ -5,12 +5,12 @@ move a cycle. Flows are counted where they happen: f_jk = x_j·c_jk + e_j·c½_j
 the entrants of the cycle.  Source: Briggs, Claxton, Sculpher 2006, ch. 2 and 3, for the one-move form.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from markov.model.structure import Structure
+from markov.model.structure import Source, Structure
 from markov.model.transitions import Moves
 from markov.terms import Array
 
@@ -33,14 +33,14 @@ class Cycle:
 class Batch:
     """Consecutive cycles, the first of them number `first`; the next batch overwrites the arrays.
 
-    `occupancy` (cycles + 1, states, …) at the boundaries, `flows` (cycles, transitions, …), `arrivals`
-    (cycles, states, …).
+    `occupancy` (cycles + 1, states, …) at the boundaries, `arrivals` (cycles, states, …), and where asked for
+    `flows` (cycles, transitions, …).
     """
 
     first: int
     occupancy: Array
-    flows: Array
     arrivals: Array
+    flows: Array
 
 
 def run_batches(
@@ -51,47 +51,97 @@ def run_batches(
     *,
     half_cycle_exposure: bool = True,
     batch: int = 1,
+    flows: bool = True,
 ) -> Iterator[Batch]:
     """Run any declared structure and yield its cycles, `batch` at a time.
 
     `initial` (states, …): any number of cohorts side by side. The rule may use the occupancy, which structures
-    with memory or with an anchor on overall survival need.
+    with memory or with an anchor on overall survival need. Without `flows` only arrivals are counted, which
+    saves a tenth of the time.
     """
     shape = initial.shape[1:]
     occupancy = np.empty((batch + 1, *initial.shape))
-    flows = np.empty((batch, len(structure.transitions), *shape))
-    arrivals = np.empty((batch, *initial.shape))
-    incidence = structure.incidence
-    exits = [(structure.index[s], structure.exits(s)) for s in structure.leaving]
-    onward = [(structure.index[s], structure.exits(s)) for s in structure.entered] if half_cycle_exposure else []
-    extra = np.zeros_like(flows[0])
+    arrivals = np.zeros((batch, *initial.shape))
+    counted = np.empty((batch, len(structure.transitions) if flows else 0, *shape))
+    inside, arrived, flowed = _rows(occupancy), _rows(arrivals), _rows(counted)
     occupancy[0] = initial
+    advance = _Advance(structure, half_cycle_exposure)
     for first in range(0, cycles, batch):
         size = min(batch, cycles - first)
         for j in range(size):
-            x, following, flow, arrived = occupancy[j], occupancy[j + 1], flows[j], arrivals[j]
-            moves = rule(first + j, x)
-            for i, rows in exits:
-                np.multiply(moves.move[rows], x[i], out=flow[rows])
-            np.matmul(incidence, _flat(flow), out=_flat(arrived))
-            np.multiply(x, moves.stay, out=following)
-            if half_cycle_exposure:
-                for i, rows in onward:
-                    np.multiply(moves.half_move[rows], arrived[i], out=extra[rows])
-                following += arrived * moves.half_stay
-                moved_on = (incidence @ _flat(extra)).reshape(x.shape)
-                following += moved_on
-                arrived += moved_on
-                flow += extra
-            else:
-                following += arrived
-        yield Batch(first, occupancy[: size + 1], flows[:size], arrivals[:size])
+            moves = rule(first + j, occupancy[j])
+            advance(moves, inside[j], inside[j + 1], arrived[j], flowed[j])
+        yield Batch(first, occupancy[: size + 1], arrivals[:size], counted[:size])
         occupancy[0] = occupancy[size]
 
 
-def _flat(values: Array) -> Array:
-    """All cohorts along one axis, as a view."""
-    return values.reshape(len(values), -1)
+def _rows(values: Array) -> list[list[Array]]:
+    """Views of every state (or transition) of every cycle."""
+    if values.ndim == 2:  # one cohort: keep views, not numbers
+        return [[row[i, ...] for i in range(len(row))] for row in values]
+    return [list(row) for row in values]
+
+
+class _Advance:
+    """One cycle of the recursion, by the declared transitions."""
+
+    def __init__(self, structure: Structure, half_cycle_exposure: bool):
+        index = structure.index
+        self.origins = [index[origin] for origin, _ in structure.transitions]
+        self.targets = [index[target] for _, target in structure.transitions]
+        self.left = [index[state] for state in structure.leaving]
+        self.passed = [index[state] for state in structure.entered]
+        self.started = [i for i in self.left if i not in self.passed]
+        self.absorbing = [i for i in range(len(structure.states)) if i not in self.left]
+        self.sources = structure.sources
+        self.onward = [[(row, i) for row, i in into if i in self.passed] for into in structure.sources]
+        self.half = half_cycle_exposure
+
+    def __call__(
+        self, moves: Moves, inside: list[Array], following: list[Array], arrived: list[Array], flowed: list[Array]
+    ) -> None:
+        """Fill the occupancy at the cycle's end, its arrivals and, where there is room, its flows."""
+        hazards, exits, sources = moves.hazards, moves.exits, self.sources
+        taken = {i: inside[i] * exits[i].pace for i in self.left}
+        entering = {i: _inflow(hazards, taken, sources[i]) for i in self.passed}
+        both = taken
+        if self.half:
+            onward = {i: entering[i] * exits[i].half_pace for i in self.passed}
+            both = taken | {i: taken[i] + onward[i] for i in self.passed}
+        for i in self.started:
+            np.multiply(inside[i], exits[i].stay, out=following[i])
+        for i in self.absorbing:
+            if sources[i]:
+                arrived[i][...] = _inflow(hazards, both, sources[i])
+            np.add(inside[i], arrived[i], out=following[i])
+        for i in self.passed:
+            stays = inside[i] * exits[i].stay
+            if self.half:
+                stays += entering[i] * exits[i].half_stay
+                again = _inflow(hazards, onward, self.onward[i]) if self.onward[i] else 0.0
+                np.add(entering[i], again, out=arrived[i])
+                np.add(stays, again, out=following[i])
+            else:
+                arrived[i][...] = entering[i]
+                np.add(stays, entering[i], out=following[i])
+        for row, flow in enumerate(flowed):
+            np.multiply(hazards[row], both[self.origins[row]], out=flow)
+        if self.half:
+            for row, hazard in moves.entrant_hazards.items():
+                more = onward[self.origins[row]] * (hazard - hazards[row])
+                for counts in (following, arrived):
+                    counts[self.targets[row]] += more
+                if flowed:
+                    flowed[row] += more
+
+
+def _inflow(hazards: list[Array], taken: dict[int, Array], sources: Sequence[Source]) -> Array:
+    """Σ over the transitions into a state of ΔH × what its origin loses at that pace."""
+    (row, origin), *others = sources
+    total = hazards[row] * taken[origin]
+    for row, origin in others:
+        total = total + hazards[row] * taken[origin]
+    return total
 
 
 def run_cohort(

@@ -1,13 +1,19 @@
 """Discount factors, and the weights that turn occupancy at cycle boundaries into time in state."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from markov.inputs.parameters import Inputs
 from markov.terms import Array, Correction, Discounting
 
 Indices = NDArray[np.intp]
+Steps = list[tuple[float, float]]
+
+UNDISCOUNTED, COSTS, EFFECTS = range(3)
+LARGEST_PRODUCT = 250_000
 
 
 def discount_factors(
@@ -66,3 +72,90 @@ def cycle_weights(correction: Correction, boundaries: Array, factors: Array, mid
     else:
         weights[:, 1] = length * factors[1:]
     return k, weights
+
+
+def fold(weights: Array, by_parabola: bool) -> Array:
+    """Weights by cycle and occupancy, (n, cycles, 3), summed by boundary, (n, cycles + 1).
+
+    The first cycle is an even one where Simpson's parabolas span two cycles.
+
+    >>> import numpy as np
+    >>> fold(np.array([[[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]]]), by_parabola=False).tolist()
+    [[0.5, 1.0, 0.5]]
+    """
+    n, cycles, _ = weights.shape
+    total = np.zeros((n, cycles + 3))
+    step = 2 if by_parabola else 1
+    for parity in range(step):
+        part = weights[:, parity::step]
+        for m in range(3):
+            total[:, m : m + step * part.shape[1] : step] += part[:, :, m]
+    return total[:, : cycles + 1]
+
+
+def cycle_time(weights: Array, occupancy: Array, j: int, by_parabola: bool) -> Array:
+    """Time in states in cycle j of a batch, (n, …), from weights (n, 3) and occupancy (cycles + 1, …)."""
+    start = j - j % 2 if by_parabola else j
+    window = occupancy[start : start + 3]
+    return np.asarray(np.tensordot(weights[:, : len(window)], window, axes=1))
+
+
+def add_products(total: Array, weights: Array, values: Array) -> None:
+    """total += weights @ values, for total (n, …), weights (n, m) and values (m, …).
+
+    In blocks small enough that the linear-algebra library stays on one thread: its own threads and ours took ten
+    to forty times as long.
+    """
+    out, flat = total.reshape(len(total), -1), values.reshape(len(values), -1)
+    step = max(LARGEST_PRODUCT // max(weights.size, 1), 1)
+    for a in range(0, flat.shape[1], step):
+        out[:, a : a + step] += weights @ flat[:, a : a + step]
+
+
+def discount_steps(inputs: Inputs, kind: str) -> Steps:
+    """Discount schedule of costs or effects: (from year, rate)."""
+    steps = [(0.0, inputs.number(f"settings.discount_rate.{kind}"))]
+    if inputs.given("settings.discount_change_years"):
+        change = inputs.number("settings.discount_change_years")
+        steps.append((change, inputs.number(f"settings.discount_rate_later.{kind}")))
+    return steps
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """The ways in which a run is discounted: not at all, as costs, as effects; those that coincide are kept once.
+
+    `kept` (n of them) and, for each of the three, its place in `of`; `weights` (n, cycles, 3) of occupancies in the
+    time of each cycle, and `middles` (n, cycles) the factors at mid-cycle.
+    """
+
+    steps: tuple[Steps, Steps, Steps]
+    of: tuple[int, int, int]
+    method: Discounting
+    by_parabola: bool
+    weights: Array
+    middles: Array
+
+    @classmethod
+    def from_settings(cls, inputs: Inputs, boundaries: Array) -> "Schedules":
+        """As the settings say."""
+        steps = ([(0.0, 0.0)], discount_steps(inputs, "costs"), discount_steps(inputs, "effects"))
+        kept = [i for i, schedule in enumerate(steps) if schedule not in steps[:i]]
+        of = [kept.index(steps.index(schedule)) for schedule in steps]
+        method = Discounting(inputs.text("settings.discounting"))
+        correction = Correction(inputs.text("settings.correction"))
+        times = 0.5 * (boundaries[1:] + boundaries[:-1])
+        middles = np.stack([discount_factors(times, steps[i], method) for i in kept])
+        ends = [discount_factors(boundaries, steps[i], method) for i in kept]
+        weights = [cycle_weights(correction, boundaries, e, m)[1] for e, m in zip(ends, middles, strict=True)]
+        by_parabola = correction is Correction.SIMPSON
+        return cls(steps, (of[0], of[1], of[2]), method, by_parabola, np.stack(weights), middles)
+
+    @property
+    def of_effects(self) -> list[int]:
+        """Places of the undiscounted schedule and of that of effects."""
+        return [self.of[UNDISCOUNTED], self.of[EFFECTS]]
+
+    def factors(self, times: Array) -> Array:
+        """Discount factors of all three at some times, (3, …)."""
+        return np.stack([discount_factors(times, steps, self.method) for steps in self.steps])

@@ -8,21 +8,27 @@ no more memory than a thousand.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Protocol
 
 import numpy as np
 
 from markov.inputs.parameters import Columns, Inputs
 from markov.model.cohort import Batch, run_batches
-from markov.model.hazards import Hazards, build_hazards
-from markov.model.maintenance import MaintenanceRule
-from markov.model.outcomes import CURVES, Outcomes, Trace, concatenate, summarise_curve
-from markov.model.payoffs import UNDISCOUNTED, Payoffs
+from markov.model.discounting import COSTS, UNDISCOUNTED
+from markov.model.hazards import HazardStream
+from markov.model.maintenance import MaintenanceRule, piece_of
+from markov.model.outcomes import CURVES, CurveSummariser, Outcomes, Trace, concatenate
+from markov.model.payoffs import Payoffs
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.treatment import Malignancies, Window, solve_stops
-from markov.terms import LIVING, Array, PostProgression, State, WithinCycle
+from markov.model.workers import Helper, borrow, give_back
+from markov.terms import LIVING, Array, PostProgression, State
 
-BLOCK = 1000  # rows; the state of two strategies then stays within a second-level cache
+BLOCK = 5000  # rows: fewer, and the cost of calling NumPy shows; more, and nothing is gained
+BLOCK_OF_TUNNELS = 500  # rows, where a whole history of entries by cycle is kept
+WORTH_A_HELPER = 2000  # rows: starting a helper process takes as long as running this many
+Span = tuple[int, int]
 
 
 class Rows(Protocol):
@@ -46,7 +52,7 @@ def evaluate(
     sink: Sink | None = None,
     trace: bool = False,
     workers: int | None = None,
-    block: int = BLOCK,
+    block: int | None = None,
 ) -> Outcomes:
     """Outcomes of every row of values; without values, of the base case.
 
@@ -64,16 +70,24 @@ def evaluate(
     True
     """
     total = _row_count(values)
+    block = block or _block_size(inputs, total)
     spans = [(a, min(a + block, total)) for a in range(0, total, block)]
-    run = _Runner(inputs, values, trace)
+    workers = min(workers or os.cpu_count() or 1, len(spans)) if total >= WORTH_A_HELPER else 1
     collected: list[Outcomes] = []
-    for (start, _), outcomes in zip(spans, _in_order(run, spans, workers), strict=True):
+    for (start, _), outcomes in zip(spans, _in_order(inputs, values, spans, trace, workers), strict=True):
         if sink is None:
             collected.append(outcomes)
         else:
             sink(start, outcomes)
             collected = [outcomes]
     return concatenate(collected)
+
+
+def _block_size(inputs: Inputs, total: int) -> int:
+    """Rows that go through together; fewer where rows are few, so that two workers have something to do."""
+    if inputs.text("settings.post_progression") == PostProgression.TIME_SINCE_PROGRESSION:
+        return BLOCK_OF_TUNNELS
+    return min(BLOCK, max(-(-total // 4), 1000))
 
 
 def _row_count(values: Mapping[str, Array] | Rows | None) -> int:
@@ -87,107 +101,135 @@ def _row_count(values: Mapping[str, Array] | Rows | None) -> int:
     return len(values)
 
 
-class _Runner:
-    """Runs one block; the same object serves all workers."""
-
-    def __init__(self, inputs: Inputs, values: Mapping[str, Array] | Rows | None, trace: bool):
-        self.inputs, self.values, self.trace = inputs, values, trace
-
-    def __call__(self, span: tuple[int, int]) -> Outcomes:
-        start, stop = span
-        if self.values is None:
-            chosen: Mapping[str, Array] = {}
-        elif isinstance(self.values, Mapping):
-            chosen = {key: np.asarray(column)[start:stop] for key, column in self.values.items()}
-        else:
-            chosen = self.values.block(start, stop)
-        return run_block(Columns(self.inputs, chosen, stop - start), trace=self.trace)
+def _block_of(values: Mapping[str, Array] | Rows | None, start: int, stop: int) -> Mapping[str, Array]:
+    if values is None:
+        return {}
+    if isinstance(values, Mapping):
+        return {key: np.asarray(column)[start:stop] for key, column in values.items()}
+    return values.block(start, stop)
 
 
-def _in_order(run: _Runner, spans: list[tuple[int, int]], workers: int | None) -> Iterator[Outcomes]:
+def _run(inputs: Inputs, chosen: Mapping[str, Array], rows: int, trace: bool) -> Outcomes:
+    """Run one block; helper processes call this too."""
+    return run_block(Columns(inputs, chosen, rows), trace=trace)
+
+
+def _in_order(
+    inputs: Inputs, values: Mapping[str, Array] | Rows | None, spans: list[Span], trace: bool, workers: int
+) -> Iterator[Outcomes]:
     """Blocks in their order, at most two per worker ahead of the sink."""
-    workers = workers or os.cpu_count() or 1
-    if workers == 1 or len(spans) == 1:
-        yield from map(run, spans)
+
+    def task(span: Span) -> tuple[Inputs, Mapping[str, Array], int, bool]:
+        return inputs, _block_of(values, *span), span[1] - span[0], trace
+
+    if workers == 1:
+        yield from (_run(*task(span)) for span in spans)
         return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = [pool.submit(run, span) for span in spans[: 2 * workers]]
-        for span in spans[2 * workers :]:
-            yield waiting.pop(0).result()
-            waiting.append(pool.submit(run, span))
-        for future in waiting:
-            yield future.result()
+    helpers = borrow(workers - 1)
+    free: SimpleQueue[Helper | None] = SimpleQueue()  # None: this process
+    for helper in (None, *helpers):
+        free.put(helper)
+
+    def run(span: Span) -> Outcomes:
+        helper = free.get()
+        outcomes: Outcomes = helper(_run, *task(span)) if helper else _run(*task(span))
+        free.put(helper)
+        return outcomes
+
+    sound = False
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            waiting = [pool.submit(run, span) for span in spans[: 2 * workers]]
+            for span in spans[2 * workers :]:
+                yield waiting.pop(0).result()
+                waiting.append(pool.submit(run, span))
+            for future in waiting:
+                yield future.result()
+        sound = True
+    finally:
+        give_back(helpers, sound=sound)
 
 
 def run_block(columns: Columns, *, trace: bool = False) -> Outcomes:
     """Run one block of rows through the cohort engine."""
     inputs = columns.inputs
-    hazards = build_hazards(columns)
+    hazards = HazardStream(columns, piece_of(len(inputs.compared) * columns.rows))
     window = Window.of(columns, hazards.boundaries)
     malignancies = Malignancies.of(columns)
     stops = solve_stops(columns, hazards, window, malignancies)
     rule = MaintenanceRule(columns, hazards, window, malignancies, stops)
     payoffs = Payoffs(columns, rule)
-    recorder = _Recorder(hazards, rule, trace)
+    recorder = _Recorder(rule, trace)
     initial = np.zeros((len(State), *rule.cohorts))
     initial[0] = 1.0
-    half = inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
-    for batch in run_batches(
-        MAINTENANCE_MODEL, initial, hazards.cycles, rule, half_cycle_exposure=half, batch=rule.batch
-    ):
+    batches = run_batches(
+        MAINTENANCE_MODEL,
+        initial,
+        hazards.cycles,
+        rule,
+        half_cycle_exposure=rule.half_exposure,
+        batch=rule.batch,
+        flows=trace,
+    )
+    for batch in batches:
         payoffs.add(batch)
         recorder.add(batch)
     return _outcomes(columns, rule, payoffs, recorder)
 
 
 class _Recorder:
-    """Keeps the curves of a block, and its trace when asked."""
+    """Summarises the curves of a block, and keeps its trace when asked."""
 
-    def __init__(self, hazards: Hazards, rule: MaintenanceRule, trace: bool):
-        self.rule, self.boundaries = rule, hazards.boundaries
-        self.curves = {name: np.ones((hazards.cycles + 1, *rule.cohorts)) for name in CURVES}
-        self.curves["on_treatment"][0] = np.where(rule.window.start[:, None] == 0.0, rule.starting, 0.0)
-        self.occupancy = np.zeros((hazards.cycles + 1, len(State), *rule.cohorts)) if trace else None
-        self.flows = np.zeros((hazards.cycles, len(MAINTENANCE_MODEL.transitions), *rule.cohorts)) if trace else None
-        if self.occupancy is not None:
-            self.occupancy[0, 0] = 1.0
+    def __init__(self, rule: MaintenanceRule, trace: bool):
+        self.rule, self.boundaries = rule, rule.hazards.boundaries
+        window, treats = rule.window, np.any(rule.starting > 0, axis=1)
+        starts = np.where(window.start[:, None] == 0.0, rule.starting, 0.0)
+        ones = np.ones(rule.cohorts)
+        initial = dict.fromkeys(CURVES, ones) | {"on_treatment": np.array(np.broadcast_to(starts, rule.cohorts))}
+        late = {"on_treatment": np.flatnonzero(treats & (window.start > 0)).tolist()}
+        self.curves = {
+            name: CurveSummariser(self.boundaries, values, late.get(name, ())) for name, values in initial.items()
+        }
+        self.lasts = window.finish >= self.boundaries[1:, None] - 1e-12
+        self.kept: dict[str, list[Array]] = {name: [values[None]] for name, values in initial.items()} if trace else {}
+        first = np.zeros((1, len(State), *rule.cohorts))
+        first[0, 0] = 1.0
+        self.occupancy, self.flows = [first], [np.zeros((0, len(MAINTENANCE_MODEL.transitions), *rule.cohorts))]
 
     def add(self, batch: Batch) -> None:
         """Take in consecutive cycles."""
-        curves, rule, size = self.curves, self.rule, len(batch.flows)
-        ends, cycles = batch.occupancy[1:], np.arange(batch.first, batch.first + size)
-        rows = slice(batch.first + 1, batch.first + 1 + size)
-        np.subtract(1.0, ends[:, -1], out=curves["os"][rows])
-        np.sum(rule.progression_free[:, 1 : size + 1], axis=0, out=curves["pfs_net_of_spm"][rows])
-        np.add(ends[:, 0], ends[:, 1], out=curves["progression_and_spm_free"][rows])
-        lasts = rule.window.finish[cycles] >= self.boundaries[cycles + 1, None] - 1e-12
-        np.multiply(ends[:, 0], rule.shares.finish * lasts[:, :, None], out=curves["on_treatment"][rows])
-        if self.occupancy is not None and self.flows is not None:
-            self.occupancy[rows], self.flows[cycles] = ends, batch.flows
+        rule, size, ends = self.rule, len(batch.arrivals), batch.occupancy[1:]
+        share = rule.shares_of_batch[1] * self.lasts[batch.first : batch.first + size, :, None]
+        values = {
+            "os": 1.0 - ends[:, -1],
+            "pfs_net_of_spm": rule.progression_free.curve[:size],
+            "progression_and_spm_free": ends[:, 0] + ends[:, 1],
+            "on_treatment": ends[:, 0] * share,
+        }
+        if self.kept:
+            for name, curve in values.items():
+                self.kept[name].append(curve.copy())
+            self.occupancy.append(ends.copy())
+            self.flows.append(batch.flows.copy())
+        for name, curve in values.items():
+            self.curves[name].add(batch.first, curve)
 
     def trace(self) -> Trace | None:
         """The trace with runs first, or None."""
-        if self.occupancy is None or self.flows is None:
+        if not self.kept:
             return None
-        curves = {name: np.moveaxis(curve, (2, 1), (0, 1)) for name, curve in self.curves.items()}
-        share = np.divide(curves["on_treatment"], np.moveaxis(self.occupancy[:, 0], (2, 1), (0, 1)))
-        return Trace(
-            self.boundaries,
-            np.moveaxis(self.occupancy, (3, 2), (0, 1)),
-            np.moveaxis(self.flows, (3, 2), (0, 1)),
-            curves,
-            share,
-        )
+        curves = {name: np.moveaxis(np.concatenate(parts), (2, 1), (0, 1)) for name, parts in self.kept.items()}
+        occupancy = np.moveaxis(np.concatenate(self.occupancy), (3, 2), (0, 1))
+        flows = np.moveaxis(np.concatenate(self.flows), (3, 2), (0, 1))
+        present = occupancy[..., 0]
+        on_drug = curves["on_treatment"]
+        share = np.divide(on_drug, present, out=np.zeros(on_drug.shape), where=present > 0)
+        return Trace(self.boundaries, occupancy, flows, curves, share)
 
 
 def _outcomes(columns: Columns, rule: MaintenanceRule, payoffs: Payoffs, recorder: _Recorder) -> Outcomes:
     """Put the runs first and name everything."""
-    qalys, components = payoffs.qalys()
-    curves = dict(recorder.curves)
-    treated = curves["on_treatment"]
-    starts = np.argmax(treated > 0, axis=0)
-    curves["on_treatment"] = np.where(np.arange(len(treated))[:, None, None] < starts, np.max(treated, axis=0), treated)
-    summaries = {name: summarise_curve(recorder.boundaries, curve) for name, curve in curves.items()}
+    (qalys, components), treated = payoffs.qalys(), payoffs.treated
     return Outcomes(
         strategies=columns.inputs.compared,
         life_years=_runs_first(payoffs.life_years()),
@@ -195,9 +237,9 @@ def _outcomes(columns: Columns, rule: MaintenanceRule, payoffs: Payoffs, recorde
         qaly_components=_runs_first(components),
         costs=_runs_first(payoffs.costs()),
         entries=np.moveaxis(payoffs.arrivals[UNDISCOUNTED], (2, 1), (0, 1)),
-        time_on_treatment=payoffs.treated[UNDISCOUNTED].T.copy(),
-        drug_years=payoffs.treated[1].T.copy(),
-        curves=summaries,
+        time_on_treatment=treated[UNDISCOUNTED].T.copy(),
+        drug_years=treated[COSTS].T.copy(),
+        curves={name: curve.summary() for name, curve in recorder.curves.items()},
         solved=_solved(columns, rule),
         counts=_counts(columns, rule),
         trace=recorder.trace(),

@@ -10,13 +10,14 @@ import numpy as np
 from markov.inputs.checks import reference_of
 from markov.inputs.parameters import Columns, Inputs
 from markov.inputs.problems import Problem
-from markov.survival.curves import cumulative_hazard, with_median
-from markov.survival.hazards import cap_crossing, wane, waning_weights
-from markov.survival.life_table import LifeTable, background_increments
+from markov.survival.curves import Hazard, curve, with_median
+from markov.survival.hazards import CrossingPolicy, Flags, accumulate, wane, waning_weights
+from markov.survival.life_table import LifeTable
 from markov.terms import (
     DAYS_PER_YEAR,
     FAMILY_PARAMETERS,
     MONTHS_PER_YEAR,
+    RATIO_FAMILIES,
     SPLINES,
     Array,
     Correction,
@@ -73,7 +74,7 @@ class Hazards:
     @property
     def progression(self) -> Array:
         """Progression increments: PFS less its death part, max(ΔH_PFS − ΔB, 0)."""
-        return self.floored - self.background
+        return np.asarray(np.maximum(self.floored - self.background, 0.0))
 
     @property
     def cycles(self) -> int:
@@ -82,70 +83,219 @@ class Hazards:
 
 
 def build_hazards(columns: Columns) -> Hazards:
-    """All increments of a block of rows."""
-    inputs = columns.inputs
-    boundaries = cycle_boundaries(inputs)
-    background = _background(columns, boundaries)
-    pfs = endpoint_increments(columns, Endpoint.PFS, boundaries)
-    floored = np.maximum(pfs, background)
-    shape = np.broadcast_shapes(pfs.shape, background.shape)[1:]
-    overall, crossed = None, np.zeros((1, *shape), dtype=bool)
-    if inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL:
-        overall = np.maximum(endpoint_increments(columns, Endpoint.OS, boundaries), background)
-        policy = Crossing(inputs.text("settings.crossing"))
-        floored, crossed = cap_crossing(floored, overall, policy)
+    """All increments of a block of rows at once; the engine takes them piece by piece."""
+    stream = HazardStream(columns, len(cycle_boundaries(columns.inputs)))
+    piece = stream.take()
     return Hazards(
-        boundaries,
-        background,
-        pfs,
-        floored,
-        overall,
-        floored_cycles=(pfs < background).sum(axis=0),
-        crossing_cycles=crossed.sum(axis=0),
-        first_crossing=np.where(crossed.any(axis=0), boundaries[np.argmax(crossed, axis=0)], np.nan),
+        stream.boundaries,
+        piece.background,
+        piece.pfs,
+        piece.floored,
+        piece.overall,
+        stream.floored_cycles,
+        stream.crossing_cycles,
+        stream.first_crossing,
     )
 
 
-def _background(columns: Columns, boundaries: Array) -> Array:
-    table = columns.inputs.life_table
-    increments = background_increments(
-        LifeTable.from_probabilities(table.ages, table.male, table.female),
-        columns.number("cohort.age"),
-        columns.number("cohort.proportion_female"),
-        columns.number("mortality.smr"),
-        boundaries[:, None],
-    )
-    return increments[:, None, :]
+@dataclass(frozen=True)
+class Piece:
+    """Hazard increments of consecutive cycles, named as in `Hazards`; `survival` is OS at the cycles' ends."""
+
+    background: Array
+    pfs: Array
+    floored: Array
+    overall: Array | None
+    survival: Array | None
+
+    @property
+    def progression(self) -> Array:
+        """Progression increments, max(ΔH_PFS − ΔB, 0)."""
+        return np.asarray(np.maximum(self.floored - self.background, 0.0))
+
+
+class HazardStream:
+    """Makes the hazards `size` cycles at a time, in order, so that many rows never leave the cache.
+
+    `upto` looks ahead and keeps what it made; `take` gives each piece away once. The counts are complete
+    when the last piece is made.
+    """
+
+    def __init__(self, columns: Columns, size: int):
+        inputs = columns.inputs
+        self.boundaries, self.size = cycle_boundaries(inputs), size
+        self._background = _Background(columns, self.boundaries)
+        self._pfs = _EndpointCurves(columns, Endpoint.PFS)
+        anchored = inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
+        self._overall = _EndpointCurves(columns, Endpoint.OS) if anchored else None
+        self._crossing = CrossingPolicy(Crossing(inputs.text("settings.crossing")))
+        self._bound = np.zeros(())
+        self._made: list[Piece] = []
+        self._next = 0
+        cohorts = (len(inputs.compared), columns.rows)
+        self.floored_cycles, self.crossing_cycles = np.zeros(cohorts), np.zeros(cohorts)
+        self.first_crossing = np.full(cohorts, np.nan)
+
+    @property
+    def cycles(self) -> int:
+        """Number of cycles."""
+        return len(self.boundaries) - 1
+
+    def upto(self, cycles: int) -> tuple[Array, Array]:
+        """Background and progression increments of at least the first cycles; before anything is taken."""
+        while self._next < min(cycles, self.cycles):
+            self._made.append(self._make())
+        background = np.concatenate([piece.background for piece in self._made])
+        return background, np.concatenate([piece.progression for piece in self._made])
+
+    def take(self) -> Piece:
+        """The next piece."""
+        return self._made.pop(0) if self._made else self._make()
+
+    def _make(self) -> Piece:
+        first, last = self._next, min(self._next + self.size, self.cycles)
+        self._next = last
+        edges = self.boundaries[first : last + 1]
+        background, pfs = self._background.increments(first, last), self._pfs.increments(edges)
+        floored = np.maximum(pfs, background)
+        self.floored_cycles += count(pfs < background)
+        overall = survival = None
+        if self._overall is not None:
+            overall = np.maximum(self._overall.increments(edges), background)
+            bound = accumulate(self._bound, overall)
+            floored, crossed = self._crossing.cap(floored, overall, bound)
+            self._bound, survival = bound[-1], np.exp(-bound)
+            if crossed.any():
+                found = np.where(crossed.any(axis=0), edges[np.argmax(crossed, axis=0)], np.nan)
+                self.first_crossing = np.where(self.crossing_cycles > 0, self.first_crossing, found)
+                self.crossing_cycles += count(crossed)
+        return Piece(background, pfs, floored, overall, survival)
+
+
+def count(flags: Flags) -> Array:
+    """How often something holds, over the first axis."""
+    return np.asarray(flags[0] if len(flags) == 1 else flags.sum(axis=0, dtype=float))
+
+
+def differences(level: Array, ends: Array) -> Array:
+    """Increments of consecutive cycles from levels at their ends and, (1, …), at the start of the first."""
+    if len(ends) == 1:
+        return ends - level
+    return np.diff(ends, axis=0, prepend=np.broadcast_to(level, (1, *ends.shape[1:])))
+
+
+class _Background:
+    """General-population mortality, piece by piece."""
+
+    def __init__(self, columns: Columns, boundaries: Array):
+        table = columns.inputs.life_table
+        self.table = LifeTable.from_probabilities(table.ages, table.male, table.female)
+        self.age, self.female = columns.number("cohort.age"), columns.number("cohort.proportion_female")
+        self.smr = columns.number("mortality.smr")
+        self.boundaries = boundaries
+        # Unless age varies by row, the survival of each sex is a column of numbers, looked up once.
+        one_age = len(self.age) == 1
+        self.by_sex = self.table.survival_by_sex(self.age, boundaries[:, None]) if one_age else None
+        self.level = self._hazard(0, 1)
+
+    def _hazard(self, first: int, last: int) -> Array:
+        if self.by_sex is None:
+            survival = self.table.survival(self.age, self.female, self.boundaries[first:last, None])
+        else:
+            female, male = (sex[first:last] for sex in self.by_sex)
+            survival = male + self.female * (female - male)
+        return np.asarray(-np.log(np.maximum(survival, 1e-300)))
+
+    def increments(self, first: int, last: int) -> Array:
+        """Cycles `first` to `last`, (cycles, 1, rows), at least 1e-300, so that every state can be left."""
+        ends = self._hazard(first + 1, last + 1)
+        increments = self.smr * differences(self.level, ends)
+        self.level = ends[-1:]
+        return np.asarray(np.maximum(increments, 1e-300)[:, None])
+
+
+class _EndpointCurves:
+    """The curves of one endpoint, piece by piece, waning included."""
+
+    def __init__(self, columns: Columns, endpoint: Endpoint):
+        self.columns, self.endpoint, self.inputs = columns, endpoint, columns.inputs
+        self.family = {s.id: self.inputs.text(f"{endpoint}.family.{s.id}") for s in self.inputs.strategies}
+        self.waning = [s for s in self.inputs.compared if columns.given(f"{endpoint}.waning_end.{s}")]
+        self.numbers: dict[str, Array] = {}
+        self.curves: dict[str, Hazard] = {}
+        self.levels: dict[str, tuple[float, Array]] = {}
+
+    def increments(self, edges: Array) -> Array:
+        """(cycles, strategies, rows or 1)."""
+        own: dict[str, Array] = {}
+        waned = [self._waned(s, edges, own) for s in self.inputs.compared]
+        rows = max(increments.shape[1] for increments in waned)
+        stacked = np.empty((len(edges) - 1, len(waned), rows))
+        for i, increments in enumerate(waned):
+            stacked[:, i] = increments
+        return stacked
+
+    def _own(self, strategy: str, edges: Array, known: dict[str, Array]) -> Array:
+        """Increments before waning; a hazard ratio multiplies those of its reference."""
+        if strategy not in known:
+            if self.family[strategy] == Family.HAZARD_RATIO:
+                ratio = self._number("hazard_ratio", strategy)
+                known[strategy] = ratio * self._own(self._reference(strategy), edges, known)
+            else:
+                known[strategy] = self._from_curve(strategy, edges)
+        return known[strategy]
+
+    def _number(self, name: str, strategy: str) -> Array:
+        """A parameter of the endpoint, looked up once."""
+        identifier = f"{self.endpoint}.{name}.{strategy}"
+        if identifier not in self.numbers:
+            self.numbers[identifier] = self.columns.number(identifier)
+        return self.numbers[identifier]
+
+    def _reference(self, strategy: str) -> str:
+        return reference_of(self.inputs, self.endpoint, strategy)
+
+    def _from_curve(self, strategy: str, edges: Array) -> Array:
+        if strategy not in self.curves:
+            self.curves[strategy] = strategy_curve(self.columns, self.endpoint, strategy)
+        hazard = self.curves[strategy]
+        time, level = self.levels.get(strategy, (-1.0, np.zeros(0)))
+        if time != edges[0]:
+            level = hazard(np.array([[edges[0] * MONTHS_PER_YEAR]]))
+        ends = hazard((edges[1:] * MONTHS_PER_YEAR)[:, None])
+        self.levels[strategy] = float(edges[-1]), ends[-1:]
+        return np.asarray(np.maximum(differences(level, ends), 0.0))
+
+    def _waned(self, strategy: str, edges: Array, own: dict[str, Array]) -> Array:
+        increments = self._own(strategy, edges, own)
+        if strategy not in self.waning:
+            return increments
+        weights = waning_weights(edges, self._number("waning_start", strategy), self._number("waning_end", strategy))
+        if np.all(weights == 1.0):
+            return increments
+        return wane(increments, self._own(self._reference(strategy), edges, own), weights)
 
 
 def endpoint_increments(columns: Columns, endpoint: Endpoint, boundaries: Array) -> Array:
     """Increments of one endpoint's curves, waning included, (cycles, strategies, rows or 1)."""
-    inputs = columns.inputs
-    months = (boundaries * MONTHS_PER_YEAR)[:, None]
-    own = {s: np.maximum(np.diff(strategy_hazard(columns, endpoint, s, months), axis=0), 0.0) for s in inputs.compared}
-    waned = [_waned(columns, endpoint, s, own, boundaries) for s in inputs.compared]
-    return np.stack(np.broadcast_arrays(*waned), axis=1)
-
-
-def _waned(columns: Columns, endpoint: Endpoint, strategy: str, own: dict[str, Array], boundaries: Array) -> Array:
-    end = f"{endpoint}.waning_end.{strategy}"
-    if not columns.given(end):
-        return own[strategy]
-    weights = waning_weights(boundaries, columns.number(f"{endpoint}.waning_start.{strategy}"), columns.number(end))
-    return wane(own[strategy], own[reference_of(columns.inputs, endpoint, strategy)], weights)
+    return _EndpointCurves(columns, endpoint).increments(boundaries)
 
 
 def strategy_hazard(columns: Columns, endpoint: Endpoint, strategy: str, months: Array) -> Array:
     """Cumulative hazard of a strategy's own curve, before waning, at `months` (times, 1 or rows)."""
-    inputs = columns.inputs
-    family = Family(inputs.text(f"{endpoint}.family.{strategy}"))
-    if family in (Family.HAZARD_RATIO, Family.TIME_RATIO):
-        ratio = columns.number(f"{endpoint}.{family}.{strategy}")
-        reference = reference_of(inputs, endpoint, strategy)
-        if family is Family.HAZARD_RATIO:
-            return ratio * strategy_hazard(columns, endpoint, reference, months)
-        return strategy_hazard(columns, endpoint, reference, months / ratio)
-    return cumulative_hazard(family, _curve_parameters(columns, endpoint, strategy, family), months)
+    return strategy_curve(columns, endpoint, strategy)(months)
+
+
+def strategy_curve(columns: Columns, endpoint: Endpoint, strategy: str) -> Hazard:
+    """The same as a function of months."""
+    family = Family(columns.inputs.text(f"{endpoint}.family.{strategy}"))
+    if family not in RATIO_FAMILIES:
+        return curve(family, _curve_parameters(columns, endpoint, strategy, family))
+    ratio = columns.number(f"{endpoint}.{family}.{strategy}")
+    reference = strategy_curve(columns, endpoint, reference_of(columns.inputs, endpoint, strategy))
+    if family is Family.HAZARD_RATIO:
+        return lambda months: ratio * reference(months)
+    return lambda months: reference(months / ratio)
 
 
 def _curve_parameters(columns: Columns, endpoint: Endpoint, strategy: str, family: Family) -> dict[str, Array]:

@@ -120,32 +120,81 @@ def _join(parts: Sequence[Any]) -> Any:
     return first
 
 
-def summarise_curve(boundaries: Array, curve: Array) -> CurveSummary:
-    """Median (log-linear between boundaries), mean within the horizon (trapezoid) and landmarks.
+class CurveSummariser:
+    """Takes a falling curve as it is made, and keeps its median, mean and landmarks.
 
-    `curve` (cycles + 1, strategies, rows) starts at its value at time zero; the median is of that value.
-    Not reached: not a number.
+    `initial` (strategies, rows) is its value at time zero. Curves of the strategies in `late` begin later: until
+    then they are taken to stand at their first positive value.
     """
-    half = 0.5 * curve[0]
-    below = curve <= half
-    k = np.argmax(below, axis=0)
-    reached = below.any(axis=0) & (curve[0] > 0)
-    k = np.clip(k, 1, len(curve) - 1)
-    after = np.take_along_axis(curve, k[None], axis=0)[0]
-    before = np.take_along_axis(curve, k[None] - 1, axis=0)[0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fraction = np.log(before / half) / np.log(before / np.maximum(after, 1e-300))
-    length = boundaries[1]
-    median = np.where(reached, boundaries[k - 1] + np.clip(fraction, 0.0, 1.0) * length, np.nan)
-    mean = length * (curve.sum(axis=0) - 0.5 * (curve[0] + curve[-1]))
-    landmarks = np.stack([at_time(boundaries, curve, years) for years in LANDMARK_YEARS], axis=-1)
-    return CurveSummary(median.T, mean.T, np.swapaxes(landmarks, 0, 1))
+
+    def __init__(self, boundaries: Array, initial: Array, late: Sequence[int] = ()):
+        self.boundaries, self.last, self.half, self.late = boundaries, initial.copy(), 0.5 * initial, list(late)
+        self.total = 0.5 * initial
+        self.median = np.full(initial.shape, np.nan)
+        before = [_boundary_before(boundaries, years) for years in LANDMARK_YEARS]
+        self.kept = dict.fromkeys([i for k in before if k is not None for i in (k, k + 1)], initial)
+
+    def add(self, first: int, values: Array) -> None:
+        """Values (cycles, strategies, rows) at the ends of the cycles from `first` on; they may be overwritten."""
+        for s in list(self.late):
+            self._begin(s, first, values[:, s])
+        self.total = self.total + values.sum(axis=0)
+        passed = (values[-1] <= self.half) & (self.half > 0) & np.isnan(self.median)
+        if passed.any():
+            self.median[passed] = self._crossing(first, self.last[passed], values[:, passed], self.half[passed])
+        for k in self.kept:
+            if first < k <= first + len(values):
+                self.kept[k] = values[k - first - 1].copy()
+        self.last = values[-1].copy()
+
+    def _begin(self, s: int, first: int, values: Array) -> None:
+        """Fill a late strategy's past, once it has begun, with its first positive value."""
+        positive = values.any(axis=1)
+        if not positive.any():
+            return
+        j = int(np.argmax(positive))
+        value = values[j].copy()
+        self.late.remove(s)
+        values[:j] = value
+        self.last[s], self.half[s], self.total[s] = value, 0.5 * value, (0.5 + first) * value
+        self.kept = {k: kept.copy() for k, kept in self.kept.items()}
+        for k, kept in self.kept.items():
+            if k <= first:
+                kept[s] = value
+
+    def _crossing(self, first: int, last: Array, values: Array, half: Array) -> Array:
+        """Time at which curves (cycles, n) reach half, log-linear between boundaries."""
+        k = np.argmax(values <= half, axis=0)
+        n = np.arange(len(half))
+        before, after = np.where(k == 0, last, values[k - 1, n]), values[k, n]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fraction = np.log(before / half) / np.log(before / np.maximum(after, 1e-300))
+        return np.asarray(self.boundaries[first + k] + np.clip(fraction, 0.0, 1.0) * self.boundaries[1])
+
+    def summary(self) -> CurveSummary:
+        """Median, mean within the horizon (trapezoid) and landmarks; not reached: not a number."""
+        mean = self.boundaries[1] * (self.total - 0.5 * self.last)
+        landmarks = [self._at(years) for years in LANDMARK_YEARS]
+        return CurveSummary(self.median.T, mean.T, np.swapaxes(np.stack(landmarks, axis=-1), 0, 1))
+
+    def _at(self, years: float) -> Array:
+        """Value at a time, log-linear between boundaries; not a number beyond the horizon."""
+        k = _boundary_before(self.boundaries, years)
+        if k is None:
+            return np.full(self.last.shape, np.nan)
+        before, after = (np.maximum(self.kept[i], 1e-300) for i in (k, k + 1))
+        return np.asarray(self.kept[k] * (after / before) ** ((years - self.boundaries[k]) / self.boundaries[1]))
 
 
-def at_time(boundaries: Array, curve: Array, years: float) -> Array:
-    """Value of a curve at a time, log-linear between boundaries; not a number beyond the horizon."""
+def summarise_curve(boundaries: Array, curve: Array) -> CurveSummary:
+    """Median, mean and landmarks of a falling curve (cycles + 1, strategies, rows)."""
+    summariser = CurveSummariser(boundaries, curve[0])
+    summariser.add(0, curve[1:])
+    return summariser.summary()
+
+
+def _boundary_before(boundaries: Array, years: float) -> int | None:
+    """Cycle in which a time falls; None beyond the horizon."""
     if years > boundaries[-1] + 1e-9:
-        return np.full(curve.shape[1:], np.nan)
-    k = int(np.clip(np.searchsorted(boundaries, years, side="right") - 1, 0, len(boundaries) - 2))
-    fraction = (years - boundaries[k]) / boundaries[1]
-    return np.asarray(curve[k] * (np.maximum(curve[k + 1], 1e-300) / np.maximum(curve[k], 1e-300)) ** fraction)
+        return None
+    return int(np.clip(np.searchsorted(boundaries, years, side="right") - 1, 0, len(boundaries) - 2))

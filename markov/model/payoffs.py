@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from markov.inputs.parameters import Columns, Inputs
+from markov.inputs.parameters import Columns
 from markov.model.cohort import Batch
-from markov.model.discounting import cycle_weights, discount_factors
+from markov.model.discounting import COSTS, EFFECTS, UNDISCOUNTED, Schedules, add_products, cycle_time, fold
+from markov.model.discounting import discount_steps as discount_steps
 from markov.model.drugs import (
+    Regimen,
     administration_cost_per_year,
     cost_per_dispensing,
     dispensing_weights,
@@ -19,185 +21,255 @@ from markov.model.drugs import (
 )
 from markov.model.maintenance import MaintenanceRule
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.terms import (
-    DAYS_PER_YEAR,
-    LIVING,
-    Array,
-    Correction,
-    CostCategory,
-    Discounting,
-    QalyComponent,
-    State,
-)
+from markov.terms import DAYS_PER_YEAR, LIVING, Array, CostCategory, QalyComponent, State
 
 INDEX = MAINTENANCE_MODEL.index
 _M, _T, _P = INDEX[State.MAINTENANCE], INDEX[State.TOXICITY], INDEX[State.PROGRESSION]
 _H, _S, _D = INDEX[State.SPM_HAEMATOLOGIC], INDEX[State.SPM_SOLID], INDEX[State.DEATH]
-UNDISCOUNTED, COSTS, EFFECTS = range(3)
-
-
-def _weighted(weights: Array, values: Array) -> Array:
-    """Weighted sums over the first axis, one for each row of weights: (n, m) and (m, …) give (n, …)."""
-    return np.asarray((weights @ values.reshape(len(values), -1)).reshape(len(weights), *values.shape[1:]))
 
 
 class PopulationNorms:
-    """Mean utility of the general population at the cohort's age and sex mix, through time."""
+    """Mean utility of the general population at the cohort's age and sex mix, through time.
+
+    The mix is linear in the share of women: unless age varies by row, the norms by sex are the same for every row.
+    """
 
     def __init__(self, columns: Columns, years: Array):
         table = columns.inputs.population_utility
         age, female = columns.number("cohort.age"), columns.number("cohort.proportion_female")
         ages = age + np.concatenate([[0.0], years])[:, None]
-        by_sex = [np.interp(ages, table.ages, values) for values in (table.female, table.male)]
-        norm = female * by_sex[0] + (1.0 - female) * by_sex[1]
-        self.at_start, self.at_cycle = norm[0], norm[1:]
+        self.by_sex = np.stack([np.interp(ages, table.ages, values) for values in (table.female, table.male)])
+        self.mix = np.stack([female, 1.0 - female])
+        self.at_start = self._at(0)
+        self.same_age = ages.shape[1] == 1
+
+    def _at(self, k: int) -> Array:
+        return np.asarray((self.mix * self.by_sex[:, k]).sum(axis=0))
+
+    def at_cycle(self, k: int) -> Array:
+        """Norm of cycle k, (rows or 1,)."""
+        return self._at(k + 1)
 
 
-def discount_steps(inputs: Inputs, kind: str) -> list[tuple[float, float]]:
-    """Discount schedule of costs or effects: (from year, rate)."""
-    steps = [(0.0, inputs.number(f"settings.discount_rate.{kind}"))]
-    if inputs.given("settings.discount_change_years"):
-        change = inputs.number("settings.discount_change_years")
-        steps.append((change, inputs.number(f"settings.discount_rate_later.{kind}")))
-    return steps
+class UtilityFactors:
+    """What age, or the cap where utilities do not age, leaves of a utility in each cycle.
+
+    Where it is Σ_b c_b(row)·g_b(cycle), `by_cycle` (b, cycles) holds g and `by_row` (b, rows or 1) c, so that time
+    weighted by it is a sum with fixed weights. Otherwise `by_cycle` is None and the factor is taken cycle by cycle.
+    `drug_by_cycle` is the same for the decrement while on treatment, which ages but is not capped.
+    """
+
+    def __init__(self, columns: Columns, norms: PopulationNorms, utilities: Array, cycles: int):
+        text = columns.inputs.text
+        self.norms, self.utilities = norms, utilities
+        self.adjusted = text("settings.age_adjustment") == "on"
+        self.by_row = np.ones((1, 1))
+        self.drug_by_cycle: Array | None = np.ones((1, cycles))
+        if self.adjusted:
+            self.by_row = norms.mix / norms.at_start
+            self.drug_by_cycle = norms.by_sex[:, 1:, 0] if norms.same_age else None
+        capped = not self.adjusted and text("settings.utility_cap") == "on"
+        self.by_cycle = None if capped else self.drug_by_cycle
+
+    def weights(self, weights: Array, by_cycle: Array | None) -> Array:
+        """Weights (n, cycles, 3) times each part of the factor, (parts × n, cycles, 3)."""
+        parts = np.zeros((0, weights.shape[1])) if by_cycle is None else by_cycle
+        return np.asarray((weights * parts[:, None, :, None]).reshape(-1, *weights.shape[1:]))
+
+    def total(self, parts: Array) -> Array:
+        """Σ_b c_b × the sums taken with those weights, (parts × 2, …, rows) to (2, …, rows)."""
+        split = parts.reshape(len(parts) // 2, 2, *parts.shape[1:])
+        return np.asarray(sum((c * part for c, part in zip(self.by_row, split, strict=False)), np.zeros(())))
+
+    def of_states(self, k: int) -> Array:
+        """Factor of each living state's utility in cycle k, (living or 1, 1, rows or 1)."""
+        norm = self.norms.at_cycle(k)
+        if self.adjusted:
+            return np.asarray(norm / self.norms.at_start)[None, None]
+        positive = np.where(self.utilities > 0, self.utilities, 1.0)
+        return np.where(self.utilities > 0, np.minimum(positive, norm) / positive, 1.0)
+
+    def of_drug(self, k: int) -> Array:
+        """Factor of the decrement while on treatment in cycle k, (rows or 1,)."""
+        return np.asarray(self.norms.at_cycle(k) / self.norms.at_start)
+
+
+class Treatment:
+    """Time on drug, and dispensings, of one strategy: sums over cycles of the number on drug.
+
+    With x the occupancy of `maintenance` and s the share on drug at the `begin` and `finish` of a cycle's part in
+    the window, each is Σ_k s_begin·(begin @ x) + s_finish·(finish @ x), weights (quantities, cycles, 3).
+    """
+
+    def __init__(
+        self, rule: MaintenanceRule, strategy: int, schedules: Schedules, factors: UtilityFactors, own: list[Regimen]
+    ):
+        self.rule, self.strategy, self.schedules, self.factors, self.regimens = rule, strategy, schedules, factors, own
+        inside = (rule.window.inside[:, strategy] / rule.length)[:, None]
+        time = 0.5 * schedules.weights * inside
+        self.quality_weights = time[schedules.of_effects]
+        by_time = [time, factors.weights(self.quality_weights, factors.drug_by_cycle)]
+        ends = [self._dispensings(regimen) for regimen in own]
+        self.begin, self.finish = (np.concatenate([*by_time, *(pair[i] for pair in ends)]) for i in (0, 1))
+        self.sums = np.zeros((len(self.begin), rule.cohorts[1]))
+        self.quality = np.zeros((2, rule.cohorts[1]))
+
+    def _dispensings(self, regimen: Regimen) -> tuple[Array, Array]:
+        """Weights of a regimen's dispensings, undiscounted and as costs, at the two ends of the part in the window."""
+        window, i, boundaries = self.rule.window, self.strategy, self.rule.hazards.boundaries
+        times = regimen.times(float(window.start[i]), float(window.stop[i]), float(boundaries[-1]))
+        factors = self.schedules.factors(times)[[UNDISCOUNTED, COSTS]]
+        ends = (window.begin[:, i], window.finish[:, i])
+        k = np.arange(len(boundaries) - 1)
+        place = k % 2 if self.schedules.by_parabola else 0 * k
+        found = np.zeros((2, len(factors), len(k), 3))
+        for e, number in enumerate(dispensing_weights(times, factors, *ends, boundaries)):
+            passed = (ends[e] - boundaries[:-1]) / self.rule.length
+            found[e][:, k, place] = number * (1.0 - passed)
+            found[e][:, k, place + 1] = number * passed
+        return found[0], found[1]
+
+    def add(self, first: int, present: Array) -> None:
+        """Take in consecutive cycles, by the occupancy of `maintenance` (cycles + 1, rows)."""
+        size, by_parabola = len(present) - 1, self.schedules.by_parabola
+        span = slice(first, first + size)
+        begin, finish = (end[:, self.strategy] for end in self.rule.shares_of_batch)
+        if self.rule.drug.simple:  # the share is the same in every cycle that has weights
+            part = np.zeros_like(self.sums)
+            add_products(part, fold((self.begin + self.finish)[:, span], by_parabola), present)
+            self.sums += self.rule.starting[self.strategy] * part
+        else:
+            at = np.arange(size) - (np.arange(size) % 2 if by_parabola else 0)
+            for m in range(3 if by_parabola else 2):
+                add_products(self.sums, self.begin[:, span, m], begin * present[at + m])
+                add_products(self.sums, self.finish[:, span, m], finish * present[at + m])
+        if self.factors.drug_by_cycle is None:
+            for j in range(size):
+                time = cycle_time(self.quality_weights[:, first + j], present, j, by_parabola)
+                self.quality += time * (begin[j] + finish[j]) * self.factors.of_drug(first + j)
+
+    @property
+    def _parts(self) -> tuple[int, int]:
+        """Where, among the sums, those weighted by age begin and end."""
+        n, by_cycle = len(self.schedules.weights), self.factors.drug_by_cycle
+        return n, n + (0 if by_cycle is None else 2 * len(by_cycle))
+
+    @property
+    def treated(self) -> Array:
+        """Time on drug under each kept schedule, (n, rows)."""
+        return self.sums[: self._parts[0]]
+
+    @property
+    def treated_quality(self) -> Array:
+        """Time on drug weighted by what age leaves of the decrement, undiscounted and as effects, (2, rows)."""
+        return self.quality + self.factors.total(self.sums[slice(*self._parts)])
+
+    @property
+    def dispensed(self) -> Array:
+        """Dispensings, undiscounted and as costs, (regimens, 2, rows)."""
+        return self.sums[self._parts[1] :].reshape(len(self.regimens), 2, -1)
 
 
 class Payoffs:
-    """Collects a run's discounted time, arrivals and dispensings, and turns them into outcomes."""
+    """Collects a run's discounted time, arrivals and dispensings, and turns them into outcomes.
+
+    Nearly all are sums over cycles with weights that do not vary by row: each batch of cycles is a matrix product.
+    """
 
     def __init__(self, columns: Columns, rule: MaintenanceRule):
-        inputs, hazards, window = columns.inputs, rule.hazards, rule.window
+        inputs, cohorts = columns.inputs, rule.cohorts
         self.columns, self.rule = columns, rule
         self.strategies = inputs.compared
-        boundaries = hazards.boundaries
-        middles = 0.5 * (boundaries[1:] + boundaries[:-1])
-        method = Discounting(inputs.text("settings.discounting"))
-        steps = [[(0.0, 0.0)], discount_steps(inputs, "costs"), discount_steps(inputs, "effects")]
-        self.middle_factors = np.stack([discount_factors(middles, s, method) for s in steps])
-        correction = Correction(inputs.text("settings.correction"))
-        ends = [discount_factors(boundaries, s, method) for s in steps]
-        pairs = [cycle_weights(correction, boundaries, e, m) for e, m in zip(ends, self.middle_factors, strict=True)]
-        self.weights = np.stack([w for _, w in pairs])
-        self.by_parabola = correction is Correction.SIMPSON
-        self.norms = PopulationNorms(columns, middles)
-        self.adjusted = inputs.text("settings.age_adjustment") == "on"
-        self.capped = inputs.text("settings.utility_cap") == "on"
-        cohorts = rule.cohorts
-        living = len(LIVING)
-        self.years = np.zeros((3, living, *cohorts))
-        self.quality_years = np.zeros((2, living, *cohorts))
-        self.treated = np.zeros((3, *cohorts))
-        self.treated_quality = np.zeros((2, *cohorts))
-        self.arrivals = np.zeros((3, len(State), *cohorts))
+        boundaries = rule.hazards.boundaries
+        self.schedules = schedules = Schedules.from_settings(inputs, boundaries)
+        self.norms = PopulationNorms(columns, 0.5 * (boundaries[1:] + boundaries[:-1]))
+        self.utilities = self._utilities()
+        self.factors = UtilityFactors(columns, self.norms, self.utilities, rule.hazards.cycles)
+        self.quality_weights = schedules.weights[schedules.of_effects]
+        by_age = self.factors.weights(self.quality_weights, self.factors.by_cycle)
+        self.weights = np.concatenate([schedules.weights, by_age])
+        self.time = np.zeros((len(self.weights), len(LIVING), *cohorts))
+        self.quality = np.zeros((2, len(LIVING), *cohorts))
+        self.arrived = np.zeros((len(schedules.weights), len(State), *cohorts))
         self.starters = np.zeros((3, *cohorts))
+        self.start_factors = schedules.factors(rule.window.start)
         self.regimens = regimens(columns)
-        self.dispensed = np.zeros((len(self.regimens), 2, columns.rows))
-        self.at_begin, self.at_finish = self._dispensings(steps, method, boundaries)
-        of = [self.strategies.index(regimen.strategy) for regimen in self.regimens]
-        self.regimens_of = {i: [r for r, s in enumerate(of) if s == i] for i in range(len(self.strategies))}
         has_events = any(i.startswith("adverse_event.proportion.") for i in inputs.parameters)
         treats = np.any(rule.starting > 0, axis=1)
         self.watched = [i for i in range(len(self.strategies)) if treats[i] or has_events]
-        self.start_factors = np.stack([discount_factors(window.start, s, method) for s in steps])
-        self.utilities = self._utilities()
+        self.treatments = {
+            s: Treatment(rule, i, schedules, self.factors, [r for r in self.regimens if r.strategy == s])
+            for i, s in enumerate(self.strategies)
+            if treats[i]
+        }
 
     def _utilities(self) -> Array:
         """Utility by living state, (living, 1, rows or 1), capped at the norm of the starting age where adjusted."""
         values = [self.columns.number(f"utility.{state}") for state in LIVING]
         utilities = np.stack(np.broadcast_arrays(*values))[:, None, :]
-        return np.minimum(utilities, self.norms.at_start) if self.adjusted and self.capped else utilities
-
-    def _dispensings(
-        self, steps: list[list[tuple[float, float]]], method: Discounting, boundaries: Array
-    ) -> tuple[Array, Array]:
-        """Weights of each regimen's dispensings on the number on drug, (regimens, schedules, cycles), twice."""
-        window = self.rule.window
-        found = np.zeros((2, len(self.regimens), 2, len(boundaries) - 1))
-        for r, regimen in enumerate(self.regimens):
-            i = self.strategies.index(regimen.strategy)
-            times = regimen.times(float(window.start[i]), float(window.stop[i]), float(boundaries[-1]))
-            factors = np.stack([discount_factors(times, s, method) for s in steps[:2]])
-            found[:, r] = dispensing_weights(times, factors, window.begin[:, i], window.finish[:, i], boundaries)
-        return found[0], found[1]
+        text = self.columns.inputs.text
+        capped = text("settings.age_adjustment") == "on" and text("settings.utility_cap") == "on"
+        return np.minimum(utilities, self.norms.at_start) if capped else utilities
 
     def add(self, batch: Batch) -> None:
         """Take in consecutive cycles, in order."""
-        size = len(batch.flows)
-        cycles = slice(batch.first, batch.first + size)
-        shares, living = self.rule.shares, batch.occupancy[:, :-1]
-        at_boundaries = self._boundary_weights(batch.first, size)
-        self.years += _weighted(at_boundaries, living)
-        treated = shares.mean * (self.rule.window.inside[cycles, :, None] / self.rule.length)
-        present = self._time_in_maintenance(batch.first, living[:, _M])
-        self.treated += (present * treated).sum(axis=1)
-        ages = (self.norms.at_cycle[cycles] / self.norms.at_start)[:, None] if self.adjusted else np.ones((size, 1, 1))
-        self.treated_quality += (present[[UNDISCOUNTED, EFFECTS]] * (treated * ages)).sum(axis=1)
-        self._add_quality(batch.first, ages, living)
-        self.arrivals += _weighted(self.middle_factors[:, cycles], batch.arrivals)
-        self._add_dispensings(batch)
+        size, by_parabola = len(batch.arrivals), self.schedules.by_parabola
+        span = slice(batch.first, batch.first + size)
+        living = batch.occupancy[:, :-1]
+        add_products(self.time, fold(self.weights[:, span], by_parabola), living)
+        add_products(self.arrived, self.schedules.middles[:, span], batch.arrivals)
+        if self.factors.by_cycle is None:
+            for j in range(size):
+                time = cycle_time(self.quality_weights[:, batch.first + j], living, j, by_parabola)
+                self.quality += time * self.factors.of_states(batch.first + j)
+        self._count_starters(batch)
+        for treatment in self.treatments.values():
+            treatment.add(batch.first, batch.occupancy[:, _M, treatment.strategy])
 
-    def _boundary_weights(self, first: int, size: int, ages: Array | None = None) -> Array:
-        """Weights of the occupancy at a batch's boundaries in the time of its cycles, (schedules, boundaries)."""
-        weights = np.zeros((len(self.weights), size + 3))
-        for j in range(size):
-            start = j - (j % 2 if self.by_parabola else 0)
-            part = self.weights[:, first + j]
-            weights[:, start : start + 3] += part if ages is None else part * ages[j]
-        return weights[:, : size + 1]
-
-    def _time_in_maintenance(self, first: int, present: Array) -> Array:
-        """Time in `maintenance` by cycle, (schedules, cycles, strategies, rows)."""
-        size = len(present) - 1
-        weights = self.weights[:, first : first + size, :, None, None]
-        j = np.arange(size)
-        start = j - j % 2 if self.by_parabola else j
-        time = weights[:, :, 0] * present[start] + weights[:, :, 1] * present[start + 1]
-        if self.by_parabola:
-            time += weights[:, :, 2] * present[start + 2]
-        return np.asarray(time)
-
-    def _add_quality(self, first: int, ages: Array, living: Array) -> None:
-        """Time in each state, weighted by what age (or the cap, where utilities do not age) leaves of its utility."""
-        size = len(ages)
-        effects = [UNDISCOUNTED, EFFECTS]
-        if self.adjusted and ages.shape[-1] == 1:
-            weights = self._boundary_weights(first, size, ages[:, 0, 0])[effects]
-            self.quality_years += _weighted(weights, living)
-            return
-        for j in range(0, size, 2 if self.by_parabola else 1):
-            span = range(j, min(j + 2, size)) if self.by_parabola else (j,)
-            for cycle in span:
-                w = self.weights[effects, first + cycle, :, None, None, None]
-                time = sum(w[:, m] * living[j + m] for m in range(min(3, size + 1 - j)))
-                self.quality_years += time * (ages[cycle] if self.adjusted else self._cap(first + cycle))
-
-    def _cap(self, k: int) -> Array:
-        """Share of each state's utility that the population norm of cycle k leaves, where utilities do not age."""
-        if not self.capped:
-            return np.ones(1)
-        positive = np.where(self.utilities > 0, self.utilities, 1.0)
-        return np.where(self.utilities > 0, np.minimum(positive, self.norms.at_cycle[k]) / positive, 1.0)
-
-    def _add_dispensings(self, batch: Batch) -> None:
-        """Count dispensings and starters by the number on drug at the ends of each cycle's part in the window."""
-        window, shares = self.rule.window, self.rule.shares
-        size = len(batch.flows)
-        k = np.arange(batch.first, batch.first + size)
-        present = batch.occupancy[:, _M]
+    def _count_starters(self, batch: Batch) -> None:
+        """Those in `maintenance` when treatment starts; where there is a drug, those of them who start it."""
+        window = self.rule.window
+        k = np.arange(batch.first, batch.first + len(batch.arrivals))
         for i in self.watched:
-            ends = []
-            for time, share in ((window.begin[k, i], shares.begin), (window.finish[k, i], shares.finish)):
-                passed = ((time - self.rule.hazards.boundaries[k]) / self.rule.length)[:, None]
-                number = present[:-1, i] + passed * (present[1:, i] - present[:-1, i])
-                ends.append((number, number * share[:, i]))
             begins = np.flatnonzero((window.begin[k, i] == window.start[i]) & (window.inside[k, i] > 0))
             if len(begins):
-                number, on_drug = ends[0]
-                drug = self.rule.starting[i].any()
-                self.starters[:, i] = self.start_factors[:, i, None] * (on_drug if drug else number)[begins[0]]
-            for r in self.regimens_of[i]:
-                for (_, on_drug), weights in zip(ends, (self.at_begin, self.at_finish), strict=True):
-                    self.dispensed[r] += weights[r][:, k] @ on_drug
+                j = begins[0]
+                passed = (window.start[i] - self.rule.hazards.boundaries[k[j]]) / self.rule.length
+                present = batch.occupancy[:, _M, i]
+                number = present[j] + passed * (present[j + 1] - present[j])
+                starting = self.rule.starting[i]
+                self.starters[:, i] = self.start_factors[:, i, None] * number * (starting if starting.any() else 1.0)
+
+    @property
+    def years(self) -> Array:
+        """Time in living states, (3 schedules, living, strategies, rows)."""
+        return self.time[list(self.schedules.of)]
+
+    @property
+    def arrivals(self) -> Array:
+        """Arrivals in states, (3 schedules, states, strategies, rows)."""
+        return self.arrived[list(self.schedules.of)]
+
+    @property
+    def quality_years(self) -> Array:
+        """Time in living states by what age or the cap leaves of their utility, (2, living, strategies, rows)."""
+        return self.quality + self.factors.total(self.time[len(self.schedules.weights) :])
+
+    @property
+    def treated(self) -> Array:
+        """Time on drug, (3 schedules, strategies, rows)."""
+        found = np.zeros((3, *self.rule.cohorts))
+        for treatment in self.treatments.values():
+            found[:, treatment.strategy] = treatment.treated[list(self.schedules.of)]
+        return found
+
+    @property
+    def treated_quality(self) -> Array:
+        """Time on drug by what age leaves of the decrement, (2, strategies, rows)."""
+        found = np.zeros((2, *self.rule.cohorts))
+        for treatment in self.treatments.values():
+            found[:, treatment.strategy] = treatment.treated_quality
+        return found
 
     # -------------------------------------------------------------------------------------------- results
 
@@ -294,6 +366,7 @@ class Payoffs:
 
     def _drug_costs(self) -> Array:
         total = np.zeros((2, *self.rule.cohorts))
-        for regimen, dispensed in zip(self.regimens, self.dispensed, strict=True):
-            total[:, self.strategies.index(regimen.strategy)] += dispensed * cost_per_dispensing(self.columns, regimen)
+        for treatment in self.treatments.values():
+            for regimen, dispensed in zip(treatment.regimens, treatment.dispensed, strict=True):
+                total[:, treatment.strategy] += dispensed * cost_per_dispensing(self.columns, regimen)
         return total

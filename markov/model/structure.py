@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
+from markov.terms import State
 
-from markov.terms import Array, State
+Source = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,12 @@ class Structure:
         return self._exits.get(state, slice(0, 0))
 
     @cached_property
-    def incidence(self) -> Array:
-        """1 where a transition leads to a state, (states, transitions): arrivals are incidence @ flows."""
-        return np.array([[float(b == state) for _, b in self.transitions] for state in self.states])
+    def sources(self) -> tuple[tuple[Source, ...], ...]:
+        """For each state, the transitions into it, as (row of the transition, row of its origin)."""
+        found: list[list[Source]] = [[] for _ in self.states]
+        for row, (a, b) in enumerate(self.transitions):
+            found[self.index[b]].append((row, self.index[a]))
+        return tuple(tuple(each) for each in found)
 
     @cached_property
     def entered(self) -> tuple[str, ...]:

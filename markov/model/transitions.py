@@ -6,7 +6,8 @@ without clipping.  Source: Briggs, Claxton, Sculpher 2006, ch. 3; Jones, Epstein
 Med Decis Making 37:72 (competing exits).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,60 +17,101 @@ from markov.terms import Array
 SMALLEST = 1e-300
 
 
-def _sum(rows: Array) -> Array:
-    """Sum over the first axis, by whole rows: faster than a reduction along it."""
-    total = rows[0] + 0.0 if len(rows) == 1 else rows[0] + rows[1]
-    for row in rows[2:]:
-        total += row
-    return np.asarray(total)
+class Exit(NamedTuple):
+    """How a state is left in one cycle: its share j of those inside is ΔH_j·pace.
+
+    `pace` φ(ΔH) and `stay` e^−ΔH hold for those inside at the start of the cycle; `half_pace` ½φ(½ΔH) and
+    `half_stay` e^(−½ΔH) for those who enter during it, exposed for half a cycle on average.
+    """
+
+    pace: Array
+    stay: Array
+    half_pace: Array
+    half_stay: Array
+
+
+def half_left(increments: Array) -> Array:
+    """Share that leaves in half a cycle, 1 − e^(−½ΔH)."""
+    return np.asarray(-np.expm1(-0.5 * increments))
+
+
+def either(first: Array, second: Array) -> Array:
+    """Share that leaves by one of two independent causes, a + b·(1 − a).
+
+    It adds two hazards without another exponential, and without the cancellation of 1 − (1 − a)·(1 − b).
+    """
+    return first + second * (1.0 - first)
+
+
+def exit_of(total: Array, left: Array) -> Exit:
+    """From a state's total increments ΔH > 0 and the share that leaves in half a cycle.
+
+    With g = (1 − e^(−½ΔH))/ΔH the half-cycle pace is g and the full one g·(1 + e^(−½ΔH)): one exponential a state.
+    """
+    half_stay = 1.0 - left
+    half_pace = left / total
+    return Exit(half_pace * (1.0 + half_stay), half_stay * half_stay, half_pace, half_stay)
+
+
+NOBODY_LEAVES = Exit(np.zeros(()), np.ones(()), np.zeros(()), np.ones(()))
 
 
 @dataclass
 class Moves:
-    """Shares that move in a cycle, for any number of cohorts side by side.
+    """What moves in a cycle, for any number of cohorts side by side.
 
-    `move` (transitions, …) and `stay` (states, …) for those in a state at the start of the cycle;
-    `half_move`, `half_stay` for those who enter during it, exposed for half a cycle on average.
+    `hazards`, one by transition, are increments (or the probabilities themselves, at a pace of 1), `exits`, one
+    by state, say at what pace they are taken. Arrays need only broadcast to the cohorts' shape. Transitions whose
+    increments differ for those who enter during the cycle have those in `entrant_hazards`, by row.
     """
 
-    move: Array
-    stay: Array
-    half_move: Array
-    half_stay: Array
+    structure: Structure
+    hazards: list[Array]
+    exits: list[Exit]
+    entrant_hazards: dict[int, Array] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, structure: Structure, cohorts: tuple[int, ...]) -> "Moves":
-        """Room for one cycle's shares; nobody moves."""
-        n, m = len(structure.states), len(structure.transitions)
-        return cls(np.zeros((m, *cohorts)), np.ones((n, *cohorts)), np.zeros((m, *cohorts)), np.ones((n, *cohorts)))
+        """Nobody moves."""
+        return cls(
+            structure, [np.zeros(cohorts) for _ in structure.transitions], [NOBODY_LEAVES] * len(structure.states)
+        )
 
-    def cycle(self, j: int) -> "Moves":
-        """One cycle of a batch whose arrays are (…, cycles, cohorts…): a view."""
-        return Moves(self.move[:, j], self.stay[:, j], self.half_move[:, j], self.half_stay[:, j])
-
-    def from_increments(self, structure: Structure, increments: Array, state: str | None = None) -> None:
-        """Fill the shares from hazard increments (transitions, …), out of every state or of one.
-
-        With g = (1 − e^(−x/2))/x the half-cycle shares are ΔH·g and the full ones ΔH·g·(1 + e^(−x/2)):
-        one exponential a state. Where nobody can leave, ΔH is 0 and g does not matter.
-        """
-        for origin in structure.leaving if state is None else (state,):
-            i, rows = structure.index[origin], structure.exits(origin)
-            total, chosen = _sum(increments[rows]), increments[rows]
-            left = -np.expm1(-0.5 * total)
-            half_stay = self.half_stay[i, ...]
-            np.subtract(1.0, left, out=half_stay)
-            np.multiply(half_stay, half_stay, out=self.stay[i, ...])
-            left /= np.maximum(total, SMALLEST)
-            np.multiply(chosen, left, out=self.half_move[rows])
-            left *= 1.0 + half_stay
-            np.multiply(chosen, left, out=self.move[rows])
+    def from_increments(self, structure: Structure, increments: Array) -> None:
+        """Take hazard increments, (transitions, …)."""
+        self.hazards = list(increments)
+        for state in structure.leaving:
+            total = np.maximum(increments[structure.exits(state)].sum(axis=0), SMALLEST)
+            self.exits[structure.index[state]] = exit_of(total, half_left(total))
 
     def from_probabilities(self, structure: Structure, probabilities: Array) -> None:
         """Take the shares as given, (transitions, …): one move a cycle."""
-        self.move[:] = probabilities
+        self.hazards = list(probabilities)
+        nobody, everybody = np.zeros(()), np.ones(())
         for state in structure.leaving:
-            self.stay[structure.index[state]] = 1.0 - probabilities[structure.exits(state)].sum(axis=0)
+            stay = np.asarray(1.0 - probabilities[structure.exits(state)].sum(axis=0))
+            self.exits[structure.index[state]] = Exit(everybody, stay, nobody, everybody)
+
+    @property
+    def move(self) -> Array:
+        """Share of those inside at the start that takes each transition, (transitions, …)."""
+        return self._taken([exit_.pace for exit_ in self.exits])
+
+    @property
+    def half_move(self) -> Array:
+        """Share of those who enter that takes each transition in the same cycle, (transitions, …)."""
+        return self._taken([exit_.half_pace for exit_ in self.exits])
+
+    @property
+    def stay(self) -> Array:
+        """Share that stays, (states, …)."""
+        shape = np.shape(self.move)[1:]
+        return np.stack([np.broadcast_to(exit_.stay, shape) for exit_ in self.exits])
+
+    def _taken(self, paces: list[Array]) -> Array:
+        origins = [self.structure.index[origin] for origin, _ in self.structure.transitions]
+        taken = [hazard * paces[i] for hazard, i in zip(self.hazards, origins, strict=True)]
+        return np.stack(np.broadcast_arrays(*taken))
 
 
 def shares(increments: Array) -> Array:

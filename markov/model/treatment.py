@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from markov.inputs.parameters import Columns
-from markov.model.hazards import Hazards
+from markov.model.hazards import HazardStream
 from markov.survival.hazards import rate_from_incidence
 from markov.terms import AfterStopping, Array, WithinCycle
 
@@ -57,12 +57,16 @@ class Window:
         begin = np.clip(start, left, right)
         finish = np.maximum(np.clip(stop, left, right), begin)
         late = np.clip(start + lag, left, right)
-        return cls(start, stop, begin, finish, finish - begin, np.maximum(finish - late, 0.0))
+        inside, exposed = finish - begin, np.maximum(finish - late, 0.0)
+        whole = finish == right  # whole cycles have one length, free of the boundaries' rounding, to be known as alike
+        inside = np.where(whole & (begin == left), boundaries[1], inside)
+        exposed = np.where(whole & (late == left), boundaries[1], exposed)
+        return cls(start, stop, begin, finish, inside, exposed)
 
 
 @dataclass(frozen=True)
 class Shares:
-    """On treatment in consecutive cycles, each (cycles, strategies, rows).
+    """On treatment in consecutive cycles, each (cycles, strategies, rows), or (1, …) where they are all alike.
 
     `toxicity` increments of stops for toxicity; of `maintenance`, the share on drug at the `begin` and `finish` of
     the part of the cycle inside the window.
@@ -89,18 +93,25 @@ class OnTreatment:
         total = toxicity_rate + other_rate
         self.fraction = np.divide(other_rate, total, out=np.zeros(shape), where=total > 0)
         self.simple = bool(np.all(other_rate == 0.0) and np.all((starting == 0.0) | (starting == 1.0)))
+        self._last: tuple[Array, Shares] | None = None
 
     def cycles(self, first: int, size: int) -> Shares:
         """The next cycles, in order."""
         inside = self.window.inside[first : first + size, :, None]
-        if self.simple:  # whoever starts stays on drug until toxicity: the share is all or nothing
-            share = np.where(inside > 0, self.starting, 0.0) + np.zeros_like(self.share)
-            return Shares(self.toxicity_rate * inside * (share > 0), share, share)
+        if self.simple:
+            return self._all_or_nothing(inside[:1] if np.all(inside == inside[0]) else inside)
         parts = np.zeros((3, size, *self.share.shape))
         for j in range(size):
             if inside[j].any():
                 parts[:, j] = self._cycle(first + j, inside[j])
         return Shares(*parts)
+
+    def _all_or_nothing(self, inside: Array) -> Shares:
+        """Whoever starts stays on drug until toxicity; the same object comes back while nothing changes."""
+        if self._last is None or not np.array_equal(self._last[0], inside):
+            share = np.where(inside > 0, self.starting, 0.0)
+            self._last = inside, Shares(self.toxicity_rate * inside * (share > 0), share, share)
+        return self._last[1]
 
     def _cycle(self, k: int, inside: Array) -> tuple[Array, Array, Array]:
         begins = (self.window.begin[k] == self.window.start) & (inside[:, 0] > 0)
@@ -141,25 +152,27 @@ def _malignancy_rate(columns: Columns, strategy: str) -> Array:
 
 @dataclass(frozen=True)
 class Stops:
-    """Solved stop rates per year and the progression increments that go with them."""
+    """Solved stop rates per year; where the ITT progression is split, its parts (cycles, strategies, rows)."""
 
     toxicity_rate: Array
     other_rate: Array
-    maintenance_progression: Array
-    toxicity_progression: Array
+    maintenance_progression: Array | None
+    toxicity_progression: Array | None
     negative_cycles: Array
 
 
-def solve_stops(columns: Columns, hazards: Hazards, window: Window, malignancies: Malignancies) -> Stops:
+def solve_stops(columns: Columns, hazards: HazardStream, window: Window, malignancies: Malignancies) -> Stops:
     """Solve the stop rates of every strategy, and split progression between those on and off treatment."""
     inputs = columns.inputs
-    solved = [_Solver(columns, hazards, window, malignancies, i) for i in range(len(inputs.compared))]
-    toxicity, other, maintenance, after, negative = zip(*(solver.solve() for solver in solved), strict=True)
+    solvers = [_Solver(columns, hazards, window, malignancies, i) for i in range(len(inputs.compared))]
+    known = hazards.upto(max(solver.cycles_needed for solver in solvers))
+    toxicity, other, maintenance, after, negative = zip(*(solver.solve(*known) for solver in solvers), strict=True)
+    together = all(solver.together or not solver.treats for solver in solvers)
     return Stops(
         np.stack(np.broadcast_arrays(*toxicity)),
         np.stack(np.broadcast_arrays(*other)),
-        np.stack(np.broadcast_arrays(*maintenance), axis=1),
-        np.stack(np.broadcast_arrays(*after), axis=1),
+        None if together else np.stack(np.broadcast_arrays(*maintenance), axis=1),
+        None if together else np.stack(np.broadcast_arrays(*after), axis=1),
         np.stack(np.broadcast_arrays(*negative)),
     )
 
@@ -181,21 +194,30 @@ class _Part:
 class _Solver:
     """Stop rates of one strategy: those given, or the ones that return the reported figures in this model."""
 
-    def __init__(self, columns: Columns, hazards: Hazards, window: Window, malignancies: Malignancies, index: int):
+    def __init__(self, columns: Columns, hazards: HazardStream, window: Window, malignancies: Malignancies, index: int):
         self.columns, self.window, self.index = columns, window, index
         self.strategy = columns.inputs.compared[index]
         self.length = float(hazards.boundaries[1])
         self.boundaries = hazards.boundaries
-        self.background = hazards.background[:, 0]
-        self.itt = hazards.progression[:, index]
         self.half_exposure = columns.inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
-        reference = columns.inputs.compared.index(columns.inputs.reference)
-        self.comparator = hazards.progression[:, reference]
+        self.reference = reference = columns.inputs.compared.index(columns.inputs.reference)
         self.effect_lost = self._text("toxicity.after_stopping") == AfterStopping.EFFECT_LOST and index != reference
         self.ratio = self._number("toxicity.progression_ratio")
         self.together = not self.effect_lost and bool(np.all(self.ratio == 1.0))
         self.spm = tuple(part[index] for part in (malignancies.off, malignancies.excess))
         self.starting = self._number("treatment.share_starting")
+        self.treats = bool(np.any(self.starting > 0))
+
+    @property
+    def cycles_needed(self) -> int:
+        """Cycles in which stops are counted; all of them where the ITT curve is split."""
+        if not self.treats:
+            return 1
+        if not self.together:
+            return len(self.boundaries)
+        periods = [self._number(name) for name in ("toxicity.period", "treatment.median_duration") if self._given(name)]
+        end = float(self.window.start[self.index]) + max((float(np.max(period)) for period in periods), default=0.0)
+        return int(np.searchsorted(self.boundaries, end)) + 1
 
     def _number(self, name: str) -> Array:
         return self.columns.number(f"{name}.{self.strategy}")
@@ -206,10 +228,15 @@ class _Solver:
     def _given(self, name: str) -> bool:
         return self.columns.given(f"{name}.{self.strategy}")
 
-    def solve(self) -> tuple[Array, Array, Array, Array, Array]:
-        """Toxicity rate, other rate, progression of those in maintenance and in toxicity, cycles floored at 0."""
+    def solve(self, background: Array, progression: Array) -> tuple[Array, Array, Array, Array, Array]:
+        """Toxicity rate, other rate, progression of those in maintenance and in toxicity, cycles floored at 0.
+
+        `background` (cycles, 1, rows) and `progression` (cycles, strategies, rows) reach as far as needed.
+        """
+        self.background, self.itt = background[:, 0], progression[:, self.index]
+        self.comparator = progression[:, self.reference]
         nobody = np.zeros(1)
-        if not np.any(self.starting > 0):
+        if not self.treats:
             return nobody, nobody, self.itt, self.itt, np.zeros(1, dtype=int)
         observed = "toxicity.observed_proportion" if self._given("toxicity.observed_proportion") else None
         fixed = None
@@ -307,6 +334,7 @@ class _Solver:
             return self.itt, self.itt, np.zeros(1, dtype=int)
         drug = OnTreatment(_only(self.window, self.index), self.starting[None], toxicity[None], other[None])
         increments = drug.cycles(0, len(self.itt)).toxicity[:, 0]
+        increments = np.broadcast_to(increments, (len(self.itt), *increments.shape[1:]))
         split = _Split(self)
         shape = np.broadcast_shapes(self.itt.shape, increments.shape, self.ratio.shape)
         maintenance, after = np.empty(shape), np.empty(shape)

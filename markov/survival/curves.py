@@ -20,6 +20,8 @@ SMALLEST_Q = 1e-5  # below it the generalised gamma is log-normal to better than
 SMALLEST_P = 1e-9  # below it the generalised F is a generalised gamma to better than 1e-8
 
 Parameters = Mapping[str, Array]
+Hazard = Callable[[Array], Array]  # the cumulative hazard by time
+Form = Callable[[Parameters], Hazard]  # what does not depend on time is computed once
 
 
 def _hazard_from_survival(survival: Array) -> Array:
@@ -27,68 +29,78 @@ def _hazard_from_survival(survival: Array) -> Array:
     return -np.log(np.maximum(survival, SMALLEST_SURVIVAL))
 
 
-def _exponential(p: Parameters, t: Array) -> Array:
+def _exponential(p: Parameters) -> Hazard:
     """H = rate·t."""
-    return p["rate"] * t
+    return lambda t: p["rate"] * t
 
 
-def _weibull(p: Parameters, t: Array) -> Array:
+def _weibull(p: Parameters) -> Hazard:
     """H = (t/scale)^shape, as e^(shape·ln t − shape·ln scale): a power costs four times an exponential."""
-    return np.exp(p["shape"] * _log(t) - p["shape"] * np.log(p["scale"]))
+    shape, shift = p["shape"], p["shape"] * np.log(p["scale"])
+    return lambda t: np.exp(shape * _log(t) - shift)
 
 
-def _gompertz(p: Parameters, t: Array) -> Array:
+def _gompertz(p: Parameters) -> Hazard:
     """H = rate·t·(e^(shape·t) − 1)/(shape·t), held at 690 like the other families."""
-    growth = special.exprel(np.minimum(p["shape"] * t, LARGEST_HAZARD))
-    return np.minimum(p["rate"] * t * growth, LARGEST_HAZARD)
 
+    def hazard(t: Array) -> Array:
+        growth = special.exprel(np.minimum(p["shape"] * t, LARGEST_HAZARD))
+        return np.asarray(np.minimum(p["rate"] * t * growth, LARGEST_HAZARD))
 
-def _log_normal(p: Parameters, t: Array) -> Array:
-    """H = −ln Φ(−z), z = (ln t − meanlog)/sdlog; the log of the tail, so that it does not cancel."""
-    return -special.log_ndtr(-_standardise(t, p["meanlog"], p["sdlog"]))
-
-
-def _log_logistic(p: Parameters, t: Array) -> Array:
-    """H = ln(1 + (t/scale)^shape)."""
-    return np.log1p((t / p["scale"]) ** p["shape"])
-
-
-def _gamma(p: Parameters, t: Array) -> Array:
-    """S = Γ(shape, rate·t)/Γ(shape)."""
-    return _hazard_from_survival(special.gammaincc(p["shape"], p["rate"] * t))
-
-
-def _generalised_gamma(p: Parameters, t: Array) -> Array:
-    """Prentice's form with w = (ln t − mu)/sigma: Q = 0 is log-normal, Q = 1 Weibull, Q = sigma gamma."""
-    w = _standardise(t, p["mu"], p["sigma"])
-    q, w = np.broadcast_arrays(p["q"], w)
-    hazard = np.array(-special.log_ndtr(-w))
-    curved = np.abs(q) >= SMALLEST_Q
-    if curved.any():
-        shape = 1.0 / q[curved] ** 2
-        x = shape * np.exp(q[curved] * w[curved])
-        tail = np.where(q[curved] > 0, special.gammaincc(shape, x), special.gammainc(shape, x))
-        hazard[curved] = _hazard_from_survival(tail)
     return hazard
 
 
-def _generalised_f(p: Parameters, t: Array) -> Array:
+def _log_normal(p: Parameters) -> Hazard:
+    """H = −ln Φ(−z), z = (ln t − meanlog)/sdlog; the log of the tail, so that it does not cancel."""
+    return lambda t: -special.log_ndtr(-_standardise(t, p["meanlog"], p["sdlog"]))
+
+
+def _log_logistic(p: Parameters) -> Hazard:
+    """H = ln(1 + (t/scale)^shape)."""
+    return lambda t: np.log1p((t / p["scale"]) ** p["shape"])
+
+
+def _gamma(p: Parameters) -> Hazard:
+    """S = Γ(shape, rate·t)/Γ(shape)."""
+    return lambda t: _hazard_from_survival(special.gammaincc(p["shape"], p["rate"] * t))
+
+
+def _generalised_gamma(p: Parameters) -> Hazard:
+    """Prentice's form with w = (ln t − mu)/sigma: Q = 0 is log-normal, Q = 1 Weibull, Q = sigma gamma."""
+
+    def hazard(t: Array) -> Array:
+        w = _standardise(t, p["mu"], p["sigma"])
+        q, w = np.broadcast_arrays(p["q"], w)
+        hazard = np.array(-special.log_ndtr(-w))
+        curved = np.abs(q) >= SMALLEST_Q
+        if curved.any():
+            shape = 1.0 / q[curved] ** 2
+            x = shape * np.exp(q[curved] * w[curved])
+            tail = np.where(q[curved] > 0, special.gammaincc(shape, x), special.gammainc(shape, x))
+            hazard[curved] = _hazard_from_survival(tail)
+        return hazard
+
+    return hazard
+
+
+def _generalised_f(p: Parameters) -> Hazard:
     """S = I_y(s2, s1), y = s2/(s2 + s1·e^(δw)), δ² = Q² + 2P, w = (ln t − mu)/sigma; P = 0 is generalised gamma.
 
     s1 and s2 are 2/(δ² ± Qδ), written so that the difference of two near-equal numbers never appears.
     """
-    w = _standardise(t, p["mu"], p["sigma"])
-    small_p = np.broadcast_arrays(p["p"], w)[0]
-    # The parameters are nearly always constant in time; only w varies along it, so s1 and s2 stay cheap.
-    q0, p0 = np.asarray(p["q"]), np.maximum(np.asarray(p["p"]), SMALLEST_P)
-    delta = np.sqrt(q0**2 + 2.0 * p0)
-    larger, smaller = 2.0 / (delta * (delta + np.abs(q0))), (delta + np.abs(q0)) / (p0 * delta)
-    s1, s2 = np.where(q0 >= 0, larger, smaller), np.where(q0 >= 0, smaller, larger)
-    y = 1.0 / (1.0 + (s1 / s2) * np.exp(np.minimum(delta * w, 700.0)))
-    hazard = _hazard_from_survival(special.betainc(s2, s1, y))
+    q, small_p = np.asarray(p["q"]), np.asarray(p["p"])
     limit = small_p < SMALLEST_P
-    if limit.any():
-        hazard = np.where(limit, _generalised_gamma(p, t), hazard)
+    floored_p = np.maximum(small_p, SMALLEST_P)
+    delta = np.sqrt(q**2 + 2.0 * floored_p)
+    larger, smaller = 2.0 / (delta * (delta + np.abs(q))), (delta + np.abs(q)) / (floored_p * delta)
+    s1, s2 = np.where(q >= 0, larger, smaller), np.where(q >= 0, smaller, larger)
+
+    def hazard(t: Array) -> Array:
+        w = _standardise(t, p["mu"], p["sigma"])
+        y = 1.0 / (1.0 + (s1 / s2) * np.exp(np.minimum(delta * w, 700.0)))
+        hazard = _hazard_from_survival(special.betainc(s2, s1, y))
+        return np.where(limit, _generalised_gamma(p)(t), hazard) if limit.any() else hazard
+
     return hazard
 
 
@@ -109,11 +121,11 @@ def _spline_predictor(p: Parameters, t: Array) -> Array:
     return np.asarray(predictor)
 
 
-def _spline(scale: Callable[[Array], Array]) -> Callable[[Parameters, Array], Array]:
-    def cumulative(p: Parameters, t: Array) -> Array:
-        return np.where(t > 0, scale(_spline_predictor(p, np.maximum(t, 1e-12))), 0.0)
+def _spline(scale: Callable[[Array], Array]) -> Form:
+    def form(p: Parameters) -> Hazard:
+        return lambda t: np.where(t > 0, scale(_spline_predictor(p, np.maximum(t, 1e-12))), 0.0)
 
-    return cumulative
+    return form
 
 
 def _log(t: Array) -> Array:
@@ -129,24 +141,24 @@ def _standardise(t: Array, location: Array, spread: Array) -> Array:
 class FamilyForm:
     """A family's formulas: its cumulative hazard, and its first parameter from the others and the median."""
 
-    cumulative_hazard: Callable[[Parameters, Array], Array]
+    curve: Form
     place: Callable[[Parameters, Array], Array]
 
 
-def _unit_median(form: Callable[[Parameters, Array], Array], p: Parameters, location: str) -> Array:
+def _unit_median(form: Form, p: Parameters, location: str) -> Array:
     """Median, on the log scale, of the family with its location at zero, by bisection on ln t (to 1e-14)."""
     shapes = [np.shape(v) for v in p.values()]
     low = np.full(np.broadcast_shapes(*shapes), -60.0)
     high = -low
-    at_zero = {**p, location: np.asarray(0.0)}
+    hazard = form({**p, location: np.asarray(0.0)})
     for _ in range(60):
         middle = 0.5 * (low + high)
-        early = form(at_zero, np.exp(middle)) < LOG_TWO
+        early = hazard(np.exp(middle)) < LOG_TWO
         low, high = np.where(early, middle, low), np.where(early, high, middle)
     return np.asarray(0.5 * (low + high))
 
 
-def _scaled_unit_median(form: Callable[[Parameters, Array], Array]) -> Callable[[Parameters, Array], Array]:
+def _scaled_unit_median(form: Form) -> Callable[[Parameters, Array], Array]:
     def place(p: Parameters, median: Array) -> Array:
         spread = p["sigma"]
         unit = {**p, "sigma": np.ones_like(spread)}
@@ -188,7 +200,12 @@ def cumulative_hazard(family: Family, parameters: Parameters, times: Array) -> A
     >>> float(np.exp(-cumulative_hazard(Family.WEIBULL, weibull, np.asarray(3.0))).round(6))
     0.524293
     """
-    return FORMS[family].cumulative_hazard(parameters, times)
+    return curve(family, parameters)(times)
+
+
+def curve(family: Family, parameters: Parameters) -> Hazard:
+    """Cumulative hazard of a family as a function of time, for those who ask for it piece by piece."""
+    return FORMS[family].curve(parameters)
 
 
 def with_median(family: Family, parameters: Parameters, median: Array) -> Parameters:

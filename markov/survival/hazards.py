@@ -8,6 +8,8 @@ from markov.terms import Array, Crossing
 
 Flags = NDArray[np.bool_]
 
+SLACK = 1e-12  # curves this close count as equal
+
 
 def rate_from_probability(probability: Array, years: Array) -> Array:
     """Constant rate that gives a probability over a period with no other exit: −ln(1 − p)/years.
@@ -114,21 +116,49 @@ def cap_crossing(pfs: Array, overall: Array, policy: Crossing) -> tuple[Array, F
     >>> capped.round(2).tolist(), where.tolist()
     ([0.1, 0.15], [False, True])
     """
-    own, bound = np.cumsum(pfs, axis=0), np.cumsum(overall, axis=0)
-    own, bound = np.broadcast_arrays(own, bound)
-    above = own < bound - 1e-12
-    if not above.any() or policy is Crossing.ERROR:
+    zero = np.zeros(np.broadcast_shapes(pfs.shape, overall.shape)[1:])
+    return CrossingPolicy(policy).cap(pfs, overall, accumulate(zero, overall))
+
+
+def accumulate(level: Array, increments: Array) -> Array:
+    """Running totals (cycles, …) of increments (cycles, …), from a level (…)."""
+    return level + (np.cumsum(increments, axis=0) if len(increments) > 1 else increments)
+
+
+class CrossingPolicy:
+    """Applies `cap_crossing` to consecutive pieces of the same curves."""
+
+    def __init__(self, policy: Crossing):
+        self.policy = policy
+        self.own = self.capped = np.zeros(())
+        self.crossed: Flags = np.zeros((), dtype=bool)
+
+    def cap(self, pfs: Array, overall: Array, bound: Array) -> tuple[Array, Flags]:
+        """Increments of the next cycles, and where the cap bites; `bound` is the running total of `overall`."""
+        own = accumulate(self.own, pfs)
+        above = np.asarray(own < bound - SLACK)
+        if self.policy is Crossing.CAP_CURVE:
+            touched = above.any() or self.crossed.any()
+            levels = np.maximum(own, bound)
+            before = np.broadcast_to(self.capped, levels.shape[1:])[None]
+            increments = np.diff(levels, axis=0, prepend=before) if touched else pfs
+            self.own, self.capped, self.crossed = own[-1], levels[-1], above[-1]
+            return increments, above
+        if self.policy is Crossing.CAP_HAZARD and above.any():
+            pfs, above, own = self._cap_hazard(pfs, overall, bound)
+        self.own = own[-1]
         return pfs, above
-    if policy is Crossing.CAP_CURVE:
-        return np.diff(np.maximum(own, bound), axis=0, prepend=0.0), above
-    capped = np.array(np.broadcast_to(pfs, own.shape))
-    ceiling = np.broadcast_to(overall, own.shape)
-    where = np.zeros(own.shape, dtype=bool)
-    total = np.zeros(own.shape[1:])
-    for k in range(int(np.argmax(above.reshape(len(above), -1).any(axis=1))), len(capped)):
-        if k and not where[:k].any():
-            total = capped[:k].sum(axis=0)
-        where[k] = total + capped[k] < bound[k] - 1e-12
-        capped[k] = np.where(where[k], np.maximum(capped[k], ceiling[k]), capped[k])
-        total = total + capped[k]
-    return capped, where
+
+    def _cap_hazard(self, pfs: Array, overall: Array, bound: Array) -> tuple[Array, Flags, Array]:
+        shape = np.broadcast_shapes(pfs.shape, bound.shape)
+        capped, overall, bound = (
+            np.array(np.broadcast_to(pfs, shape)),
+            *(np.broadcast_to(x, shape) for x in (overall, bound)),
+        )
+        where, own = np.zeros(shape, dtype=bool), np.empty(shape)
+        total = self.own
+        for k in range(len(capped)):
+            where[k] = total + capped[k] < bound[k] - SLACK
+            capped[k] = np.where(where[k], np.maximum(capped[k], overall[k]), capped[k])
+            own[k] = total = total + capped[k]
+        return capped, where, own

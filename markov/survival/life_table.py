@@ -46,11 +46,16 @@ class LifeTable:
         >>> float(table.survival(np.asarray(50.0), np.asarray(1.0), np.asarray(2.0)).round(6))
         0.970446
         """
-        by_sex = [
+        female, male = self.survival_by_sex(age, times)
+        return proportion_female * female + (1.0 - proportion_female) * male
+
+    def survival_by_sex(self, age: Array, times: Array) -> tuple[Array, Array]:
+        """Survival of women and of men."""
+        female, male = (
             np.exp(self.cumulative(hazards, age) - self.cumulative(hazards, age + times))
             for hazards in (self.female, self.male)
-        ]
-        return proportion_female * by_sex[0] + (1.0 - proportion_female) * by_sex[1]
+        )
+        return female, male
 
 
 def background_increments(

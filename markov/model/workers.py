@@ -1,0 +1,86 @@
+"""Helper processes that run blocks of rows beside the main one.
+
+Threads do not help here: operations of a few microseconds hand Python's lock to and fro, and two threads take as
+long as one. Helpers are plain interpreters that read tasks from a pipe, so that nothing is asked of the caller's
+script (no `if __name__ == "__main__"`), on Windows as elsewhere. They stay for the next call and end with the program.
+"""
+
+import atexit
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+COMMAND = "from markov.model.workers import serve; serve()"
+_idle: list["Helper"] = []
+
+
+class Helper:
+    """One helper process; calling it runs a function of a module there, on arguments that can be pickled."""
+
+    def __init__(self) -> None:
+        paths = os.pathsep.join(path for path in sys.path if path)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The function's result, or its exception."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        pickle.dump((function, arguments), self.process.stdin, protocol=5)
+        self.process.stdin.flush()
+        result, error = pickle.load(self.process.stdout)
+        if error is not None:
+            raise error
+        return result
+
+    def close(self) -> None:
+        """End the process: it stops when its input does."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def borrow(count: int) -> list[Helper]:
+    """Take helpers, started when none is idle; give them back with `give_back`."""
+    return [_idle.pop() if _idle else Helper() for _ in range(count)]
+
+
+def give_back(helpers: list[Helper], *, sound: bool) -> None:
+    """Keep helpers for the next call, or end them after an error that may have left a task unread."""
+    if sound:
+        _idle.extend(helpers)
+    else:
+        for helper in helpers:
+            helper.process.kill()
+            helper.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    while _idle:
+        _idle.pop().close()
+
+
+def serve() -> None:
+    """What a helper does: read a function and its arguments, write the result or the exception, until the end."""
+    source, target = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever is printed must not get among the results
+    while True:
+        try:
+            function, arguments = pickle.load(source)
+        except EOFError:
+            return
+        answer: tuple[Any, Exception | None]
+        try:
+            answer = function(*arguments), None
+        except Exception as error:
+            answer = None, error
+        pickle.dump(answer, target, protocol=5)
+        target.flush()

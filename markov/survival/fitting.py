@@ -1,0 +1,715 @@
+"""Curves from time-to-event records, by maximum likelihood: every family of `curves`, one fitter.
+
+ln L = Σ w·[event·ln h(t) − H(t) + H(entry)], for right-censored records with optional delayed entry and weights.
+Covariates act on the first parameter of a family (its location), on the log scale where it is positive, as in flexsurv
+(Jackson 2016, J Stat Softw 70(8)). Parameters are estimated, and later sampled, on the log scale where positive.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from markov.survival.curves import SMALLEST_P, Parameters, cumulative_hazard
+from markov.survival.kaplan_meier import Records, kaplan_meier
+from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, SPLINES, Array, Family
+
+Rows = NDArray[np.bool_]
+
+OWN_FAMILIES = tuple(family for family in Family if family not in RATIO_FAMILIES)
+HALF_LOG_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
+POSITIVE = {"rate", "scale", "shape", "sdlog", "sigma", "p"}
+PATIENCE = 10  # steps of a climb without gain
+FAR = 20.0  # from the start, in coordinates of order one: the climb has run off
+SHAKY = 0.3  # two Hessians this far apart, on the scale of correlations, give no covariance
+UNSETTLED = 1e-2  # ln L still to gain, by the local parabola
+STEP = 1e-4  # of the stencil while climbing, in coordinates of order one
+FLAT = 30.0  # a standard error this large, in coordinates of order one: the records do not determine the parameter
+LAST_LOG_TIME = 600.0  # e^600: survival beyond is zero or a power of t
+
+
+class NotFittedError(RuntimeError):
+    """A family has no maximum likelihood estimate for these records; the message says why."""
+
+
+# Densities --------------------------------------------------------------------------------------------------------
+
+
+def _standard_normal(z: Array) -> Array:
+    return np.asarray(-HALF_LOG_TWO_PI - 0.5 * z**2)
+
+
+def _log_logistic(p: Parameters, t: Array) -> Array:
+    x = p["shape"] * (np.log(t) - np.log(p["scale"]))
+    return np.asarray(np.log(p["shape"]) - np.log(t) + x - 2.0 * np.logaddexp(0.0, x))
+
+
+def _weibull(p: Parameters, t: Array) -> Array:
+    x = p["shape"] * (np.log(t) - np.log(p["scale"]))
+    return np.asarray(np.log(p["shape"]) - np.log(t) + x - np.exp(x))
+
+
+def _log_normal(p: Parameters, t: Array) -> Array:
+    z = (np.log(t) - p["meanlog"]) / p["sdlog"]
+    return np.asarray(_standard_normal(z) - np.log(p["sdlog"]) - np.log(t))
+
+
+def _gompertz(p: Parameters, t: Array) -> Array:
+    return np.asarray(np.log(p["rate"]) + p["shape"] * t - p["rate"] * t * special.exprel(p["shape"] * t))
+
+
+def _gamma(p: Parameters, t: Array) -> Array:
+    x = p["rate"] * t
+    return np.asarray(p["shape"] * np.log(x) - x - np.log(t) - special.gammaln(p["shape"]))
+
+
+def _generalised_gamma(p: Parameters, t: Array) -> Array:
+    """ln f = ln|Q| + a·ln a − a − ln Γ(a) − a·(e^(Qw) − 1 − Qw) − ln(σt), a = 1/Q² (Prentice 1974, Biometrika 61:539).
+
+    The first terms are −½·ln 2π less Stirling's remainder, and the last bracket is taken as one function: nothing
+    cancels as Q → 0, where the density is the log-normal's.
+    """
+    w = (np.log(t) - p["mu"]) / p["sigma"]
+    curvature = w**2 * _second_order_exponential(p["q"] * w)
+    remainder = _stirling_remainder(1.0 / np.maximum(p["q"] ** 2, 1e-20))
+    return np.asarray(-HALF_LOG_TWO_PI - remainder - curvature - np.log(p["sigma"]) - np.log(t))
+
+
+def _second_order_exponential(x: Array) -> Array:
+    """(e^x − 1 − x)/x², ½ at 0."""
+    small = np.abs(x) < 1e-2
+    safe = np.where(small, 1.0, x)
+    series = 0.5 + x / 6.0 + x**2 / 24.0 + x**3 / 120.0 + x**4 / 720.0
+    return np.where(small, series, (np.expm1(safe) - safe) / safe**2)
+
+
+def _stirling_remainder(a: Array) -> Array:
+    """ln Γ(a) − [(a − ½)·ln a − a + ½·ln 2π]."""
+    direct = np.minimum(a, 100.0)
+    exact = special.gammaln(direct) - (direct - 0.5) * np.log(direct) + direct - HALF_LOG_TWO_PI
+    return np.where(a > 100.0, 1.0 / (12.0 * a) - 1.0 / (360.0 * a**3), exact)
+
+
+def _generalised_f(p: Parameters, t: Array) -> Array:
+    """ln f = ln δ + s₁·x − (s₁ + s₂)·ln(1 + e^x) − ln B(s₁, s₂) − ln(σt), x = δw + ln(s₁/s₂), δ² = Q² + 2P.
+
+    Source: Prentice 1975 (Biometrika 62:607). s₁, s₂ = 2/(δ² ± Qδ); P = 0 is the generalised gamma.
+    """
+    q, small_p = p["q"], np.maximum(p["p"], SMALLEST_P)
+    delta = np.sqrt(q**2 + 2.0 * small_p)
+    larger, smaller = 2.0 / (delta * (delta + np.abs(q))), (delta + np.abs(q)) / (small_p * delta)
+    s1, s2 = np.where(q >= 0, larger, smaller), np.where(q >= 0, smaller, larger)
+    x = delta * (np.log(t) - p["mu"]) / p["sigma"] + np.log(s1) - np.log(s2)
+    kernel = s1 * x - (s1 + s2) * np.logaddexp(0.0, x) - special.betaln(s1, s2)
+    density = np.log(delta) + kernel - np.log(p["sigma"]) - np.log(t)
+    return np.where(p["p"] < SMALLEST_P, _generalised_gamma(p, t), density)
+
+
+def _spline_basis(log_times: Array, knots: Array) -> tuple[Array, Array]:
+    """Basis [1, x, v_1, …] and its slopes in x, each (times, knots): natural cubics (Royston and Parmar 2002)."""
+    first, last, inner = knots[0], knots[-1], knots[1:-1]
+    share = (last - inner) / (last - first)
+    x = log_times[:, None]
+    parts = [np.maximum(x - at, 0.0) for at in (inner, first, last)]
+    curve = parts[0] ** 3 - share * parts[1] ** 3 - (1.0 - share) * parts[2] ** 3
+    slope = 3.0 * (parts[0] ** 2 - share * parts[1] ** 2 - (1.0 - share) * parts[2] ** 2)
+    one = np.ones_like(x)
+    return np.hstack([one, x, curve]), np.hstack([0.0 * one, one, slope])
+
+
+def _spline(scale: Callable[[Array], Array]) -> Callable[[Parameters, Array], Array]:
+    """ln f = scale(η) + ln η′ − ln t, scale(η) the log density of η's own variable; −∞ where η falls."""
+
+    def log_density(p: Parameters, t: Array) -> Array:
+        basis, slopes = _spline_basis(np.log(t).ravel(), p["knots"])
+        weights = [p[f"gamma{j}"] for j in range(basis.shape[1])]
+        shape = np.shape(t)
+        eta = sum((weight * basis[:, j].reshape(shape) for j, weight in enumerate(weights)), np.zeros(shape))
+        slope = sum((weight * slopes[:, j].reshape(shape) for j, weight in enumerate(weights)), np.zeros(shape))
+        rising = np.where(slope > 0, slope, 1.0)
+        return np.where(slope > 0, scale(eta) + np.log(rising) - np.log(t), -np.inf)
+
+    return log_density
+
+
+LOG_DENSITIES: Mapping[Family, Callable[[Parameters, Array], Array]] = {
+    Family.EXPONENTIAL: lambda p, t: np.log(p["rate"]) - p["rate"] * t,
+    Family.WEIBULL: _weibull,
+    Family.GOMPERTZ: _gompertz,
+    Family.LOG_NORMAL: _log_normal,
+    Family.LOG_LOGISTIC: _log_logistic,
+    Family.GAMMA: _gamma,
+    Family.GENERALISED_GAMMA: _generalised_gamma,
+    Family.GENERALISED_F: _generalised_f,
+    Family.SPLINE_HAZARD: _spline(lambda eta: eta - np.exp(eta)),
+    Family.SPLINE_ODDS: _spline(lambda eta: eta - 2.0 * np.logaddexp(0.0, eta)),
+    Family.SPLINE_NORMAL: _spline(_standard_normal),
+}
+
+
+def log_hazard(family: Family, parameters: Parameters, times: Array) -> Array:
+    """Log hazard ln h(t) = ln f(t) + H(t) of a family, the exact derivative of `cumulative_hazard`.
+
+    `times` (any shape, > 0) and each parameter broadcast together; per unit of the times; −∞ where a spline falls.
+
+    >>> import numpy as np
+    >>> weibull = {"shape": np.asarray(1.3), "scale": np.asarray(4.2)}
+    >>> float(np.exp(log_hazard(Family.WEIBULL, weibull, np.asarray(3.0))).round(6))  # 1.3/4.2·(3/4.2)^0.3
+    0.279805
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(
+            LOG_DENSITIES[family](parameters, times) + cumulative_hazard(family, parameters, times), dtype=float
+        )
+
+
+# What a fit is ----------------------------------------------------------------------------------------------------
+
+
+def is_log_scale(family: Family, parameter: str) -> bool:
+    """Whether a parameter is estimated and sampled as its logarithm: all positive ones.
+
+    >>> is_log_scale(Family.WEIBULL, "shape"), is_log_scale(Family.GOMPERTZ, "shape")
+    (True, False)
+    """
+    return parameter in POSITIVE and not (family is Family.GOMPERTZ and parameter == "shape")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A family fitted to records: estimates and their covariance on the sampled scale, and how well it fits.
+
+    `names` are the family's parameters, then the covariates; `estimates` (names,) and `covariance` (names, names) are
+    on the log scale for positive parameters. Times are in the unit of the records; knots in ln of it.
+    """
+
+    family: Family
+    names: tuple[str, ...]
+    covariate_names: tuple[str, ...]
+    estimates: Array
+    covariance: Array
+    knots: Array | None
+    log_likelihood: float
+    patients: float
+    events: float
+    converged: bool
+    message: str
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, −2·ln L + 2·(number of parameters)."""
+        return 2.0 * len(self.names) - 2.0 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, −2·ln L + ln(patients)·(number of parameters)."""
+        return len(self.names) * float(np.log(self.patients)) - 2.0 * self.log_likelihood
+
+    @property
+    def bic_by_events(self) -> float:
+        """Schwarz's criterion with the number of events in place of patients (Volinsky and Raftery 2000)."""
+        return len(self.names) * float(np.log(self.events)) - 2.0 * self.log_likelihood
+
+    @property
+    def standard_errors(self) -> Array:
+        """Standard errors (names,) on the sampled scale."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def parameters(self) -> Parameters:
+        """Parameters on the natural scale, as `cumulative_hazard` takes them, with every covariate at 0."""
+        return self.parameters_at()
+
+    def parameters_at(self, covariates: Mapping[str, float] | None = None, sampled: Array | None = None) -> Parameters:
+        """Natural-scale parameters for a covariate pattern (those not named are 0).
+
+        `sampled` (…, names) in place of the estimates gives parameters (…): the way from random draws to curves.
+        Raises ValueError for a covariate that was not fitted.
+
+        >>> fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).parameters_at()["rate"]
+        array(0.33333333)
+        """
+        unknown = set(covariates or {}) - set(self.covariate_names)
+        if unknown:
+            raise ValueError(f"Not among the fitted covariates {list(self.covariate_names)}: {sorted(unknown)}.")
+        pattern = np.array([(covariates or {}).get(name, 0.0) for name in self.covariate_names])
+        values = self.estimates if sampled is None else sampled
+        return _natural(self.family, self.names, self.knots, values, pattern)
+
+    def survival(self, times: ArrayLike, covariates: Mapping[str, float] | None = None) -> Array:
+        """S(t) (shape of `times`) for a covariate pattern.
+
+        >>> fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).survival([0.0, 3.0]).round(4)
+        array([1.    , 0.3679])
+        """
+        return np.asarray(np.exp(-self.cumulative_hazard(times, covariates)))
+
+    def cumulative_hazard(self, times: ArrayLike, covariates: Mapping[str, float] | None = None) -> Array:
+        """H(t) (shape of `times`) for a covariate pattern.
+
+        >>> float(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).cumulative_hazard(6.0).round(4))
+        2.0
+        """
+        with np.errstate(over="ignore"):
+            return cumulative_hazard(self.family, self.parameters_at(covariates), np.asarray(times, dtype=float))
+
+    def hazard(self, times: ArrayLike, covariates: Mapping[str, float] | None = None) -> Array:
+        """h(t) (shape of `times`, > 0), per unit of the times, for a covariate pattern.
+
+        >>> float(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).hazard(6.0).round(4))
+        0.3333
+        """
+        at = np.asarray(times, dtype=float)
+        return np.exp(log_hazard(self.family, self.parameters_at(covariates), at))
+
+    def median(self, covariates: Mapping[str, float] | None = None) -> float:
+        """Time at which S = ½, by bisection on ln t; infinity where the curve stays above a half.
+
+        >>> round(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).median(), 4)  # 3·ln 2
+        2.0794
+        """
+        target, low, high = np.log(2.0), -LAST_LOG_TIME, LAST_LOG_TIME
+        if self.cumulative_hazard(np.exp(high), covariates) < target:
+            return float("inf")
+        for _ in range(80):
+            middle = 0.5 * (low + high)
+            early = self.cumulative_hazard(np.exp(middle), covariates) < target
+            low, high = (middle, high) if early else (low, middle)
+        return float(np.exp(0.5 * (low + high)))
+
+    def mean_within(self, until: float, covariates: Mapping[str, float] | None = None) -> float:
+        """Mean time up to `until`, ∫₀^until S(t) dt, in the unit of the times (restricted mean).
+
+        >>> round(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).mean_within(3.0), 4)  # 3(1 − 1/e)
+        1.8964
+        """
+        u, weights = _gauss(np.linspace(0.0, 1.0, 41))
+        return float((weights * 3.0 * until * u**2) @ self.survival(until * u**3, covariates))  # t = until·u³
+
+    def mean_beyond(self, start: float, covariates: Mapping[str, float] | None = None) -> float:
+        """Mean time after `start`, ∫_start^∞ S(t) dt: what the curve extrapolates; infinity where it has no mean.
+
+        >>> round(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).mean_beyond(3.0), 4)  # 3/e
+        1.1036
+        """
+        x, weights = _gauss(np.linspace(np.log(max(start, np.exp(-LAST_LOG_TIME))), LAST_LOG_TIME, 2401))
+        end = np.exp(LAST_LOG_TIME)
+        left = float(self.survival(end, covariates))
+        index = float(end * self.hazard(end, covariates)) if left > 1e-290 else np.inf  # S falls like t^−index
+        if index <= 1.0:
+            return float("inf")
+        with np.errstate(under="ignore"):
+            within = float(weights @ (np.exp(x) * self.survival(np.exp(x), covariates)))
+        return within + (end * left / (index - 1.0) if np.isfinite(index) else 0.0)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A family that could not be fitted, and why."""
+
+    family: Family
+    internal_knots: int
+    reason: str
+
+
+@lru_cache(maxsize=4)
+def _gauss_nodes() -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.legendre.leggauss(10)
+    return nodes.astype(float), weights.astype(float)
+
+
+def _gauss(edges: Array) -> tuple[Array, Array]:
+    """Nodes and weights of ten-point Gauss–Legendre quadrature on each interval between `edges`."""
+    nodes, weights = _gauss_nodes()
+    half = 0.5 * np.diff(edges)[:, None]
+    middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
+    return (middle + half * nodes).ravel(), (half * weights).ravel()
+
+
+def _natural(
+    family: Family, names: Sequence[str], knots: Array | None, values: Array, covariates: Array
+) -> dict[str, Array]:
+    """Natural-scale parameters from sampled values (…, names); covariates (covariates,) or (…, covariates) at once."""
+    own = len(names) - covariates.shape[-1]
+    parameters = {name: values[..., i] for i, name in enumerate(names[:own])}
+    parameters[names[0]] = parameters[names[0]] + (values[..., own:] * covariates).sum(axis=-1)
+    natural = {name: np.exp(value) if is_log_scale(family, name) else value for name, value in parameters.items()}
+    natural = {name: np.asarray(value) for name, value in natural.items()}
+    return natural if knots is None else {**natural, "knots": knots}
+
+
+# Likelihood -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A family, its knots and the records: the log-likelihood as a function of the sampled values."""
+
+    family: Family
+    records: Records
+    knots: Array | None
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        if self.knots is not None:
+            return tuple(f"gamma{j}" for j in range(len(self.knots)))
+        return FAMILY_PARAMETERS[self.family]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.own_names, *self.records.covariates)
+
+    def log_likelihood(self, values: Array) -> Array:
+        """ln L (rows,) of sampled values (rows, names): densities of events, survival of the censored, less entry's."""
+        records = self.records
+        died, late = records.events == 1, records.entries > 0
+        with np.errstate(all="ignore"):
+            total = LOG_DENSITIES[self.family](self._at(values, died), records.times[died]) @ records.weights[died]
+            total = total - self._hazard(values, ~died, records.times) @ records.weights[~died]
+            if late.any():
+                total = total + self._hazard(values, late, records.entries) @ records.weights[late]
+        return np.where(np.isfinite(total), total, -np.inf)
+
+    def _at(self, values: Array, rows: Rows) -> Parameters:
+        """Natural parameters (rows of values, chosen records), or (rows, 1) where there are no covariates."""
+        columns = list(self.records.covariates.values())
+        matrix = np.stack([column[rows] for column in columns], axis=-1) if columns else np.zeros((1, 0))
+        return _natural(self.family, self.names, self.knots, values[:, None, :], matrix)
+
+    def _hazard(self, values: Array, rows: Rows, times: Array) -> Array:
+        hazard = cumulative_hazard(self.family, self._at(values, rows), times[rows])
+        return np.broadcast_to(hazard, (len(values), int(rows.sum())))
+
+
+# Where to start ---------------------------------------------------------------------------------------------------
+
+
+def _starts(problem: _Problem) -> list[Array]:
+    """Sampled values to start from: moments for the simple families, simpler families' estimates for the others."""
+    if problem.family in SPLINES:
+        return _spline_starts(problem)
+    if problem.family is Family.GENERALISED_GAMMA:
+        return _generalised_gamma_starts(problem)
+    if problem.family is Family.GENERALISED_F:
+        return _generalised_f_starts(problem)
+    records = problem.records
+    level = float(np.log(records.weights @ (records.times - records.entries)) - np.log(records.event_count))
+    logs = np.log(records.event_times)
+    middle, spread = float(logs.mean()), max(float(logs.std()), 0.2)
+    steep = np.log(1.28 / spread)  # a Weibull's ln t has standard deviation 1.28/shape
+    own: dict[Family, list[tuple[float, ...]]] = {
+        Family.EXPONENTIAL: [(-level,)],
+        Family.WEIBULL: [(level, 0.0), (level, steep)],
+        Family.GOMPERTZ: [(-level, 0.0), (-level, np.exp(-level))],
+        Family.LOG_NORMAL: [(level - 0.4, 0.0), (middle, np.log(spread))],
+        Family.LOG_LOGISTIC: [(level - 0.4, 0.0), (middle, np.log(1.8 / spread))],
+        Family.GAMMA: [(-level, 0.0), (0.7 - level, 0.7)],
+    }
+    none = np.zeros(len(records.covariates))
+    return [np.concatenate([values, none]) for values in own[problem.family]]
+
+
+def _generalised_gamma_starts(problem: _Problem) -> list[Array]:
+    """Near the Weibull (Q = 1), the log-normal (Q = 0) and the inverse Weibull (Q = −1)."""
+    weibull, log_normal = _estimates(problem, Family.WEIBULL), _estimates(problem, Family.LOG_NORMAL)
+    starts = []
+    if weibull is not None:
+        starts.append(np.concatenate([[weibull[0], -weibull[1], 1.0], weibull[2:]]))
+    if log_normal is not None:
+        starts += [np.concatenate([log_normal[:2], [q], log_normal[2:]]) for q in (0.1, -1.0)]
+    return starts
+
+
+def _generalised_f_starts(problem: _Problem) -> list[Array]:
+    """Near the generalised gamma (P small) and the log-logistic (Q = 0, P = 1, sigma = √2/shape)."""
+    gamma, logistic = _estimates(problem, Family.GENERALISED_GAMMA), _estimates(problem, Family.LOG_LOGISTIC)
+    starts = []
+    if gamma is not None:
+        starts += [np.concatenate([gamma[:3], [log_p], gamma[3:]]) for log_p in (-2.0, 0.0)]
+    if logistic is not None:
+        starts.append(np.concatenate([[logistic[0], 0.5 * np.log(2.0) - logistic[1], 0.0, 0.0], logistic[2:]]))
+    return starts
+
+
+def _estimates(problem: _Problem, family: Family) -> Array | None:
+    """Estimates of a simpler family, or none where it has none."""
+    try:
+        return _maximum(_Problem(family, problem.records, None)).values
+    except NotFittedError:
+        return None
+
+
+def _spline_starts(problem: _Problem) -> list[Array]:
+    """Least squares on the Kaplan–Meier curve's steps, on the spline's scale: all the basis, and a straight line."""
+    assert problem.knots is not None
+    curve = kaplan_meier(problem.records)
+    survival = 0.5 * (curve.survival + np.concatenate([[1.0], curve.survival[:-1]]))
+    some = survival > 0
+    log_times, survival = np.log(curve.times[some]), survival[some]
+    scales: Mapping[Family, Callable[[Array], Array]] = {
+        Family.SPLINE_HAZARD: lambda s: np.log(-np.log(s)),
+        Family.SPLINE_ODDS: lambda s: np.log1p(-s) - np.log(s),
+        Family.SPLINE_NORMAL: lambda s: -np.asarray(special.ndtri(s)),
+    }
+    eta = scales[problem.family](survival)
+    basis, slopes = _spline_basis(log_times, problem.knots)
+    weights = np.linalg.lstsq(basis, eta, rcond=None)[0]
+    line = np.zeros_like(weights)
+    line[:2] = np.linalg.lstsq(basis[:, :2], eta, rcond=None)[0]
+    line[1] = max(line[1], 0.1)
+    none = np.zeros(len(problem.records.covariates))
+    rising = [start for start in (weights, line) if (slopes @ start > 0).all()]
+    return [np.concatenate([start, none]) for start in rising]
+
+
+def _coordinates(problem: _Problem) -> Array:
+    """Matrix from coordinates of order one to sampled values, so that one step length suits all.
+
+    A Gompertz shape is measured in the mean event time, spline weights in an orthogonal basis at the events, and
+    covariates in standard deviations about their means.
+    """
+    records, size = problem.records, len(problem.own_names)
+    matrix = np.eye(len(problem.names))
+    if problem.family is Family.GOMPERTZ:
+        matrix[1, 1] = 1.0 / records.event_times.mean()
+    if problem.knots is not None:
+        basis, _ = _spline_basis(np.log(records.event_times), problem.knots)
+        if np.linalg.matrix_rank(basis) < size:
+            raise NotFittedError(f"the distinct event times do not determine a spline on {size} knots")
+        triangle = np.linalg.qr(basis / np.sqrt(len(basis)))[1]
+        matrix[:size, :size] = np.linalg.inv(triangle)
+    for j, column in enumerate(records.covariates.values(), start=size):
+        mean, spread = column.mean(), column.std()
+        matrix[0, j], matrix[j, j] = -mean / spread, 1.0 / spread
+    return matrix
+
+
+# The climb --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Maximum:
+    """Where a climb ended: sampled values, ln L, covariance (none where it is no maximum), and what to say of it."""
+
+    values: Array
+    log_likelihood: float
+    covariance: Array | None
+    converged: bool
+    message: str
+
+
+def _derivatives(function: Callable[[Array], Array], point: Array, steps: Array) -> tuple[float, Array, Array]:
+    """Value, gradient and Hessian at a point by central differences, all from one call of a row-wise function."""
+    size, unit = point.size, np.diag(steps)
+    i, j = np.triu_indices(size, 1)
+    moves = np.vstack([np.zeros((1, size)), unit, -unit, unit[i] + unit[j], -unit[i] - unit[j]])
+    values = function(point + moves)
+    middle, up, down = values[0], values[1 : size + 1], values[size + 1 : 2 * size + 1]
+    both_up, both_down = values[2 * size + 1 :].reshape(2, -1)
+    hessian = np.diag((up - 2.0 * middle + down) / steps**2)
+    hessian[i, j] = (both_up - up[i] - up[j] + 2.0 * middle - down[i] - down[j] + both_down) / (
+        2.0 * steps[i] * steps[j]
+    )
+    hessian[j, i] = hessian[i, j]
+    return float(middle), (up - down) / (2.0 * steps), hessian
+
+
+def _climb(function: Callable[[Array], Array], size: int) -> Array:
+    """From the origin to a minimum of a row-wise function, by Newton steps in a trust region."""
+    from scipy import optimize  # half a second of start-up time that other commands need not pay
+
+    steps = np.full(size, STEP)
+    trail: list[float] = []
+
+    @lru_cache(maxsize=2)
+    def at(key: bytes) -> tuple[float, Array, Array]:
+        found = _derivatives(function, np.frombuffer(key), steps)
+        known = all(np.isfinite(part).all() for part in found)
+        return found if known else (1e30, np.zeros(size), np.eye(size))  # refused by the trust region
+
+    def value(point: Array) -> float:
+        return at(point.tobytes())[0]
+
+    def gradient(point: Array) -> Array:
+        return at(point.tobytes())[1]
+
+    def hessian(point: Array) -> Array:
+        return at(point.tobytes())[2]
+
+    def stop_where_nothing_is_gained(intermediate_result: optimize.OptimizeResult) -> None:
+        trail.append(float(intermediate_result.fun))
+        stuck = len(trail) > PATIENCE and trail[-PATIENCE] - trail[-1] < 1e-4
+        if stuck or np.abs(intermediate_result.x).max() > FAR:
+            raise StopIteration
+
+    result = optimize.minimize(
+        value,
+        np.zeros(size),
+        jac=gradient,
+        hess=hessian,
+        method="trust-exact",
+        callback=stop_where_nothing_is_gained,
+        options={"gtol": 1e-6, "maxiter": 200},
+    )
+    return np.asarray(result.x, dtype=float)
+
+
+def _observed_information(function: Callable[[Array], Array], point: Array) -> tuple[Array, Array, float]:
+    """Gradient and Hessian of a minus log-likelihood at two steps, extrapolated, and by how much the two disagree.
+
+    Steps are 1/20 and 1/40 of each coordinate's own standard error; the disagreement is on the scale of correlations.
+    """
+    _, _, rough = _derivatives(function, point, np.full(point.size, STEP))
+    steps = 0.05 / np.sqrt(np.maximum(np.diag(rough), 1e-4))
+    _, _, wide = _derivatives(function, point, steps)
+    _, gradient, narrow = _derivatives(function, point, 0.5 * steps)
+    size = np.sqrt(np.maximum(np.abs(np.diag(narrow)), 1e-300))
+    disagreement = float(np.max(np.abs(narrow - wide) / np.outer(size, size)))
+    return gradient, (4.0 * narrow - wide) / 3.0, disagreement
+
+
+def _ascend(problem: _Problem, start: Array, matrix: Array) -> _Maximum:
+    """One climb from one start: a maximum, or the place where it ended and why that is none."""
+
+    def minus_log_likelihood(rows: Array) -> Array:
+        return -problem.log_likelihood(start + rows @ matrix.T)
+
+    with np.errstate(all="ignore"):
+        point = _climb(minus_log_likelihood, start.size)
+        gradient, information, disagreement = _observed_information(minus_log_likelihood, point)
+    values = start + matrix @ point
+    log_likelihood = float(problem.log_likelihood(values[None, :])[0])
+    if not (np.isfinite(information).all() and np.isfinite(log_likelihood)):
+        return _Maximum(values, -np.inf, None, False, "the search ended at the edge of the possible")
+    curvatures, directions = np.linalg.eigh(information)
+    short = max(0.5 * float(gradient @ np.linalg.pinv(information) @ gradient), 0.0)
+    run_off = curvatures[0] < FLAT**-2.0 or np.abs(point).max() > FAR
+    if run_off or short > UNSETTLED or disagreement > SHAKY:
+        name = problem.names[int(np.argmax(np.abs(directions[:, 0])))]
+        where = ", ".join(f"{n} {v:.3g}" for n, v in zip(problem.names, values, strict=True))
+        reason = f"no finite maximum: ln L {log_likelihood:.3f} where the search left off, along {name} ({where})"
+        if problem.family is Family.GENERALISED_F and values[3] < -5.0:
+            reason += "; at p = 0 it is the generalised gamma, which fits as well"
+        return _Maximum(values, log_likelihood, None, False, reason)
+    covariance = matrix @ np.linalg.inv(information) @ matrix.T
+    verdict = f"ln L within {short:.0e} of the maximum; Hessians at two steps within {disagreement:.0e}"
+    converged = short < 1e-6 and disagreement < 0.02
+    return _Maximum(values, log_likelihood, 0.5 * (covariance + covariance.T), converged, verdict)
+
+
+def _maximum(problem: _Problem) -> _Maximum:
+    """The highest of the climbs from all starts; raises NotFittedError where that is no maximum."""
+    matrix = _coordinates(problem)
+    ends = [_ascend(problem, start, matrix) for start in _starts(problem)]
+    if not ends:
+        raise NotFittedError("no finite maximum for the simpler families from which the search would start")
+    highest = max(end.log_likelihood for end in ends)
+    near = [end for end in ends if end.log_likelihood > highest - 1e-4 or not np.isfinite(highest)]
+    best = max(near, key=lambda end: (end.covariance is not None, end.log_likelihood))
+    if best.covariance is None:
+        raise NotFittedError(best.message)
+    return best
+
+
+# What others call -------------------------------------------------------------------------------------------------
+
+
+def spline_knots(records: Records, internal_knots: int) -> Array:
+    """Knots (internal_knots + 2,) in ln t: least, equally spaced quantiles, and greatest of the log event times.
+
+    Weights do not move them.  Raises NotFittedError where two knots coincide.  Source: Royston and Parmar 2002.
+
+    >>> spline_knots(Records([1.0, np.e, np.e**2], [1, 1, 1]), 1)
+    array([0., 1., 2.])
+    """
+    knots = np.quantile(np.log(records.event_times), np.linspace(0.0, 1.0, internal_knots + 2))
+    if (np.diff(knots) < 1e-9).any():
+        raise NotFittedError(f"too few distinct event times for {internal_knots} internal knots: two knots coincide")
+    return np.asarray(knots, dtype=float)
+
+
+def fit_family(records: Records, family: Family, internal_knots: int = 0, knots: ArrayLike | None = None) -> Fit:
+    """Fit one family by maximum likelihood: ln L = Σ w·[event·ln h(t) − H(t) + H(entry)].
+
+    A spline's knots lie at quantiles of the log event times (`internal_knots` of them between the ends) unless `knots`
+    (in ln t) are given. Climbs from several starts in a trust region; the covariance is the inverse of the observed
+    information on the sampled scale, from central differences at two steps that must agree.  Raises ValueError for
+    records that no family can fit, NotFittedError where this one has no finite maximum.
+
+    >>> fit = fit_family(Records([6.0, 7.0, 10.0, 13.0, 16.0, 22.0], [1, 1, 0, 1, 0, 1]), Family.WEIBULL)
+    >>> fit.names, fit.estimates.round(3), round(fit.aic, 3)
+    (('scale', 'shape'), array([2.803, 0.8  ]), 32.489)
+    """
+    _check_fittable(records)
+    if family in RATIO_FAMILIES:
+        raise ValueError(f"{family.value} is built on another curve and has no likelihood of its own.")
+    at = None
+    if family in SPLINES:
+        at = spline_knots(records, internal_knots) if knots is None else np.asarray(knots, dtype=float)
+        if at.size < 2 or (np.diff(at) <= 0).any():
+            raise ValueError("Knots need at least two numbers, in ln t, each above the one before.")
+    problem = _Problem(family, records, at)
+    best = _maximum(problem)
+    assert best.covariance is not None
+    fit = Fit(
+        family=family,
+        names=problem.names,
+        covariate_names=tuple(records.covariates),
+        estimates=best.values,
+        covariance=best.covariance,
+        knots=at,
+        log_likelihood=best.log_likelihood,
+        patients=records.patients,
+        events=records.event_count,
+        converged=best.converged,
+        message=best.message,
+    )
+    _check_rising(fit)
+    return fit
+
+
+def fit_all(
+    records: Records, families: Sequence[Family] = OWN_FAMILIES, internal_knots: Sequence[int] = (1, 2)
+) -> tuple[Fit | Failure, ...]:
+    """Fit every family in turn, splines once for each number of internal knots; one that fails does not stop the rest.
+
+    Raises ValueError for records that no family can fit.
+
+    >>> fits = fit_all(Records([6.0, 7.0, 10.0, 13.0], [1, 1, 0, 1]), (Family.EXPONENTIAL, Family.SPLINE_ODDS), (0, 9))
+    >>> [type(fit).__name__ for fit in fits]
+    ['Fit', 'Fit', 'Failure']
+    """
+    _check_fittable(records)
+    wanted = [(family, k) for family in families for k in (internal_knots if family in SPLINES else (0,))]
+    return tuple(_fit_or_failure(records, family, k) for family, k in wanted)
+
+
+def _fit_or_failure(records: Records, family: Family, internal_knots: int) -> Fit | Failure:
+    try:
+        return fit_family(records, family, internal_knots)
+    except NotFittedError as reason:
+        return Failure(family, internal_knots, str(reason))
+
+
+def _check_fittable(records: Records) -> None:
+    if not records.event_times.size:
+        raise ValueError("No events: a curve needs at least one.")
+    if (records.event_times == 0).any():
+        raise ValueError("An event at time 0 has no density: give it the time it stands for, such as half a day.")
+    for name, column in records.covariates.items():
+        if np.ptp(column) == 0:
+            raise ValueError(f"The covariate {name} is {column[0]:g} for every patient: leave it out.")
+
+
+def _check_rising(fit: Fit) -> None:
+    """A spline may fall between events, where no density refuses it: such a curve is no survival curve."""
+    if fit.knots is None:
+        return
+    x = np.linspace(fit.knots[0], fit.knots[-1], 401)
+    slope = _spline_basis(x, fit.knots)[1] @ fit.estimates[: len(fit.knots)]
+    if slope.min() < 0:
+        where = np.exp(x[np.argmin(slope)])
+        raise NotFittedError(f"the spline's hazard is negative near t = {where:.3g}: use fewer knots or another scale")

@@ -1,0 +1,19 @@
+"""Shared by all tests: the two shipped workbooks, read once."""
+
+import pytest
+
+from markov.inputs.parameters import Inputs
+from markov.inputs.template import shipped
+from markov.inputs.workbook import read_inputs
+
+
+@pytest.fixture(scope="session")
+def calgb() -> Inputs:
+    """CALGB 100104 as shipped: lenalidomide, no maintenance."""
+    return read_inputs(shipped("calgb_100104"))
+
+
+@pytest.fixture(scope="session")
+def myeloma_ix() -> Inputs:
+    """Myeloma IX as shipped: thalidomide, no maintenance."""
+    return read_inputs(shipped("myeloma_ix"))
