@@ -147,7 +147,9 @@ def test_more_draws_leave_the_first_ones_as_they_were(runs: int, more: int) -> N
     assert_same({key: column[:runs] for key, column in longer.items()}, random_draws(inputs, runs, 5).columns())
 
 
-@pytest.mark.parametrize("new", ["cost.event.progression", "subsequent.cost.next_line", "spm.lag.lenalidomide"])
+@pytest.mark.parametrize(
+    "new", ["cost.event.progression", "subsequent.cost.next_line", "treatment.other_stop_rate.lenalidomide"]
+)
 def test_a_new_parameter_leaves_the_others_as_they_were(calgb: Inputs, new: str) -> None:
     before = random_draws(calgb, 100, 5).columns()
     after = dict(random_draws(with_row(calgb, row(new, 3.0, 1.0)), 100, 5).columns())

@@ -793,7 +793,6 @@ def test_shipped_scenarios_are_the_model_in_plain_python(
     assert_same(inputs, evaluate(inputs, trace=True), 1e-8)
 
 
-@pytest.mark.xfail(strict=True, reason="the cap, without age adjustment, also scales persistent decrements")
 def test_a_cap_on_utilities_leaves_decrements_alone_where_utilities_do_not_age(myeloma_ix: Inputs) -> None:
     inputs = with_values(myeloma_ix, scenario_changes(myeloma_ix, "No age adjustment"))
     assert_same(inputs, evaluate(inputs, trace=True), 1e-8)

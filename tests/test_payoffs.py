@@ -284,7 +284,6 @@ def test_adverse_events_and_the_cost_of_starting_come_once_at_the_start_to_those
     assert charged == pytest.approx(starters * v * 200.59, rel=1e-4 if start else 1e-12)
 
 
-@pytest.mark.xfail(strict=True, reason="where nobody starts, everyone is charged the cost of starting")
 def test_where_nobody_starts_nobody_is_charged_for_starting(calgb: Inputs) -> None:
     outcomes = evaluate(with_values(calgb, {f"treatment.share_starting.{ARM}": 0.0}))
     assert outcomes.part("costs", CostCategory.ADMINISTRATION)[0, 1] == 0.0

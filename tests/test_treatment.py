@@ -128,7 +128,6 @@ def test_second_malignancies_given_as_a_proportion_are_those_of_the_published_ra
         np.testing.assert_allclose(solved.entries, told.entries, rtol=1e-9)
 
 
-@pytest.mark.xfail(strict=True, reason="the period is cut off at the horizon, so a short horizon raises the stop rate")
 @pytest.mark.parametrize("name", ["calgb", "myeloma_ix"])
 def test_the_horizon_does_not_change_the_solved_rates(name: str, request: pytest.FixtureRequest) -> None:
     base: Inputs = request.getfixturevalue(name)
@@ -164,7 +163,6 @@ def test_a_reported_median_off_the_cycle_boundaries_is_met_by_the_curve(myeloma_
     assert np.isnan(outcomes.curves["on_treatment"].median[0, 0]), "nobody is treated"
 
 
-@pytest.mark.xfail(strict=True, reason="the curve on treatment begins a cycle late where treatment starts late")
 @pytest.mark.parametrize("start", [5.0, 5 * 28.0 / MONTH_DAYS])
 def test_the_median_on_treatment_counts_from_the_start_whenever_that_is(start: float, myeloma_ix: Inputs) -> None:
     outcomes = evaluate(with_values(myeloma_ix, {"treatment.start.thalidomide": start}))

@@ -91,7 +91,8 @@ def uniforms(seed: int, key: str, start: int, stop: int) -> Array:
 
     Word i of the stream is word i mod 4 of Philox 4×64-10 at counter ⌊i/4⌋ + 1, under the first 128 bits of the
     SHA-256 of "seed key". NumPy guarantees these words from release to release; of its generators' doubles it
-    promises neither that nor that two halves make the whole. Uniforms are the middles of 2^52 equal steps: never 0 or 1, and as likely as 1 − u.
+    promises neither that nor that two halves make the whole. The uniforms are the middles of 2^52 equal steps:
+    never 0 or 1, and as likely as 1 − u.
 
     Source: Salmon, Moraes, Dror, Shaw 2011, Parallel random numbers: as easy as 1, 2, 3, SC11.
 

@@ -247,7 +247,11 @@ def _stops(inputs: Inputs, outcomes: Outcomes) -> Found:
         if not inputs.value(f"treatment.share_starting.{strategy}"):
             continue
         label, start = inputs.labels[strategy], inputs.number(f"treatment.start.{strategy}")
-        if inputs.given(f"toxicity.proportion.{strategy}"):
+        end = (
+            start + inputs.number(f"toxicity.period.{strategy}") if inputs.given(f"toxicity.period.{strategy}") else 0.0
+        )
+        seen = end <= _trace(outcomes).boundaries[-1] + 1e-9
+        if inputs.given(f"toxicity.proportion.{strategy}") and seen:
             period = inputs.number(f"toxicity.period.{strategy}")
             reached = stopped_for_toxicity(inputs, _trace(outcomes), i, start + period)
             told = inputs.number(f"toxicity.proportion.{strategy}")

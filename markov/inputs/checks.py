@@ -120,6 +120,10 @@ def _treatment_ids(inputs: Inputs, strategy: str) -> Iterator[str]:
         yield f"price.{product}.{inputs.text('settings.price_set')}"
         yield from (f"product.strength.{product}", f"product.units_per_pack.{product}")
         yield f"dose.administrations.{product}.{strategy}"
+        if inputs.value(f"dose.initial_intervals.{product}.{strategy}"):
+            yield f"dose.initial_amount.{product}.{strategy}"
+        if inputs.text(f"dose.route.{product}.{strategy}"):  # a mistyped route would cost nothing
+            yield f"cost.administration.{inputs.text(f'dose.route.{product}.{strategy}')}"
 
 
 def products_of(inputs: Inputs, strategy: str) -> tuple[str, ...]:
@@ -263,6 +267,17 @@ def _splines(inputs: Inputs) -> Found:
                 yield Problem(_where(inputs, f"{endpoint}.knots.{s}"), rule, remedy="Add the coefficients.")
 
 
+def _shapes(inputs: Inputs) -> Found:
+    """A shape of 0 or below belongs to a Gompertz curve alone: elsewhere survival would not fall."""
+    for endpoint in Endpoint:
+        for s in inputs.compared:
+            name, family = f"{endpoint}.shape.{s}", inputs.text(f"{endpoint}.family.{s}")
+            shape = inputs.value(name)
+            positive = family in (Family.WEIBULL, Family.LOG_LOGISTIC, Family.GAMMA)
+            if positive and isinstance(shape, (int, float)) and shape <= 0.0:
+                yield Problem(_where(inputs, name), f"{name} must be above 0 for {family}", f"{shape:g}", "Mend it.")
+
+
 def _value_sets(inputs: Inputs) -> Found:
     """All utilities come from one value set."""
     sets: dict[str, str] = {}
@@ -339,6 +354,7 @@ RULES: tuple[Callable[[Inputs], Found], ...] = (
     _life_table,
     _references,
     _splines,
+    _shapes,
     _value_sets,
     _price_years,
     _trial_results,

@@ -59,6 +59,7 @@ YEARS = Quantity({"years": 1.0}, 0.0, 120.0)
 AGE = Quantity({"years": 1.0}, 0.0, 110.0, 18.0, 95.0)
 DAYS = Quantity({"days": 1.0}, 0.0, 366.0, 1.0, 91.0, low_excluded=True)
 DURATION = Quantity(_TIME, 0.0, 1200.0)
+PERIOD = Quantity(_TIME, 0.0, 1200.0, low_excluded=True)
 PROPORTION = Quantity({"proportion": 1.0}, 0.0, 1.0)
 ANNUAL_RATE = Quantity({"per year": 1.0}, 0.0, 10.0, 0.0, 0.1)
 RATE = Quantity(_PER_TIME, 0.0, 1000.0)
@@ -72,6 +73,7 @@ POSITIVE = Quantity({"number": 1.0}, 0.0, 1e6, low_excluded=True)
 NOT_NEGATIVE = Quantity({"number": 1.0}, 0.0, 1e6)
 NUMBER = Quantity({"number": 1.0}, -1e6, 1e6)
 COUNT = Quantity({"count": 1.0}, 0.0, 1e6)
+PACK = Quantity({"count": 1.0}, 0.0, 1e6, low_excluded=True)
 LOG_TIME = Quantity({"log months": 1.0}, -20.0, 20.0)
 UTILITY = Quantity({"utility": 1.0}, -1.0, 1.0, -0.6, 1.0)
 DECREMENT = Quantity({"utility": 1.0}, -1.0, 0.0)
@@ -319,7 +321,7 @@ def _events() -> list[Definition]:
             "treatment.median_duration.{strategy}",
             s,
             "Median time on treatment to reproduce, {strategy}",
-            DURATION,
+            PERIOD,
             help="If given, the rate of other stops is solved from it; give one or the other",
         ),
         Definition(
@@ -329,7 +331,7 @@ def _events() -> list[Definition]:
             PROPORTION,
             help="By the end of the period below; give this or a rate",
         ),
-        Definition("toxicity.period.{strategy}", s, "Period of that proportion, {strategy}", DURATION),
+        Definition("toxicity.period.{strategy}", s, "Period of that proportion, {strategy}", PERIOD),
         Definition("toxicity.rate.{strategy}", s, "Rate of stops for toxicity, {strategy}", RATE),
         Definition(
             "toxicity.observed_proportion.{strategy}",
@@ -362,7 +364,7 @@ def _events() -> list[Definition]:
             help="Give this, or a proportion with its period and the rate of other exits",
         ),
         Definition("spm.proportion.{strategy}", s, "Proportion with a second malignancy, {strategy}", PROPORTION),
-        Definition("spm.period.{strategy}", s, "Period of that proportion, {strategy}", DURATION),
+        Definition("spm.period.{strategy}", s, "Period of that proportion, {strategy}", PERIOD),
         Definition(
             "spm.other_exit_rate.{strategy}",
             s,
@@ -419,7 +421,7 @@ def _drugs() -> list[Definition]:
             "Vials are opened for each dose; oral units carry over between intervals",
         ),
         Definition("product.strength.{product}", s, "{product}: strength of a unit", MILLIGRAM),
-        Definition("product.units_per_pack.{product}", s, "{product}: units in a pack", COUNT),
+        Definition("product.units_per_pack.{product}", s, "{product}: units in a pack", PACK),
         Definition("dose.amount.{product}.{strategy}", s, "{product}: dose, {strategy}", DOSE),
         Definition(
             "dose.administrations.{product}.{strategy}", s, "{product}: administrations per interval, {strategy}", COUNT
@@ -460,7 +462,7 @@ def _drugs() -> list[Definition]:
 def _costs() -> list[Definition]:
     s = Sheet.COSTS
     return [
-        Definition("cost.administration.{route}", s, "Administration, {route}", _money("visit"), default=0.0),
+        Definition("cost.administration.{route}", s, "Administration, {route}", _money("visit")),
         Definition(
             "cost.treatment_start.{strategy}",
             s,

@@ -20,8 +20,15 @@ def place_of(inputs: Inputs, cell: str) -> str:
 
 
 def suggestion(identifier: str) -> str:
-    """The nearest id that the schema knows, as a remedy."""
-    near = difflib.get_close_matches(identifier, [d.pattern for d in DEFINITIONS], n=1, cutoff=0.5)
+    """The nearest id that the schema knows, as a remedy; names in the place of braces are kept.
+
+    >>> suggestion("pfs.shap.new_drug")
+    'Did you mean pfs.shape.new_drug?'
+    """
+    parts = identifier.split(".")
+    patterns = [d.pattern.split(".") for d in DEFINITIONS if d.pattern.count(".") == len(parts) - 1]
+    known = [".".join(b if a[0] == "{" else a for a, b in zip(p, parts, strict=True)) for p in patterns]
+    near = difflib.get_close_matches(identifier, known, n=1, cutoff=0.6)
     return f"Did you mean {near[0]}?" if near else "See the reference of ids."
 
 

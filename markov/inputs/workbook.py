@@ -236,7 +236,8 @@ def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
         tuple(_scenarios(sheets.rows.get(Sheet.SCENARIOS, ()), found)),
         tuple(tuple(cell.text() for cell in row.values()) for row in sheets.rows.get(Sheet.CHANGE_LOG, ())),
     )
-    found += checks.problems(inputs)
+    told = {problem.place for problem in found}  # a cell that could not be read is not also empty
+    found += [problem for problem in checks.problems(inputs) if problem.place not in told]
     warnings = raise_errors(found)
     return replace(inputs, warnings=warnings)
 
@@ -314,6 +315,8 @@ def _parameter(
         )
         return None
     cell = row["value"]
+    if definition.is_text and (cell.formula or cell.text() in EXCEL_ERRORS):
+        problems.append(Problem(cell.place, f"{identifier} needs a text", *_why_not_a_number(cell)))
     value: float | str | None = cell.text() or None if definition.is_text else number(cell, identifier, problems)
     base, year = row.get("base case", EMPTY), row.get("price year", EMPTY)
 

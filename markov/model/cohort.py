@@ -111,8 +111,7 @@ class _Advance:
         for i in self.started:
             np.multiply(inside[i], exits[i].stay, out=following[i])
         for i in self.absorbing:
-            if sources[i]:
-                arrived[i][...] = _inflow(hazards, both, sources[i])
+            arrived[i][...] = _inflow(hazards, both, sources[i]) if sources[i] else 0.0
             np.add(inside[i], arrived[i], out=following[i])
         for i in self.passed:
             stays = inside[i] * exits[i].stay
@@ -140,7 +139,7 @@ def _inflow(hazards: list[Array], taken: dict[int, Array], sources: Sequence[Sou
     (row, origin), *others = sources
     total = hazards[row] * taken[origin]
     for row, origin in others:
-        total = total + hazards[row] * taken[origin]
+        total += hazards[row] * taken[origin]
     return total
 
 

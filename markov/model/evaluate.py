@@ -21,7 +21,7 @@ from markov.model.maintenance import MaintenanceRule, piece_of
 from markov.model.outcomes import CURVES, CurveSummariser, Outcomes, Trace, concatenate
 from markov.model.payoffs import Payoffs
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.model.treatment import Malignancies, Window, solve_stops
+from markov.model.treatment import Malignancies, Window, solve_stops, years_observed
 from markov.model.workers import Helper, borrow, give_back
 from markov.terms import LIVING, Array, PostProgression, State
 
@@ -70,9 +70,10 @@ def evaluate(
     True
     """
     total = _row_count(values)
-    block = block or _block_size(inputs, total)
+    workers = (workers or os.cpu_count() or 1) if total >= WORTH_A_HELPER else 1
+    block = block or _block_size(inputs, -(-total // workers))
     spans = [(a, min(a + block, total)) for a in range(0, total, block)]
-    workers = min(workers or os.cpu_count() or 1, len(spans)) if total >= WORTH_A_HELPER else 1
+    workers = min(workers, len(spans))
     collected: list[Outcomes] = []
     for (start, _), outcomes in zip(spans, _in_order(inputs, values, spans, trace, workers), strict=True):
         if sink is None:
@@ -83,11 +84,10 @@ def evaluate(
     return concatenate(collected)
 
 
-def _block_size(inputs: Inputs, total: int) -> int:
-    """Rows that go through together; fewer where rows are few, so that two workers have something to do."""
-    if inputs.text("settings.post_progression") == PostProgression.TIME_SINCE_PROGRESSION:
-        return BLOCK_OF_TUNNELS
-    return min(BLOCK, max(-(-total // 4), 1000))
+def _block_size(inputs: Inputs, share: int) -> int:
+    """Rows that go through together, at most a worker's share of them."""
+    tunnels = inputs.text("settings.post_progression") == PostProgression.TIME_SINCE_PROGRESSION
+    return min(BLOCK_OF_TUNNELS if tunnels else BLOCK, share)
 
 
 def _row_count(values: Mapping[str, Array] | Rows | None) -> int:
@@ -156,7 +156,11 @@ def run_block(columns: Columns, *, trace: bool = False) -> Outcomes:
     hazards = HazardStream(columns, piece_of(len(inputs.compared) * columns.rows))
     window = Window.of(columns, hazards.boundaries)
     malignancies = Malignancies.of(columns)
-    stops = solve_stops(columns, hazards, window, malignancies)
+    observed, to_solve, solving = years_observed(columns), hazards, window
+    if observed > hazards.boundaries[-1]:
+        to_solve = HazardStream(columns, hazards.size, observed)
+        solving = Window.of(columns, to_solve.boundaries)
+    stops = solve_stops(columns, to_solve, solving, malignancies)
     rule = MaintenanceRule(columns, hazards, window, malignancies, stops)
     payoffs = Payoffs(columns, rule)
     recorder = _Recorder(rule, trace)
@@ -173,7 +177,7 @@ def run_block(columns: Columns, *, trace: bool = False) -> Outcomes:
     )
     for batch in batches:
         payoffs.add(batch)
-        recorder.add(batch)
+        recorder.add(batch, payoffs.beginning)
     return _outcomes(columns, rule, payoffs, recorder)
 
 
@@ -196,8 +200,8 @@ class _Recorder:
         first[0, 0] = 1.0
         self.occupancy, self.flows = [first], [np.zeros((0, len(MAINTENANCE_MODEL.transitions), *rule.cohorts))]
 
-    def add(self, batch: Batch) -> None:
-        """Take in consecutive cycles."""
+    def add(self, batch: Batch, beginning: Array) -> None:
+        """Take in consecutive cycles; `beginning` (strategies, rows) is the number on drug at its start."""
         rule, size, ends = self.rule, len(batch.arrivals), batch.occupancy[1:]
         share = rule.shares_of_batch[1] * self.lasts[batch.first : batch.first + size, :, None]
         values = {
@@ -212,7 +216,7 @@ class _Recorder:
             self.occupancy.append(ends.copy())
             self.flows.append(batch.flows.copy())
         for name, curve in values.items():
-            self.curves[name].add(batch.first, curve)
+            self.curves[name].add(batch.first, curve, beginning)
 
     def trace(self) -> Trace | None:
         """The trace with runs first, or None."""

@@ -30,8 +30,8 @@ from markov.terms import (
 OLDEST_AGE = 100.0
 
 
-def cycle_boundaries(inputs: Inputs) -> Array:
-    """Cycle boundaries in years from time zero, (cycles + 1,).
+def cycle_boundaries(inputs: Inputs, at_least: float = 0.0) -> Array:
+    """Cycle boundaries in years from time zero, (cycles + 1,), to the horizon or to `at_least`, if that is later.
 
     A horizon that is not whole cycles is rounded up, to an even number under Simpson's rule.
 
@@ -41,7 +41,7 @@ def cycle_boundaries(inputs: Inputs) -> Array:
     [0.0, 0.07666]
     """
     length = inputs.number("settings.cycle_days") / DAYS_PER_YEAR
-    cycles = int(np.ceil(horizon_years(inputs) / length - 1e-9))
+    cycles = int(np.ceil(max(horizon_years(inputs), at_least) / length - 1e-9))
     if inputs.text("settings.correction") == Correction.SIMPSON:
         cycles += cycles % 2
     return np.asarray(np.arange(cycles + 1) * length)
@@ -121,9 +121,9 @@ class HazardStream:
     when the last piece is made.
     """
 
-    def __init__(self, columns: Columns, size: int):
+    def __init__(self, columns: Columns, size: int, at_least: float = 0.0):
         inputs = columns.inputs
-        self.boundaries, self.size = cycle_boundaries(inputs), size
+        self.boundaries, self.size = cycle_boundaries(inputs, at_least), size
         self._background = _Background(columns, self.boundaries)
         self._pfs = _EndpointCurves(columns, Endpoint.PFS)
         anchored = inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL

@@ -34,6 +34,7 @@ BATCH = 16  # cycles, at least, whose payoffs are added together
 SMALLEST_TOTAL = 1e-12  # keeps φ defined where nobody can leave
 SMALLEST_SHARE = 1e-9
 HALLEY_STEPS = 8
+ROUNDING = 1e-15  # deaths this few from a limit are at it
 CONVERGED = 3e-7  # the error left is of the order of the cube of the last step
 STOPPED = ROW[State.MAINTENANCE, State.TOXICITY]
 PROGRESSED = ROW[State.MAINTENANCE, State.PROGRESSION]
@@ -341,7 +342,7 @@ class DeathsMeetOverallSurvival:
         d, left = self._solve(needed, x, exposed, self.die_later[j], low, self.kept[j])
         present = x + entering
         room = np.minimum(d - low, LARGEST_INCREMENT - d) * present
-        clipped = (room <= 1e-13) & (present > 1e-9)
+        clipped = (room <= ROUNDING) & (present > 1e-9)
         self.clipped = self.clipped + clipped
         moves.hazards[DEATHS[State.PROGRESSION]] = d
         moves.exits[_P] = exit_of(d + self.sigma, left)

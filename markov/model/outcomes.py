@@ -124,7 +124,7 @@ class CurveSummariser:
     """Takes a falling curve as it is made, and keeps its median, mean and landmarks.
 
     `initial` (strategies, rows) is its value at time zero. Curves of the strategies in `late` begin later: until
-    then they are taken to stand at their first positive value.
+    then they are taken to stand where they begin.
     """
 
     def __init__(self, boundaries: Array, initial: Array, late: Sequence[int] = ()):
@@ -134,10 +134,14 @@ class CurveSummariser:
         before = [_boundary_before(boundaries, years) for years in LANDMARK_YEARS]
         self.kept = dict.fromkeys([i for k in before if k is not None for i in (k, k + 1)], initial)
 
-    def add(self, first: int, values: Array) -> None:
-        """Values (cycles, strategies, rows) at the ends of the cycles from `first` on; they may be overwritten."""
+    def add(self, first: int, values: Array, beginning: Array | None = None) -> None:
+        """Values (cycles, strategies, rows) at the ends of the cycles from `first` on; they may be overwritten.
+
+        `beginning` (strategies, rows): where a late curve begins.
+        """
         for s in list(self.late):
-            self._begin(s, first, values[:, s])
+            assert beginning is not None
+            self._begin(s, first, values[:, s], beginning[s])
         self.total = self.total + values.sum(axis=0)
         passed = (values[-1] <= self.half) & (self.half > 0) & np.isnan(self.median)
         if passed.any():
@@ -147,13 +151,13 @@ class CurveSummariser:
                 self.kept[k] = values[k - first - 1].copy()
         self.last = values[-1].copy()
 
-    def _begin(self, s: int, first: int, values: Array) -> None:
-        """Fill a late strategy's past, once it has begun, with its first positive value."""
+    def _begin(self, s: int, first: int, values: Array, value: Array) -> None:
+        """Fill a late strategy's past, once it has begun, with the value where it began."""
         positive = values.any(axis=1)
         if not positive.any():
             return
         j = int(np.argmax(positive))
-        value = values[j].copy()
+        value = value.copy()
         self.late.remove(s)
         values[:j] = value
         self.last[s], self.half[s], self.total[s] = value, 0.5 * value, (0.5 + first) * value

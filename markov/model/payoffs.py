@@ -192,6 +192,7 @@ class Payoffs:
         self.quality = np.zeros((2, len(LIVING), *cohorts))
         self.arrived = np.zeros((len(schedules.weights), len(State), *cohorts))
         self.starters = np.zeros((3, *cohorts))
+        self.beginning = np.zeros(cohorts)
         self.start_factors = schedules.factors(rule.window.start)
         self.regimens = regimens(columns)
         has_events = any(i.startswith("adverse_event.proportion.") for i in inputs.parameters)
@@ -233,12 +234,24 @@ class Payoffs:
         for i in self.watched:
             begins = np.flatnonzero((window.begin[k, i] == window.start[i]) & (window.inside[k, i] > 0))
             if len(begins):
-                j = begins[0]
+                j, starting = int(begins[0]), self.rule.starting[i]
+                before, after = batch.occupancy[j : j + 2, _M, i]
                 passed = (window.start[i] - self.rule.hazards.boundaries[k[j]]) / self.rule.length
-                present = batch.occupancy[:, _M, i]
-                number = present[j] + passed * (present[j + 1] - present[j])
-                starting = self.rule.starting[i]
+                number = before + passed * (after - before)
                 self.starters[:, i] = self.start_factors[:, i, None] * number * (starting if starting.any() else 1.0)
+                self.beginning[i] = starting * self._present_at_start(k[j], i, before, after)
+
+    def _present_at_start(self, k: int, i: int, before: Array, after: Array) -> Array:
+        """Number in `maintenance` when treatment starts within cycle k: until then nobody stops for toxicity.
+
+        The curve of time on treatment begins here; payoffs take `maintenance` as linear between cycle ends.
+        """
+        window, drug = self.rule.window, self.rule.drug
+        passed = (window.start[i] - self.rule.hazards.boundaries[k]) / self.rule.length
+        keep = np.exp(-(drug.toxicity_rate[i] + drug.other_rate[i]) * window.inside[k, i])
+        starting = self.rule.starting[i]
+        without_stops = 1.0 - starting + starting * (keep + drug.fraction[i] * (1.0 - keep))
+        return np.asarray(before * (after / (before * without_stops)) ** passed)
 
     @property
     def years(self) -> Array:
@@ -288,7 +301,8 @@ class Payoffs:
         at_start = starters * self._events(
             lambda e: self._event(e, "disutility") * self._event(e, "days") / DAYS_PER_YEAR
         )
-        persistent = self._persistent() * self.quality_years[:, _T]
+        aged = self.quality_years if self.factors.adjusted else self.years[[UNDISCOUNTED, EFFECTS]]
+        persistent = self._persistent() * aged[:, _T]  # a decrement ages like a utility, but no cap applies to it
         arrivals = self.arrivals[[UNDISCOUNTED, EFFECTS]]
         kinds = ((_H, "haematologic"), (_S, "solid"))
         malignancies = {
@@ -337,7 +351,7 @@ class Payoffs:
         by_category: Mapping[CostCategory, Array] = {
             CostCategory.DRUG: self._drug_costs(),
             CostCategory.ADMINISTRATION: administration * treated
-            + self._by_strategy("cost.treatment_start.") * starters,
+            + self._by_strategy("cost.treatment_start.") * starters * (self.rule.starting > 0),
             CostCategory.MONITORING: self._by_strategy("cost.monitoring.") * treated,
             CostCategory.ADVERSE_EVENTS: self._events(lambda e: self._event(e, "cost")) * starters,
             CostCategory.DISEASE_MANAGEMENT: state[_M]

@@ -161,6 +161,18 @@ class Stops:
     negative_cycles: Array
 
 
+def years_observed(columns: Columns) -> float:
+    """When the last period ends in which stops were reported: rates are solved to there, whatever the horizon."""
+    names = ("toxicity.period", "treatment.median_duration")
+    ends = [
+        columns.inputs.number(f"treatment.start.{s}") + float(np.max(columns.number(f"{name}.{s}")))
+        for s in columns.inputs.compared
+        for name in names
+        if columns.given(f"{name}.{s}")
+    ]
+    return max(ends, default=0.0)
+
+
 def solve_stops(columns: Columns, hazards: HazardStream, window: Window, malignancies: Malignancies) -> Stops:
     """Solve the stop rates of every strategy, and split progression between those on and off treatment."""
     inputs = columns.inputs

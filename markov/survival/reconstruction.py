@@ -168,11 +168,7 @@ def _checked_points(times: ArrayLike, survival: ArrayLike) -> tuple[Array, Array
     rise = s - np.minimum.accumulate(s)
     low = (t <= 0.0) & (s[t <= 0.0].max(initial=-1.0) < 1.0 - 2 * CLICK_NOISE)
     rules = [
-        (
-            s > 1.0 + CLICK_NOISE,
-            "a share from 0 to 1",
-            "Divide percentages by 100, or calibrate the axis so that all is 1.",
-        ),
+        (s > 1.0 + CLICK_NOISE, "a share from 0 to 1", "Divide percentages by 100, or calibrate the axis."),
         (s < -CLICK_NOISE, "a share from 0 to 1", "Calibrate the axis so that nobody left is 0."),
         (rise > 2 * CLICK_NOISE, "a survival no higher than before", "Click again, or split two curves."),
         (low, "a survival of 1 at time 0", "Calibrate the axes, or divide by the survival at time 0."),
@@ -313,9 +309,8 @@ def _records(points: CleanPoints, starts: Array, given: Counts, total: int | Non
         inside = (points.times >= start) & ((points.times < stop) | last)
         interval = _Interval(start, stop, points.times[inside], points.survival[inside], alive, level)
         if last:
-            passage = _to_the_end(
-                interval, censored.size / (start or 1.0), None if total is None else total - events.size
-            )
+            missing = None if total is None else total - events.size
+            passage = _to_the_end(interval, censored.size / (start or 1.0), missing)
         else:
             target = int(given[i + 1])
             passage = _to_number_at_risk(interval, target)
@@ -338,7 +333,6 @@ def _quality(
     curve = np.cumprod(1.0 - deaths / (times.size - np.searchsorted(times, steps)))
     levels = np.concatenate([[1.0], curve])
     difference = levels[np.searchsorted(steps, points.times, side="right")] - points.survival
-    edges = np.concatenate([[0.0], steps, points.times[-1:]])
     reached = steps[curve <= 0.5 + EQUAL]
     return Quality(
         rmse=float(np.sqrt(np.mean(difference**2))),
@@ -349,7 +343,7 @@ def _quality(
         events=int(events.sum()),
         events_given=total,
         median=float(reached[0]) if reached.size else None,
-        rmst=float(np.sum(levels * np.diff(edges))),
+        rmst=float(np.sum(levels * np.diff(steps, prepend=0.0, append=points.times[-1]))),
         last_point=float(points.times[-1]),
         changes=points.changes,
     )

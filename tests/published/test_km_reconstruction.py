@@ -11,7 +11,7 @@ from markov.terms import Array
 
 from .known_answers import Case, read_case
 
-SHARED = Path("/work/shared/validation")  # the tables come from GPL packages: read where they are, never copied
+SHARED = Path("/work/shared/validation")  # tables from packages under GPL or LGPL: read where they are, never copied
 KNOWN = ("km_bc_good_poor", "km_lung_by_sex")
 ARMS = [
     ("km_bc_good_poor", "poor"),
@@ -27,7 +27,7 @@ def table(name: str) -> tuple[Array, Array]:
     """The two columns of a table that stays outside the repository."""
     path = SHARED / name
     if not path.exists():
-        pytest.skip(f"{name} comes from a GPL package and is read from {SHARED}, which is absent")
+        pytest.skip(f"{name} is third-party data under its own licence, read from {SHARED}, which is absent")
     with path.open(encoding="utf-8", newline="") as file:
         rows = np.array([[float(value) for value in row] for row in list(csv.reader(file))[1:]])
     return rows[:, 0], rows[:, 1]
