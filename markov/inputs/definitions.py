@@ -23,6 +23,7 @@ from markov.terms import (
 )
 
 ON_OFF = ("on", "off")
+WINDOWS = ("treatment.start.", "treatment.planned_stop.", "spm.lag.")  # when a drug is given: chosen, not estimated
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Definition:
     @property
     def is_method(self) -> bool:
         """Settings, families and the like: choices of method, never sampled, listed apart from evidence."""
-        return self.is_text or self.sheet is Sheet.SETTINGS
+        return self.is_text or self.sheet is Sheet.SETTINGS or self.pattern.startswith(WINDOWS)
 
 
 def _settings() -> list[Definition]:

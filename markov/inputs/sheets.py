@@ -82,7 +82,11 @@ PARAMETER_COLUMNS = (
     Column("low", 9, "Lower limit of the 95 % interval"),
     Column("high", 9, "Upper limit of the 95 % interval"),
     Column("distribution", 15, "Distribution for probabilistic analysis; empty or fixed: not sampled"),
-    Column("group", 12, "Correlation group: parameters that are jointly uncertain"),
+    Column(
+        "group",
+        12,
+        "Parameters of one group are one uncertain quantity, or move together perfectly; empty: independent",
+    ),
     Column("source", 52, "Author, journal, year"),
     Column("page", 20, "Page, table or row of the evidence"),
     Column("status", 21, "seed, read, derived, unverified or assumption; empty for choices of method"),

@@ -55,6 +55,7 @@ def parameter_problems(inputs: Inputs, parameter: Parameter) -> Found:
 def value_problems(definition: Definition, identifier: str, value: Value, place: str) -> Found:
     """Whether a value is one that its parameter can have.
 
+    >>> from markov.inputs.schema import match
     >>> definition, _ = match("utility.maintenance")
     >>> [str(p) for p in value_problems(definition, "utility.maintenance", 72.0, "a.xlsx, Utilities!C3")]
     ['a.xlsx, Utilities!C3: utility.maintenance must be at most 1, found "72". Write 0.72, or 72 % in a percent cell.']

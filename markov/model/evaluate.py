@@ -1,8 +1,8 @@
 """One function: rows of parameter values in, outcomes by (run, strategy) out.
 
 A base case is one row, a one-way analysis 2k + 1, a probabilistic one n; a scenario is the same on changed inputs.
-Rows go through in blocks that fit the cache, and each block's outcomes go to a sink, so that a million rows need
-no more memory than a thousand.
+Rows go through in blocks, a few cycles at a time, and each block's outcomes go to a sink, so that a million rows
+need no more memory than five thousand.
 """
 
 import os
@@ -58,7 +58,8 @@ def evaluate(
 
     `values` maps parameter ids to (rows,) in each cell's own unit, or makes blocks when asked; ids left out keep
     their base value. With a `sink` the blocks go there and only the last is returned. Results do not depend on
-    the size of blocks nor on the number of workers.
+    the size of blocks nor on the number of workers: this process and, from 2,000 rows on, helper processes, one
+    for each processor unless told otherwise.
 
     >>> from markov import evaluate, read_inputs
     >>> from markov.inputs.template import shipped
