@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from markov.survival.curves import cumulative_hazard
+from markov.survival.densities import log_hazard
 from markov.survival.fitting import (
     OWN_FAMILIES,
     Failure,
@@ -16,7 +17,6 @@ from markov.survival.fitting import (
     fit_all,
     fit_family,
     is_log_scale,
-    log_hazard,
     spline_knots,
 )
 from markov.survival.kaplan_meier import (

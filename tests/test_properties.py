@@ -109,7 +109,10 @@ def inputs_of_any_kind(draw: st.DrawFn) -> Inputs:
 
 
 def sound(name: str, changes: Mapping[str, Value]) -> Inputs:
+    """The workbook with these values, which are then certain: a distribution belongs to the value it was made for."""
     inputs = with_values(replace(SHIPPED[name], scenarios=()), changes)
+    certain = {key: replace(inputs.parameters[key], distribution="fixed") for key in changes}
+    inputs = replace(inputs, parameters={**inputs.parameters, **certain})
     assert [problem for problem in problems(inputs) if not problem.warning] == []
     return inputs
 
@@ -129,7 +132,8 @@ def balance(outcomes: Outcomes) -> float:
 
 def general_population(inputs: Inputs, times: Array) -> Array:
     alone = with_values(inputs, {"mortality.smr": 1.0})
-    return np.exp(-np.concatenate([[0.0], np.cumsum(background_increments(alone, times.tolist()))]))
+    hazard = np.concatenate([[0.0], np.cumsum(background_increments(alone, times.tolist()))])
+    return np.asarray(np.exp(-hazard))
 
 
 @unhurried
