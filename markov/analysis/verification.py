@@ -14,7 +14,7 @@ from markov.model.outcomes import Outcomes, Trace
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.survival.hazards import survival_from_increments
 from markov.survival.life_table import LifeTable
-from markov.terms import LIVING, MONTHS_PER_YEAR, Array, Correction, State, Verdict
+from markov.terms import LIVING, MONTHS_PER_YEAR, Array, Correction, State, Verdict, WithinCycle
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _progression_free(inputs: Inputs, outcomes: Outcomes, hazards: Hazards) -> F
     modelled = _trace(outcomes).curves["pfs_net_of_spm"][0]
     floored = survival_from_increments(np.broadcast_to(hazards.floored, (hazards.cycles, len(modelled), 1)))[..., 0].T
     told = survival_from_increments(np.broadcast_to(hazards.pfs, (hazards.cycles, len(modelled), 1)))[..., 0].T
-    kept = all(
+    kept = inputs.text("settings.within_cycle") != WithinCycle.ONE_MOVE and all(
         inputs.number(f"toxicity.progression_ratio.{s}") == 1.0
         and inputs.text(f"toxicity.after_stopping.{s}") == "ratio"
         for s in inputs.compared
@@ -288,7 +288,8 @@ def stopped_for_toxicity(inputs: Inputs, trace: Trace, strategy: int, years: flo
         return 0.0
     present = trace.occupancy[0, strategy, :, 0]
     flow = trace.flows[0, strategy][:, MAINTENANCE_MODEL.row[State.MAINTENANCE, State.TOXICITY]]
-    x = -np.log(present[1:] / present[:-1])
+    some = np.maximum(present, 1e-300)  # nobody may be left
+    x = np.maximum(-np.log(some[1:] / some[:-1]), 1e-12)
     starters = share * _present_at(trace.boundaries, present, flow, x, start)
     parts = np.clip((years - trace.boundaries[:-1]) / trace.boundaries[1], 0.0, 1.0)
     return float((flow * np.expm1(-parts * x) / np.expm1(-x)).sum() / starters)
