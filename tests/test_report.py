@@ -141,7 +141,7 @@ def test_a_report_that_is_open_elsewhere_is_said_to_be_so(
         raise PermissionError(13, "The process cannot access the file")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(ReportError, match="is open in another program. Close it there"):
+    with pytest.raises(ReportError, match="is open in another program"):
         write_report(case, tmp_path / "open.xlsx")
     assert not list(tmp_path.iterdir()), "nothing half written stays behind"
 
