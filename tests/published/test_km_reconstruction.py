@@ -11,7 +11,9 @@ from markov.terms import Array
 
 from .known_answers import Case, read_case
 
-SHARED = Path("/work/shared/validation")  # tables from packages under GPL or LGPL: read where they are, never copied
+SHARED = (
+    Path(__file__).resolve().parents[3] / "shared" / "validation"
+)  # tables from packages under GPL or LGPL: read where they are, never copied
 KNOWN = ("km_bc_good_poor", "km_lung_by_sex")
 ARMS = [
     ("km_bc_good_poor", "poor"),

@@ -20,7 +20,7 @@ from markov.terms import Array, Family
 
 from .known_answers import Case, read_case
 
-DATA = Path("/work/shared/validation/data")
+DATA = Path(__file__).resolve().parents[3] / "shared" / "validation" / "data"
 
 FAMILIES = {
     "exp": Family.EXPONENTIAL,
