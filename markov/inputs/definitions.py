@@ -184,6 +184,13 @@ def _settings() -> list[Definition]:
             "Under rate: one for all strategies, or one each",
         ),
         choice(
+            "calibration_curve",
+            "Whose OS a common rate is calibrated to",
+            ("reference", "average"),
+            "reference",
+            "The reference strategy's, or the average over all strategies (pooled arms)",
+        ),
+        choice(
             "post_progression_mortality",
             "What a curve from progression counts",
             tuple(PostProgressionMortality),
@@ -291,12 +298,35 @@ def _survival() -> list[Definition]:
             ),
         ]
     found += [
+        Definition(f"follow_up.{endpoint}", s, f"{_ENDPOINT_LABELS[endpoint]}: median follow-up of the trial", DURATION)
+        for endpoint in (Endpoint.PFS, Endpoint.OS)
+    ]
+    found += _calibration_targets(s)
+    found += [
         Definition("post_progression.excess_rate.common", s, "Excess death rate after progression, common", RATE),
         Definition(
             "post_progression.excess_rate.{strategy}", s, "Excess death rate after progression, {strategy}", RATE
         ),
     ]
     return found
+
+
+def _calibration_targets(s: Sheet) -> list[Definition]:
+    """What rates are calibrated to: in every random draw the target is drawn and the rate follows from it."""
+    text = "The excess death rate after progression follows from it in every random draw, and by markov calibrate"
+    return [
+        definition
+        for who, words in (("common", "the rate common to all"), ("{strategy}", "{strategy}"))
+        for definition in (
+            Definition(
+                f"calibration.os_median.{who}", s, f"OS: median to calibrate to, {words}", CURVE_TIME, help=text
+            ),
+            Definition(
+                f"calibration.os_survival.{who}", s, f"OS: share alive to calibrate to, {words}", PROPORTION, help=text
+            ),
+            Definition(f"calibration.os_survival_time.{who}", s, f"OS: time of that share alive, {words}", CURVE_TIME),
+        )
+    ]
 
 
 def _events() -> list[Definition]:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.problems import Problem
 from markov.inputs.schema import Definition, label_of, match, units_of
 from markov.terms import Array, Distribution
@@ -111,6 +112,10 @@ class Inputs:
     scenarios: tuple[ScenarioChange, ...] = ()
     changes: tuple[tuple[str, ...], ...] = ()
     warnings: tuple[Problem, ...] = ()
+    curve_points: tuple[CurvePoint, ...] = ()
+    network: tuple[TrialContrast, ...] = ()
+    curve_choices: tuple[CurveChoice, ...] = ()
+    correlations: tuple[Correlation, ...] = ()
 
     @cached_property
     def labels(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from markov.inputs.definitions import DEFINITIONS, STRATEGY_INCLUDED, Definition, Quantity
 from markov.inputs.sheets import (
+    OPTIONAL_SHEETS,
     PARAMETER_SHEETS,
     SCHEMA_VERSION,
     SHEET_PURPOSE,
@@ -22,6 +23,7 @@ __all__ = [
     "DEFINITIONS",
     "ID_PATTERN",
     "NAME_PATTERN",
+    "OPTIONAL_SHEETS",
     "PARAMETER_SHEETS",
     "SCHEMA_VERSION",
     "SHEET_PURPOSE",

@@ -25,6 +25,10 @@ class Sheet(StrEnum):
     POPULATION_UTILITY = "Population utility"
     PRICE_INDEX = "Price index"
     TRIAL_RESULTS = "Trial results"
+    CURVE_POINTS = "Kaplan-Meier"
+    CURVE_CHOICE = "Curve choice"
+    NETWORK = "Evidence network"
+    CORRELATIONS = "Correlations"
     SCENARIOS = "Scenarios"
     CHANGE_LOG = "Change log"
 
@@ -45,6 +49,10 @@ SHEET_PURPOSE: Mapping[Sheet, str] = {
     Sheet.POPULATION_UTILITY: "Mean utility by age and sex in the general population",
     Sheet.PRICE_INDEX: "Index that brings costs of other years to the report's price year",
     Sheet.TRIAL_RESULTS: "Published figures that the report sets against the model's",
+    Sheet.CURVE_POINTS: "Digitised Kaplan–Meier curves and numbers at risk, from which `markov fit` makes curves",
+    Sheet.CURVE_CHOICE: "Why each fitted curve was chosen: fit, hazard, plausibility, other evidence, rationale",
+    Sheet.NETWORK: "Trials that compare treatments, from which `markov network` makes hazard ratios",
+    Sheet.CORRELATIONS: "Parameters that are estimated together: correlation of the two on the scale that is sampled",
     Sheet.SCENARIOS: "Alternative values to run, one row a change",
     Sheet.CHANGE_LOG: "Who changed what, when and why",
 }
@@ -60,6 +68,9 @@ PARAMETER_SHEETS = (
     Sheet.SUBSEQUENT,
     Sheet.UTILITIES,
 )
+
+
+OPTIONAL_SHEETS = (Sheet.CURVE_POINTS, Sheet.CURVE_CHOICE, Sheet.NETWORK, Sheet.CORRELATIONS)
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,13 @@ PARAMETER_COLUMNS = (
 )
 PRICE_YEAR = Column("price year", 11, "Year of the price; empty: already in the report's price year")
 VALUE_SET = Column("value set", 16, "Utility value set; all utilities must share one")
+
+_SOURCE = (
+    Column("source", 52, "Author, journal, year"),
+    Column("page", 20, "Page, table, figure or row of the evidence"),
+    Column("status", 21, "Evidence status"),
+    Column("comment", 60, "What a reader should know"),
+)
 
 TABLES: Mapping[Sheet, tuple[Column, ...]] = {
     Sheet.STRATEGIES: (
@@ -131,6 +149,45 @@ TABLES: Mapping[Sheet, tuple[Column, ...]] = {
         Column("page", 20, "Page, table or row of the evidence"),
         Column("status", 21, "Evidence status"),
         Column("comment", 70, "Reason where the model is expected to differ"),
+    ),
+    Sheet.CURVE_POINTS: (
+        Column("strategy", 20, "Strategy id", required=True),
+        Column("endpoint", 18, "pfs, os or post_progression", required=True),
+        Column("quantity", 12, "survival, at_risk or events (the total, in any month)", required=True),
+        Column("months", 10, "Months from time zero; the curve's points in the order of the clicks", required=True),
+        Column("value", 12, "Survival as a proportion, or a number of patients or events", required=True),
+        *_SOURCE,
+    ),
+    Sheet.CURVE_CHOICE: (
+        Column("strategy", 20, "Strategy id", required=True),
+        Column("endpoint", 18, "pfs, os or post_progression", required=True),
+        Column("family", 20, "Family chosen", required=True),
+        Column("fit", 40, "How well it fits: AIC, BIC, the figure", required=True),
+        Column("hazard", 40, "Whether the shape of its hazard is that of the data"),
+        Column("plausibility", 40, "Whether the extrapolation is plausible to a clinician"),
+        Column("other evidence", 40, "Longer follow-up, registries, other trials"),
+        Column("rationale", 60, "Why this curve; an empty one is a warning", required=True),
+    ),
+    Sheet.NETWORK: (
+        Column("endpoint", 12, "pfs or os", required=True),
+        Column("trial", 28, "Name of the trial", required=True),
+        Column("treatment", 22, "Treatment; a strategy's id where it is one", required=True),
+        Column("comparator", 22, "What it was compared with; a strategy's id where it is one", required=True),
+        Column("hazard ratio", 13, "Treatment against comparator", required=True),
+        Column("low", 9, "Lower limit of the 95 % interval"),
+        Column("high", 9, "Upper limit of the 95 % interval"),
+        Column("p value", 9, "Two-sided; used where there is no interval"),
+        Column("events", 9, "Events of both arms; used where there is neither interval nor P value"),
+        Column("included", 10, "yes or no", required=True),
+        *_SOURCE,
+    ),
+    Sheet.CORRELATIONS: (
+        Column("first", 40, "Id of a sampled parameter", required=True),
+        Column("second", 40, "Id of another", required=True),
+        Column(
+            "correlation", 12, "Between −1 and 1, of the two as they are sampled: logs of log-normals", required=True
+        ),
+        *_SOURCE,
     ),
     Sheet.SCENARIOS: (
         Column("scenario", 34, "Name; rows with one name belong together", required=True),

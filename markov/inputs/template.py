@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markov.inputs.cells import RawCell, Row, Sheets
 from markov.inputs.schema import (
     DEFINITIONS,
     PARAMETER_SHEETS,
@@ -24,7 +25,6 @@ from markov.inputs.schema import (
     units_of,
 )
 from markov.inputs.style import FIXED_DATE, LINE_HEIGHT, lines_needed, make_formats, set_page
-from markov.inputs.workbook import RawCell, Row, Sheets
 from markov.terms import Distribution, Endpoint, Status
 
 HEADER_ROW = 3  # counted from 0: title, purpose and link stand above
@@ -33,6 +33,10 @@ TABLE_FILES = {
     Sheet.POPULATION_UTILITY: "population_utility.csv",
     Sheet.PRICE_INDEX: "price_index.csv",
     Sheet.TRIAL_RESULTS: "trial_results.csv",
+    Sheet.CURVE_POINTS: "curve_points.csv",
+    Sheet.CURVE_CHOICE: "curve_choice.csv",
+    Sheet.NETWORK: "network.csv",
+    Sheet.CORRELATIONS: "correlations.csv",
     Sheet.SCENARIOS: "scenarios.csv",
     Sheet.CHANGE_LOG: "change_log.csv",
 }
@@ -150,6 +154,10 @@ NUMERIC = frozenset(
         "year",
         "index",
         "months",
+        "hazard ratio",
+        "p value",
+        "events",
+        "correlation",
         "price year",
         "base case",
     ]
@@ -281,6 +289,9 @@ def _filled(row: Row, sheet: Sheet, labels: Mapping[str, str]) -> dict[str, obje
     return values
 
 
+EDITED = ("value", "included", "qx_male", "qx_female", "index", "hazard ratio", "correlation", "rationale")
+
+
 def _write_row(
     page: Any,
     formats: Mapping[str, Any],
@@ -293,9 +304,7 @@ def _write_row(
     for i, column in enumerate(columns):
         value = values.get(column.header)
         look = "text"
-        if column.header in ("value", "included", "qx_male", "qx_female", "index") or (
-            column.header in ("male", "female", "scenario") and "id" not in row
-        ):
+        if column.header in EDITED or (column.header in ("male", "female", "scenario") and "id" not in row):
             look = "input"
         elif column.header == "base case":
             look = "base"

@@ -3,22 +3,23 @@
 Rows and columns may be inserted, moved or added; extra sheets are ignored; the file is never written to.
 """
 
-import datetime
 import hashlib
 import itertools
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markov.inputs import checks
+from markov.inputs import checks, evidence
+from markov.inputs.cells import EMPTY, EXCEL_ERRORS, RawCell, Row, Sheets, number, why_not_a_number
 from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, SexTable, Strategy, TrialResult
 from markov.inputs.problems import InputError, Problem, raise_errors
 from markov.inputs.schema import (
     ID_PATTERN,
     NAME_PATTERN,
+    OPTIONAL_SHEETS,
     PARAMETER_SHEETS,
     SCHEMA_VERSION,
     STRATEGY_INCLUDED,
@@ -35,43 +36,6 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 HEADER_ROWS = 30  # a header row stands within the first rows of its sheet
-EXCEL_ERRORS = ("#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#N/A", "#NUM!", "#NULL!")
-
-
-@dataclass(frozen=True)
-class RawCell:
-    """What stands in a cell, and where; `formula` marks a formula that was never calculated."""
-
-    value: object
-    place: str
-    formula: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing stands there."""
-        return not self.formula and (self.value is None or (isinstance(self.value, str) and not self.value.strip()))
-
-    @property
-    def address(self) -> str:
-        """The place without the file's name."""
-        return self.place.split(", ", 1)[-1]
-
-    def text(self) -> str:
-        """The content as text, trimmed."""
-        return "" if self.is_empty else str(self.value).strip()
-
-
-Row = Mapping[str, RawCell]
-
-
-@dataclass(frozen=True)
-class Sheets:
-    """The tables of a workbook as rows by header, before anything is believed."""
-
-    name: str
-    title: str
-    rows: Mapping[Sheet, tuple[Row, ...]]
-    sha256: str = ""
 
 
 def read_inputs(path: str | Path) -> Inputs:
@@ -109,6 +73,8 @@ def read_sheets(path: Path) -> tuple[Sheets, list[Problem]]:
     rows: dict[Sheet, tuple[Row, ...]] = {}
     for sheet in (*PARAMETER_SHEETS, *TABLES):
         name = next((n for n in book.sheetnames if n.strip().lower() == sheet.value.lower()), None)
+        if name is None and sheet in OPTIONAL_SHEETS:
+            continue
         if name is None:
             problems.append(Problem(path.name, f'sheet "{sheet}" is missing', remedy="Copy it from a blank workbook."))
             continue
@@ -164,13 +130,13 @@ def _rows(
     wanted = {column.header for column in columns_of(sheet)}
     required = {column.header for column in columns_of(sheet) if column.required}
     header_row, headers = 0, dict[str, int]()
-    for number, row in enumerate(cells.iter_rows(max_row=HEADER_ROWS, values_only=True), start=1):
+    for position, row in enumerate(cells.iter_rows(max_row=HEADER_ROWS, values_only=True), start=1):
         names: dict[str, int] = {}
         for i, v in enumerate(row):
             if isinstance(v, str):
                 names.setdefault(v.strip().lower(), i)
         if len(required & set(names)) > len(required & set(headers)):
-            header_row, headers = number, names
+            header_row, headers = position, names
     for missing in sorted(required - set(headers)):
         rule = f'column "{missing}" is missing'
         problems.append(Problem(f"{file}, {sheet}", rule, remedy="Copy the header row from a blank workbook."))
@@ -190,9 +156,6 @@ def _rows(
 
 def _is_formula(sheet: "Worksheet", coordinate: str) -> bool:
     return bool(sheet[coordinate].data_type == "f")
-
-
-EMPTY = RawCell(None, "")
 
 
 def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
@@ -235,42 +198,15 @@ def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
         tuple(_trial_results(sheets.rows.get(Sheet.TRIAL_RESULTS, ()), found)),
         tuple(_scenarios(sheets.rows.get(Sheet.SCENARIOS, ()), found)),
         tuple(tuple(cell.text() for cell in row.values()) for row in sheets.rows.get(Sheet.CHANGE_LOG, ())),
+        curve_points=tuple(evidence.curve_points(sheets.rows.get(Sheet.CURVE_POINTS, ()), labels, found)),
+        network=tuple(evidence.network(sheets.rows.get(Sheet.NETWORK, ()), found)),
+        curve_choices=tuple(evidence.curve_choices(sheets.rows.get(Sheet.CURVE_CHOICE, ()), found)),
+        correlations=tuple(evidence.correlations(sheets.rows.get(Sheet.CORRELATIONS, ()), parameters, found)),
     )
     told = {problem.place for problem in found}  # a cell that could not be read is not also empty
     found += [problem for problem in checks.problems(inputs) if problem.place not in told]
     warnings = raise_errors(found)
     return replace(inputs, warnings=warnings)
-
-
-def number(cell: RawCell, what: str, problems: list[Problem]) -> float | None:
-    """A number from a cell; None for an empty one; anything else is a problem with its remedy."""
-    value = cell.value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if cell.is_empty:
-        return None
-    problems.append(Problem(cell.place, f"{what} needs a number", *_why_not_a_number(cell)))
-    return None
-
-
-def _why_not_a_number(cell: RawCell) -> tuple[object, str]:
-    value, text = cell.value, cell.text()
-    if cell.formula:
-        return "a formula that was never calculated", "Open the workbook in Excel, let it calculate, and save."
-    if text in EXCEL_ERRORS:
-        return text, "Mend the formula."
-    if isinstance(value, (datetime.date, datetime.time)):
-        return f"the date {text}", "Type the number again and format the cell as a number."
-    if isinstance(value, bool):
-        return text, "Write a number."
-    if re.fullmatch(r"-?\d+(?:[.,]\d+)?\s*%", text):
-        plain = float(text.rstrip("% ").replace(",", ".")) / 100
-        return text, f"Write {plain:g}, or format the cell as a percentage and type {text.replace(',', '.')} again."
-    if re.fullmatch(r"-?\d*,\d+", text):
-        return text, f"Write {text.replace(',', '.')}: the decimal sign is a point."
-    if re.fullmatch(r"-?\d+(\.\d+)?", text):
-        return text, "It is stored as text: type it again in a cell formatted as a number."
-    return text, "Write a number, or leave the cell empty."
 
 
 def _strategies(rows: tuple[Row, ...], problems: list[Problem]) -> Iterator[Strategy]:
@@ -316,7 +252,7 @@ def _parameter(
         return None
     cell = row["value"]
     if definition.is_text and (cell.formula or cell.text() in EXCEL_ERRORS):
-        problems.append(Problem(cell.place, f"{identifier} needs a text", *_why_not_a_number(cell)))
+        problems.append(Problem(cell.place, f"{identifier} needs a text", *why_not_a_number(cell)))
     value: float | str | None = cell.text() or None if definition.is_text else number(cell, identifier, problems)
     base, year = row.get("base case", EMPTY), row.get("price year", EMPTY)
 

@@ -1,0 +1,43 @@
+"""The command line. Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not written."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from markov.cli import run, workbooks
+from markov.cli.steps import BAD_INPUT, INTERRUPTED, NOT_WRITTEN, stop
+
+if TYPE_CHECKING:
+    from markov.inputs.problems import Problem
+
+app = typer.Typer(
+    help="Cost-effectiveness of maintenance therapy in multiple myeloma: an Excel workbook in, an Excel report out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (run.run, workbooks.check, workbooks.parameters, workbooks.new):
+    app.command()(command)
+
+
+def _explain(problems: "tuple[Problem, ...]") -> str:
+    errors = [p for p in problems if not p.warning]
+    count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''} found; nothing was written."
+    return "\n".join([*(str(p) for p in errors), count])
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run a command and leave with its exit code; what goes wrong is said in words, never as a traceback."""
+    command: Callable[..., Any] = typer.main.get_command(app)
+    from markov.inputs.problems import InputError
+
+    try:
+        command(args=arguments, prog_name="markov", standalone_mode=True)
+    except InputError as error:
+        stop(BAD_INPUT, _explain(error.problems))
+    except KeyboardInterrupt:
+        stop(INTERRUPTED, "Interrupted; nothing was left half written.")
+    except OSError as error:
+        stop(NOT_WRITTEN, str(error))

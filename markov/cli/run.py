@@ -1,0 +1,53 @@
+"""The command that runs a workbook: markov run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from markov.cli.steps import CHECK_FAILED, NOT_WRITTEN, Changes, Clock, Workbook, read, stop, target_of, write_text
+
+
+def run(
+    workbook: Workbook,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Report to write, or the folder for it.", show_default="reports/NAME.report.xlsx"),
+    ] = None,
+    changes: Changes = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON; - prints them.")
+    ] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Include the trace by cycle in the JSON.")] = False,
+    timings: Annotated[bool, typer.Option("--timings", help="Print how long each step took.")] = False,
+) -> None:
+    """Run a workbook and write its report.
+
+    Prints the answer, and where the report is. Problems of the workbook are listed all at once, each with its cell.
+    """
+    clock = Clock(timings)
+    with clock.step("Reading the workbook"):
+        inputs = read(workbook, changes)
+    from markov.analysis.base_case import base_case
+    from markov.report import words
+    from markov.report.reports import write_report
+
+    with clock.step("Running the model and its checks"):
+        result = base_case(inputs)
+    command = " ".join(["markov run", workbook.name, *(f"--set {change}" for change in changes or ())])
+    target = target_of(workbook, out)
+    if target.resolve() == workbook.resolve():
+        stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
+    with clock.step("Writing the report"):
+        write_report(result, target, command=command, seconds=clock.elapsed)
+    if json_file:
+        from markov.report.export import to_json
+
+        write_text(json_file, to_json(result, trace=trace))
+    if json_file != "-":
+        print("\n".join(words.answer(result)))
+        print(words.checks_counted(result))
+        print(f"Report: {target}")
+    clock.report()
+    if any(check.verdict == "fail" for check in result.checks):
+        stop(CHECK_FAILED, "A check failed: see the Checks sheet before using these results.")

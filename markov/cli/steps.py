@@ -1,0 +1,154 @@
+"""Steps that commands share: reading with the changes asked for, timing, progress, and stopping with a code."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from markov.inputs.parameters import Inputs, Value
+
+CHECK_FAILED, BAD_INPUT, NOT_WRITTEN, INTERRUPTED = 1, 2, 3, 130
+SHOW_PROGRESS_AFTER = 2.0
+
+Workbook = Annotated[
+    Path, typer.Argument(help="Input workbook (.xlsx or .xlsm). It is never changed.", show_default=False)
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="ID=VALUE",
+        help="Use another value for this run, in the unit of its cell; may be repeated. "
+        "Example: --set price.lenalidomide_10mg.brand=1890 --set settings.price_set=generic",
+        show_default=False,
+    ),
+]
+
+
+def read(workbook: Path, changes: list[str] | None) -> "Inputs":
+    """Read and check a workbook with the changes of the command line, or stop with every problem."""
+    from markov.inputs import checks
+    from markov.inputs.parameters import with_values
+    from markov.inputs.problems import raise_errors
+    from markov.inputs.workbook import read_inputs
+
+    inputs = read_inputs(workbook)
+    if not changes:
+        return inputs
+    inputs = with_values(inputs, dict(parse(inputs, changes)), place="--set")
+    raise_errors(checks.problems(inputs))
+    return inputs
+
+
+def parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]":
+    """ID=VALUE texts as ids and values; proportions may be typed as 52%."""
+    from markov.inputs.problems import InputError, Problem
+    from markov.inputs.schema import match
+    from markov.inputs.value_checks import suggestion
+
+    problems = []
+    for change in changes:
+        identifier, equals, text = (part.strip() for part in change.partition("="))
+        found = match(identifier)
+        known = found is not None and found[1].get("strategy", inputs.reference) in (*inputs.labels, "common")
+        if not equals:
+            problems.append(Problem("--set", "a change reads ID=VALUE", change, "Write --set utility.progression=0.6."))
+        elif found is None or not known:
+            problems.append(Problem("--set", "the model knows no such id", identifier, suggestion(identifier)))
+        elif found[0].is_text:
+            yield identifier, text
+        elif re.fullmatch(r"[-+]?\d+(\.\d+)?\s*%", text):
+            yield identifier, float(text.rstrip("% ")) / 100.0
+        else:
+            try:
+                yield identifier, float(text)
+            except ValueError:
+                problems.append(Problem("--set", f"{identifier} needs a number", text, "The decimal sign is a point."))
+    if problems:
+        raise InputError(problems)
+
+
+def target_of(workbook: Path, out: Path | None) -> Path:
+    """Where the report goes: a file, or a folder in which it takes the workbook's name."""
+    name = f"{workbook.stem}.report.xlsx"
+    if out is None:
+        return Path("reports") / name
+    return out if out.suffix.lower() == ".xlsx" else out / name
+
+
+def write_text(file: str, text: str) -> None:
+    """Write a text file beside its place and move it in; - prints the text."""
+    if file == "-":
+        print(text)
+        return
+    target = Path(file)
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        stop(NOT_WRITTEN, f"{target}: cannot be written ({error.strerror or error}).")
+
+
+class Clock:
+    """Times the steps; on a terminal, says what takes more than two seconds."""
+
+    def __init__(self, wanted: bool):
+        self.wanted = wanted
+        self.began = time.perf_counter()
+        self.steps: list[tuple[str, float]] = []
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds so far."""
+        return time.perf_counter() - self.began
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step."""
+        start = time.perf_counter()
+        with progress(name, self.elapsed):
+            yield
+        self.steps.append((name, time.perf_counter() - start))
+
+    def report(self) -> None:
+        """Print the steps, if asked."""
+        if self.wanted:
+            for name, seconds in [*self.steps, ("Total", self.elapsed)]:
+                print(f"{name:<34} {seconds:6.2f} s", file=sys.stderr)
+
+
+@contextmanager
+def progress(name: str, elapsed: float) -> Iterator[None]:
+    """A line on the terminal while a step runs, once the command has taken two seconds; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    import threading
+
+    done = threading.Event()
+
+    def show() -> None:
+        if not done.wait(max(SHOW_PROGRESS_AFTER - elapsed, 0.0)):
+            print(f"{name} …", end="\r", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def stop(code: int, message: str) -> NoReturn:
+    """Say why on standard error, and leave with an exit code."""
+    print(message, file=sys.stderr)
+    raise SystemExit(code)
