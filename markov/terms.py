@@ -1,5 +1,6 @@
 """The words of the model: every state, curve family, convention and category has one spelling, used everywhere."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import numpy as np
@@ -203,6 +204,17 @@ class Status(StrEnum):
     UNVERIFIED_LOW = "unverified (low)"
     ASSUMPTION = "assumption"
     METHOD = "method"
+
+
+def weakest(statuses: Iterable[str]) -> Status:
+    """The least trustworthy of several statuses: what is made from figures is no better than they are.
+
+    >>> weakest(["read", "assumption", "derived"]).value, weakest([]).value
+    ('assumption', 'derived')
+    """
+    order = [status for status in Status if status is not Status.METHOD]
+    known = [Status(status) for status in statuses if status in order]
+    return max([Status.DERIVED, *known], key=order.index)
 
 
 TRUSTED = (Status.SEED, Status.READ, Status.METHOD)

@@ -16,6 +16,7 @@ from scipy import stats
 from markov.analysis.designs import Draws, random_draws, sampled, uniforms
 from markov.inputs import checks
 from markov.inputs.distributions import inverse
+from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, Parameter, with_values
 from markov.inputs.schema import match
 from markov.inputs.template import shipped, worked_names
@@ -218,7 +219,9 @@ def test_no_runs_are_refused(calgb: Inputs) -> None:
 @pytest.mark.parametrize("name", worked_names())
 def test_what_has_a_distribution_is_sampled_and_nothing_else(name: str) -> None:
     inputs = read(name)
-    expected = [key for key, p in inputs.parameters.items() if p.distribution not in ("", "fixed")]
+    left_out = tuple(f".{s.id}" for s in inputs.strategies if s.id not in inputs.compared)
+    uncertain = [key for key, p in inputs.parameters.items() if p.distribution not in ("", "fixed")]
+    expected = [key for key in uncertain if not key.endswith(left_out or "never")]
     assert [parameter.id for parameter in sampled(inputs)] == expected
     assert list(random_draws(inputs, 3).columns()) == expected
 
@@ -388,3 +391,38 @@ def test_every_shipped_scenario_can_be_drawn_from(name: str, scenario: str) -> N
     inputs = with_values(read(name), checks.scenario_changes(read(name), scenario))
     assert np.all(np.isfinite(list(random_draws(inputs, 20).columns().values())))
     assert np.all(np.isfinite(figures(evaluate(inputs, random_draws(inputs, 3)))))
+
+
+# Correlation ---------------------------------------------------------------------------------------------------------
+
+
+def with_correlation(inputs: Inputs, value: float) -> Inputs:
+    pair = Correlation("os.median.no_maintenance", "os.hazard_ratio.lenalidomide", value)
+    return replace(inputs, correlations=(pair,))
+
+
+def test_correlated_parameters_have_the_correlation_asked_for_and_their_own_distributions(calgb: Inputs) -> None:
+    draws = random_draws(with_correlation(calgb, 0.7), 20_000, seed=9).columns()
+    alone = random_draws(replace(calgb, correlations=()), 20_000, seed=9).columns()
+    names = ("os.median.no_maintenance", "os.hazard_ratio.lenalidomide")
+    assert all(calgb.parameters[name].distribution == "log_normal" for name in names)
+    logs = np.log([draws[name] for name in names])
+    assert np.corrcoef(logs)[0, 1] == pytest.approx(0.7, abs=0.015)  # four standard errors of 20,000 draws
+    for name in names:  # 0.021 is the 0.1 % point of the two-sample distance of 20,000 draws
+        assert stats.ks_2samp(draws[name], alone[name]).statistic < 0.021
+
+
+def test_a_correlation_leaves_every_other_parameter_and_the_first_of_the_pair_as_they_were(calgb: Inputs) -> None:
+    draws = random_draws(with_correlation(calgb, 0.7), 50, seed=9).columns()
+    alone = random_draws(replace(calgb, correlations=()), 50, seed=9).columns()
+    moved = [key for key in alone if not np.array_equal(draws[key], alone[key])]
+    assert moved == ["os.median.no_maintenance"], "alphabetically the second"
+
+
+def test_a_correlation_of_0_changes_nothing_and_chunks_agree(calgb: Inputs) -> None:
+    zero = random_draws(with_correlation(calgb, 0.0), 50, seed=9).columns()
+    alone = random_draws(replace(calgb, correlations=()), 50, seed=9).columns()
+    for key in alone:
+        np.testing.assert_allclose(zero[key], alone[key], rtol=1e-12)
+    whole = random_draws(with_correlation(calgb, -0.5), 50, seed=9)
+    assert_same(whole.block(20, 30), {key: column[20:30] for key, column in whole.columns().items()})

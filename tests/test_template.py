@@ -1,6 +1,7 @@
 """The input workbooks that the program writes: the shipped ones, blank ones, and any that was read and written."""
 
 import csv
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,9 +71,10 @@ def test_shipped_workbooks_are_what_their_sources_build(name: str, tmp_path: Pat
 
 @every_workbook
 def test_every_value_of_the_sources_is_read_back(name: str) -> None:
-    # The CSV files are read here with nothing but the csv module; the trial's own rows replace the shared ones.
-    folder, told = sources_folder(), dict[str, dict[str, str]]()
-    for file in (folder / "united_kingdom" / "parameters.csv", folder / name / "parameters.csv"):
+    # The CSV files are read here with nothing but the csv module; later rows replace those of the folders included.
+    folder, told = sources_folder() / name, dict[str, dict[str, str]]()
+    included = tomllib.loads((folder / "workbook.toml").read_text(encoding="utf-8"))["include"]
+    for file in (*(folder / other / "parameters.csv" for other in included), folder / "parameters.csv"):
         with file.open(encoding="utf-8", newline="") as text:
             told |= {row["id"]: row for row in csv.DictReader(text)}
     inputs = read_inputs(shipped(name))

@@ -1,11 +1,13 @@
 """The base case: one run, its incremental analysis, the headline alternatives, and the model beside the trial."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from markov.analysis.bridge import Bridge, bridge
 from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
+from markov.analysis.together import single_runs
 from markov.analysis.verification import Check, stopped_for_toxicity, verify
 from markov.inputs import checks
 from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
@@ -14,7 +16,7 @@ from markov.model.evaluate import evaluate
 from markov.model.hazards import crossing_problems
 from markov.model.outcomes import Outcomes
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, PostProgression, PostProgressionRate, PriceSet
+from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, Array, PostProgression, PostProgressionRate, PriceSet
 
 ALTERNATIVES: Mapping[str, Mapping[str, Value]] = {
     "One excess death rate for all": {
@@ -70,6 +72,7 @@ class BaseCase:
     headlines: tuple[Headline, ...]
     trial: tuple[TrialComparison, ...]
     checks: tuple[Check, ...]
+    bridge: Bridge
 
     @property
     def labels(self) -> list[str]:
@@ -92,15 +95,18 @@ def base_case(inputs: Inputs) -> BaseCase:
     outcomes = evaluate(inputs, trace=True)
     costs, qalys = outcomes.cost[0].tolist(), outcomes.qaly[0].tolist()
     names = outcomes.strategies
+    headlines, paid = tuple(_headlines(inputs)), PriceSet(inputs.text("settings.price_set"))
+    readings = {h.name: h.outcomes.get(paid, h.reason or "no price of this set") for h in headlines}
     return BaseCase(
         inputs,
         outcomes,
         incremental(names, costs, qalys),
         pairwise(names, costs, qalys, inputs.reference),
         net_benefit(costs, qalys, inputs.thresholds),
-        tuple(_headlines(inputs)),
+        headlines,
         tuple(_trial(inputs, outcomes)),
         verify(inputs, outcomes),
+        bridge(inputs, outcomes, readings),
     )
 
 
@@ -119,19 +125,27 @@ def _headlines(inputs: Inputs) -> Iterator[Headline]:
 
 def at_price_sets(inputs: Inputs) -> dict[PriceSet, Outcomes]:
     """Outcomes at every price set for which all products in use have a price; effects do not depend on it."""
+    sets, columns = price_rows(inputs)
+    return by_price_set(sets, evaluate(inputs, columns))
+
+
+def price_rows(inputs: Inputs) -> tuple[list[PriceSet], dict[str, Array]]:
+    """The price sets for which all products in use have a price, and a row of prices for each of them."""
     paid = inputs.text("settings.price_set")
     products = {p for s in inputs.compared for p in checks.products_of(inputs, s)}
     sets = [s for s in PriceSet if all(inputs.given(f"price.{product}.{s}") for product in products)]
     columns = {}
-    for product in products:
+    for product in sorted(products):
         own = inputs.factor(f"price.{product}.{paid}")
         prices = [inputs.number(f"price.{product}.{s}") / own for s in sets]
         columns[f"price.{product}.{paid}"] = np.array(prices)
-    if not columns:
-        return dict.fromkeys(sets, evaluate(inputs))
-    return {
-        s: evaluate(inputs, {key: column[i : i + 1] for key, column in columns.items()}) for i, s in enumerate(sets)
-    }
+    return sets, columns
+
+
+def by_price_set(sets: Sequence[PriceSet], outcomes: Outcomes) -> dict[PriceSet, Outcomes]:
+    """Outcomes of the rows of `price_rows` by price set; of one run where no product has a price."""
+    runs = list(single_runs(outcomes))
+    return dict(zip(sets, runs * len(sets) if len(runs) == 1 else runs, strict=True))
 
 
 # ------------------------------------------------------------------------------------------ beside the trial

@@ -5,15 +5,20 @@ distribution. Nothing else goes in, so adding a parameter, a strategy or more dr
 strategies and scenarios share their random numbers, and rows can be made in any chunks, in any order, anywhere.
 
 Parameters that share a `group` share the uniform of the group's name: they are one uncertain quantity, or move
-together perfectly (comonotonic: all at their medians, all at their 90 % points). Weaker correlation is not expressed.
+together perfectly (comonotonic: all at their medians, all at their 90 % points). Weaker correlation, from the sheet
+Correlations, goes through a Gaussian copula: the streams' normal scores z become L·z, LLᵀ the correlation matrix of
+the block, which is multivariate normal sampling where the distributions are normal or log-normal. Only members of
+such a block depend on each other's streams, in alphabetical order: the first keeps its own.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
+from markov.inputs.correlations import Block, blocks, stream
 from markov.inputs.distributions import inverse, is_certain
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import match
@@ -32,6 +37,7 @@ class Draws:
     parameters: tuple[Parameter, ...] = field(repr=False)
     runs: int
     seed: int
+    correlated: tuple[Block, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -44,8 +50,11 @@ class Draws:
         """
         if not 0 <= start <= stop <= self.runs:
             raise IndexError(f"rows {start} to {stop} of {self.runs}")
-        streams = {key: uniforms(self.seed, key, start, stop) for key in dict.fromkeys(map(_key, self.parameters))}
-        return {parameter.id: inverse(parameter)(streams[_key(parameter)]) for parameter in self.parameters}
+        streams = {key: uniforms(self.seed, key, start, stop) for key in dict.fromkeys(map(stream, self.parameters))}
+        for block in self.correlated:
+            if streams.keys() & set(block.ids):
+                streams |= correlated_uniforms(block, [uniforms(self.seed, key, start, stop) for key in block.ids])
+        return {parameter.id: inverse(parameter)(streams[stream(parameter)]) for parameter in self.parameters}
 
     def columns(self) -> Mapping[str, Array]:
         """Values of all rows by parameter id, each (runs,)."""
@@ -83,7 +92,8 @@ def random_draws(inputs: Inputs, runs: int, seed: int | None = None) -> Draws:
     """
     if runs < 1:
         raise ValueError(f"random draws need at least one run, not {runs}")
-    return Draws(sampled(inputs), runs, int(inputs.number("settings.seed")) if seed is None else seed)
+    seed = int(inputs.number("settings.seed")) if seed is None else seed
+    return Draws(sampled(inputs), runs, seed, blocks(inputs))
 
 
 def uniforms(seed: int, key: str, start: int, stop: int) -> Array:
@@ -106,9 +116,22 @@ def uniforms(seed: int, key: str, start: int, stop: int) -> Array:
     return np.asarray(((drawn >> np.uint64(12)).astype(float) + 0.5) * 2.0**-52)
 
 
-def _key(parameter: Parameter) -> str:
-    """What the stream is named after; a group never shares its stream with a parameter that has the group's name."""
-    return f"group {parameter.group}" if parameter.group else parameter.id
+def correlated_uniforms(block: Block, independent: Sequence[Array]) -> dict[str, Array]:
+    """Uniforms of a block's streams, each (runs,), with the block's correlations between their normal scores.
+
+    Source: Briggs, Claxton, Sculpher 2006, section 4.4, for the Cholesky decomposition.
+
+    >>> pair = Block(("a", "b"), np.array([[1.0, 0.6], [0.6, 1.0]]))
+    >>> drawn = correlated_uniforms(pair, [np.array([0.5, 0.9]), np.array([0.5, 0.5])])
+    >>> drawn["a"].tolist(), drawn["b"].round(4).tolist()  # Φ(0.6·Φ⁻¹(0.9)) = 0.7790
+    ([0.5, 0.9], [0.5, 0.779])
+    """
+    factor, scores = np.linalg.cholesky(block.matrix), [ndtri(stream) for stream in independent]
+    drawn = {block.ids[0]: np.asarray(independent[0])}
+    for key, weights in zip(block.ids[1:], factor[1:], strict=True):
+        # Term by term: a matrix product rounds differently for other numbers of draws.
+        drawn[key] = np.asarray(ndtr(sum(w * z for w, z in zip(weights, scores, strict=True) if w)))
+    return drawn
 
 
 def _is_varied(inputs: Inputs, parameter: Parameter) -> bool:

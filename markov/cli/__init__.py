@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from markov.cli import run, workbooks
+from markov.cli import evidence, run, workbooks
 from markov.cli.steps import BAD_INPUT, INTERRUPTED, NOT_WRITTEN, stop
 
 if TYPE_CHECKING:
@@ -18,7 +18,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (run.run, workbooks.check, workbooks.parameters, workbooks.new):
+COMMANDS = (
+    run.run,
+    workbooks.check,
+    workbooks.parameters,
+    workbooks.new,
+    workbooks.diff,
+    workbooks.upgrade,
+    evidence.fit,
+    evidence.calibrate,
+    evidence.network,
+)
+for command in COMMANDS:
     app.command()(command)
 
 

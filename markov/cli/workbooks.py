@@ -1,21 +1,102 @@
-"""The commands on workbooks themselves: markov check, parameters, new."""
+"""The commands on workbooks themselves: markov check, parameters, new, diff, upgrade."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Workbook, read, stop
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def check(workbook: Workbook, changes: Changes = None) -> None:
+    from markov.inputs.comparison import Comparison, Difference, Fields
+    from markov.inputs.parameters import Inputs
+    from markov.inputs.problems import Problem
+
+MANY = 12  # rows of one table that differ before the rest of them is only counted
+FEW = 3
+WIDEST = 100  # characters of a text that a line shows
+
+
+def check(
+    workbook: Workbook,
+    changes: Changes = None,
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="Also write a copy with each problem marked on its cell, and a list.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Name of the marked copy.", show_default="NAME.problems.xlsx beside it"),
+    ] = None,
+) -> None:
     """Check a workbook without running it: every problem with its cell, the rule and the remedy."""
-    inputs = read(workbook, changes)
-    for warning in inputs.warnings:
+    from markov.inputs.problems import InputError, raise_errors
+
+    try:
+        inputs = read(workbook, changes)
+        problems = raise_errors([*inputs.warnings, *_crossings(inputs)])
+    except InputError as error:
+        if not annotate or not _is_readable(workbook):
+            raise
+        errors = [str(problem) for problem in error.problems if not problem.warning]
+        copy = _annotate(workbook, error.problems, out)
+        stop(BAD_INPUT, "\n".join([*errors, f"{len(errors)} problems found.", *copy]))
+    for warning in problems:
         print(f"warning: {warning}")
     strategies = ", ".join(inputs.labels[s] for s in inputs.compared)
     scenarios = len({change.scenario for change in inputs.scenarios})
     print(f"{workbook.name} is sound: {len(inputs.parameters)} values, {scenarios} scenarios, strategies {strategies}.")
+    if annotate:
+        print("\n".join(_annotate(workbook, problems, out)))
+
+
+def _crossings(inputs: "Inputs") -> "list[Problem]":
+    """Where PFS would rise above OS under the policy that forbids it, in the base case and in scenarios."""
+    from dataclasses import replace
+
+    from markov.inputs.checks import scenario_changes, scenario_names
+    from markov.inputs.parameters import with_values
+    from markov.model.hazards import crossing_problems
+
+    found = crossing_problems(inputs)
+    base = replace(inputs, scenarios=())
+    for name in scenario_names(inputs):
+        row = next(change for change in inputs.scenarios if change.scenario == name)
+        told = crossing_problems(with_values(base, scenario_changes(inputs, name)))
+        place = f"{inputs.name}, {row.cell}"
+        known = {problem.rule for problem in found if problem.place != place}
+        found += [replace(p, place=place, rule=f'scenario "{name}": {p.rule}') for p in told if p.rule not in known]
+    return found
+
+
+def _is_readable(workbook: Path) -> bool:
+    """Whether there are cells at all on which problems can be marked."""
+    from markov.inputs.grid import read_file
+    from markov.inputs.problems import InputError
+
+    try:
+        read_file(workbook)
+    except InputError:
+        return False
+    return True
+
+
+def _annotate(workbook: Path, problems: "Sequence[Problem]", out: Path | None) -> list[str]:
+    """Write the marked copy, and say what it is for; a file that is no marked copy is never replaced."""
+    from markov.inputs.annotate import annotate, is_marked_copy
+
+    target = out or workbook.with_name(f"{workbook.stem}.problems.xlsx")
+    if target.suffix.lower() != ".xlsx":
+        stop(NOT_WRITTEN, f"{target}: a marked copy is an .xlsx file.")
+    if target.exists() and not is_marked_copy(target):
+        stop(NOT_WRITTEN, f"{target} exists already and is no marked copy: choose another name with --out.")
+    cells = annotate(workbook, problems, target)
+    return [
+        f"Marked copy: {target} ({cells} cells marked, all problems listed on its first sheet).",
+        f"It is for finding the cells; mend them in {workbook.name}, which was not touched: the copy may lack "
+        "drawings, validations and the values of formulas.",
+    ]
 
 
 def parameters(
@@ -33,6 +114,9 @@ def parameters(
         stop(BAD_INPUT, f'No id or label of {workbook.name} contains "{search}".')
 
 
+# ---------------------------------------------------------------------------------------- writing workbooks
+
+
 def new(
     workbook: Annotated[Path, typer.Argument(help="Workbook to write.", show_default=False)],
     example: Annotated[
@@ -40,29 +124,142 @@ def new(
         typer.Option("--from", metavar="NAME", help="Start from a worked decision problem instead of a blank one."),
     ] = None,
     strategies: Annotated[
-        str, typer.Option("--strategies", help="Ids of the strategies of a blank workbook, the reference first.")
-    ] = "no_maintenance,maintenance",
+        str | None,
+        typer.Option(
+            "--strategies",
+            metavar="IDS or NUMBER",
+            help="Ids of the strategies, the reference first, or their number. From a worked problem, others are left "
+            "out and new ones get empty rows.",
+            show_default="two for a blank workbook, all of a worked one",
+        ),
+    ] = None,
 ) -> None:
-    """Write a blank workbook, or a copy of a worked one (calgb_100104, myeloma_ix)."""
-    from markov.inputs.schema import NAME_PATTERN
-    from markov.inputs.template import CoverText, blank_sheets, build, sources_folder, worked_names, write_workbook
+    """Write a blank workbook, or a copy of a worked one, with the strategies that are wanted."""
+    from markov.inputs.schema import Sheet
+    from markov.inputs.starting import chosen
+    from markov.inputs.template import BLANK_COVER, blank_sheets, read_sources, sources_folder, worked_names
+    from markov.inputs.template import write_workbook as write
 
+    _new_target(workbook)
+    if example is not None and example not in worked_names():
+        stop(BAD_INPUT, f'There is no worked workbook "{example}". There are: {", ".join(worked_names())}.')
+    remarks: tuple[str, ...] = ()
+    if example is None:
+        cover, sheets = BLANK_COVER, blank_sheets(_wanted(strategies or "no_maintenance,maintenance"))
+    else:
+        cover, sheets = read_sources(sources_folder() / example)
+        if strategies is not None:
+            known = [row["id"].text() for row in sheets.rows[Sheet.STRATEGIES]]
+            start = chosen(sheets, _of_worked(strategies, known))
+            sheets, remarks = start.sheets, start.remarks
+    try:
+        write(workbook, cover, sheets)
+    except OSError as error:
+        stop(NOT_WRITTEN, f"{workbook}: cannot be written ({error.strerror or error}).")
+    for remark in remarks:
+        print(f"  {remark}")
+    print(f"Wrote {workbook}. Edit it in Excel, then: markov check {workbook}")
+
+
+def _new_target(workbook: Path) -> None:
     if workbook.suffix.lower() != ".xlsx":
         stop(NOT_WRITTEN, f"{workbook}: a new workbook is an .xlsx file.")
     if workbook.exists():
         stop(NOT_WRITTEN, f"{workbook} exists already and is left as it is: choose another name.")
-    names = [name.strip() for name in strategies.split(",")]
-    try:
-        if example is not None:
-            if example not in worked_names():
-                stop(BAD_INPUT, f'There is no worked workbook "{example}". There are: {", ".join(worked_names())}.')
-            build(sources_folder() / example, workbook)
-        else:
-            bad = [name for name in names if not NAME_PATTERN.fullmatch(name)]
-            if bad or len(set(names)) < len(names):
-                stop(BAD_INPUT, f"Strategy ids are different short words of small letters, digits and _: {strategies}")
-            purpose = "A new decision problem: fill the cells in the input colour, then run the program on this file."
-            write_workbook(workbook, CoverText("New decision problem", purpose), blank_sheets(names))
-    except OSError as error:
-        stop(NOT_WRITTEN, f"{workbook}: cannot be written ({error.strerror or error}).")
-    print(f"Wrote {workbook}. Edit it in Excel, then: markov check {workbook}")
+
+
+def _wanted(text: str) -> tuple[str, ...]:
+    """Ids from a list or a number; or stop."""
+    from markov.inputs.schema import NAME_PATTERN
+    from markov.inputs.starting import MOST, strategy_ids
+
+    names = strategy_ids(text)
+    bad = [name for name in names if not NAME_PATTERN.fullmatch(name)]
+    if bad or len(set(names)) < len(names):
+        rule = f"Strategy ids are different short words of small letters, digits and _, or a number from 2 to {MOST}"
+        stop(BAD_INPUT, f"{rule}: {text}")
+    return names
+
+
+def _of_worked(text: str, known: "Sequence[str]") -> tuple[str, ...]:
+    """The ids wanted; a number takes that many of the worked problem's, and adds new ones where it has fewer."""
+    names = _wanted(text)
+    if not text.strip().isdecimal():
+        return names
+    return (*known, *(f"maintenance_{i}" for i in range(len(known), len(names))))[: len(names)]
+
+
+def upgrade(
+    workbook: Workbook,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Workbook to write.", show_default="NAME.upgraded.xlsx beside it"),
+    ] = None,
+) -> None:
+    """Write a workbook again under the present schema, with all its values, and name what could not come along."""
+    from markov.inputs.upgrade import upgrade as write_upgrade
+
+    target = out or workbook.with_name(f"{workbook.stem}.upgraded.xlsx")
+    _new_target(target)
+    done = write_upgrade(workbook, target)
+    print(f"Schema {done.before} to {done.after}: {done.values} values carried over and read back.")
+    for lost in done.left:
+        print(f"  not carried over: {lost}")
+    print(f"New workbook: {target}. {workbook.name} was not touched.")
+
+
+# ------------------------------------------------------------------------------------------------ comparing
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(help="A workbook, or a report.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="Another one.", show_default=False)],
+    every: Annotated[bool, typer.Option("--all", help="List every row, also of long tables.")] = False,
+) -> None:
+    """Say what differs between two workbooks or reports: by id, both values with their sources and statuses."""
+    from markov.inputs.comparison import compare
+
+    found = compare(first, second)
+    names = (found.first, found.second) if found.first != found.second else (str(first), str(second))
+    told: dict[str, int] = {}
+    for difference in found.differences:
+        table = difference.name.partition(" · ")[0] if " · " in difference.name else ""
+        told[table] = told.get(table, 0) + 1
+        if every or not table or told[table] <= FEW or _count(found, table) <= MANY:
+            print("\n".join(_told(difference, names)))
+    for table, count in told.items():
+        if table and not every and count > MANY:
+            print(f"{table}: {count - FEW} more rows differ; --all lists them.")
+    if found.differences:
+        print(f"{len(found.differences)} of {found.compared} rows differ.")
+    else:
+        print(f"No difference in {found.compared} rows.")
+
+
+def _count(found: "Comparison", table: str) -> int:
+    return sum(difference.name.startswith(f"{table} · ") for difference in found.differences)
+
+
+def _told(difference: "Difference", names: tuple[str, str]) -> list[str]:
+    """A row's name with what differs, and a line for each side."""
+    sides = (difference.first, difference.second)
+    lines = [f"{difference.name}: {', '.join(difference.fields) or 'in one of them only'}"]
+    width = max(map(len, names))
+    for name, side in zip(names, sides, strict=True):
+        lines.append(f"  {name:<{width}}  {'not there' if side is None else _line(side, difference.fields)}")
+    return lines
+
+
+def _line(row: "Fields", differing: "Sequence[str]") -> str:
+    """The value with its unit, what else differs, and always source and status."""
+    value = " ".join(_short(row.get(key)) for key in ("value", "unit") if _short(row.get(key)))
+    shown = [key for key in (differing or row) if key not in ("value", "unit", "source", "status")]
+    parts = [value or ("empty" if "value" in row else "")]
+    parts += [f"{key} {_short(row.get(key)) or 'empty'}" for key in shown if differing or _short(row.get(key))]
+    parts += [f"{key}: {_short(row.get(key))}" for key in ("status", "source") if _short(row.get(key))]
+    return " · ".join(part for part in parts if part) or "there"
+
+
+def _short(value: object) -> str:
+    text = "" if value is None else f"{value:.12g}" if isinstance(value, float) else " ".join(str(value).split())
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"

@@ -3,18 +3,20 @@
 Rules that need a survival curve stand in `markov.model.hazards`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
-from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Value, with_values
+from markov.inputs import curve_checks, oddities, table_checks
+from markov.inputs.correlations import correlation_problems
+from markov.inputs.curve_checks import reference_of as reference_of
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, new_parameter, with_values
 from markov.inputs.problems import Problem
 from markov.inputs.schema import Sheet, match
-from markov.inputs.value_checks import Found, parameter_problems, place_of
+from markov.inputs.value_checks import Found, parameter_problems, place_of, where
 from markov.terms import (
     FAMILY_PARAMETERS,
     LIVING,
     RATIO_FAMILIES,
-    SPLINES,
     TRUSTED,
     Endpoint,
     Family,
@@ -24,19 +26,42 @@ from markov.terms import (
 
 
 def problems(inputs: Inputs) -> list[Problem]:
-    """Every problem of a workbook, its scenarios included."""
+    """Every problem of a workbook at once, its scenarios included.
+
+    Rules between values read sound values only: for an unsound one its base case stands in, and what they say of it
+    is left out.
+    """
     found = [problem for parameter in inputs.parameters.values() for problem in parameter_problems(inputs, parameter)]
-    if any(not problem.warning for problem in found):
-        return found  # what follows reads values, which must be sound by themselves
-    found += [problem for rule in RULES for problem in rule(inputs)]
-    if not any(not problem.warning for problem in found):
-        found += _scenarios(inputs)
-    return found
+    unsound = _unsound(inputs, found)
+    mended = _mended(inputs, unsound)
+    between = [problem for rule in RULES for problem in rule(mended)]
+    found += [problem for problem in between if not _mentions(problem, unsound)]
+    known = {problem.rule for problem in between}
+    return found + [problem for problem in _scenarios(mended, known) if not _mentions(problem, unsound)]
 
 
-def _where(inputs: Inputs, identifier: str) -> str:
-    parameter = inputs.parameters.get(identifier)
-    return place_of(inputs, parameter.cell if parameter else "")
+def _unsound(inputs: Inputs, found: Sequence[Problem]) -> tuple[str, ...]:
+    """Parameters that have an error by themselves."""
+    places = {problem.place for problem in found if not problem.warning}
+    return tuple(p.id for p in inputs.parameters.values() if place_of(inputs, p.cell) in places)
+
+
+def _mended(inputs: Inputs, unsound: Sequence[str]) -> Inputs:
+    """The inputs with the base case, or nothing, in the place of unsound values."""
+    if not unsound:
+        return inputs
+    parameters = dict(inputs.parameters)
+    for key in unsound:
+        old = parameters[key]
+        base = replace(new_parameter(key, inputs.currency, inputs.labels), value=old.base_case, cell=old.cell)
+        sound = not any(not problem.warning for problem in parameter_problems(inputs, base))
+        parameters[key] = base if sound else replace(base, value=None)
+    return replace(inputs, parameters=parameters)
+
+
+def _mentions(problem: Problem, identifiers: Sequence[str]) -> bool:
+    words = set(f"{problem.rule} {problem.found} {problem.remedy}".replace(",", " ").replace(":", " ").split())
+    return bool(words & set(identifiers))
 
 
 # ------------------------------------------------------------------------------------------- between values
@@ -44,7 +69,7 @@ def _where(inputs: Inputs, identifier: str) -> str:
 
 def _reference(inputs: Inputs) -> Found:
     """One reference strategy, included; at least one strategy."""
-    place = _where(inputs, "settings.reference")
+    place = where(inputs, "settings.reference")
     known = ", ".join(inputs.labels)
     if not inputs.strategies:
         yield Problem(f"{inputs.name}, {Sheet.STRATEGIES}", "there is no strategy", remedy="Add a row for each.")
@@ -58,14 +83,30 @@ def _reference(inputs: Inputs) -> Found:
 
 
 def _required(inputs: Inputs) -> Found:
-    """Everything the model needs under the chosen settings has a value."""
+    """Everything the model needs under the chosen settings has a value; a strategy without rows is told once."""
+    bare = _without_rows(inputs)
+    lacking: dict[str, list[str]] = {strategy: [] for strategy in bare}
     for identifier in required_ids(inputs):
-        if not inputs.given(identifier):
-            found = match(identifier)
-            where = f"{inputs.name}, {found[0].sheet}" if found else inputs.name
-            if identifier in inputs.parameters:
-                where = _where(inputs, identifier)
-            yield Problem(where, f"{identifier} has no value", remedy="Fill it, or add its row.")
+        found = match(identifier)
+        if inputs.given(identifier) or found is None:
+            continue
+        strategy = found[1].get("strategy")
+        if strategy in bare:
+            lacking[strategy].append(identifier)
+            continue
+        place = where(inputs, identifier) if identifier in inputs.parameters else f"{inputs.name}, {found[0].sheet}"
+        yield Problem(place, f"{identifier} has no value", remedy="Fill it, or add its row.")
+    for strategy in inputs.strategies:
+        if strategy.id in bare:
+            remedy = f"Add its rows: {', '.join(lacking[strategy.id])}."
+            yield Problem(place_of(inputs, strategy.cell), f"strategy {strategy.id} has no rows", remedy=remedy)
+
+
+def _without_rows(inputs: Inputs) -> frozenset[str]:
+    """Compared strategies that no row but their own names."""
+    own = {f"strategy.included.{strategy}" for strategy in inputs.labels}
+    named = {found[1].get("strategy") for key in inputs.parameters if key not in own and (found := match(key))}
+    return frozenset(set(inputs.compared) - named)
 
 
 def required_ids(inputs: Inputs) -> Iterator[str]:
@@ -142,6 +183,8 @@ def _either_or(inputs: Inputs) -> Found:
             (f"treatment.other_stop_rate.{s}", f"treatment.median_duration.{s}"),
         )
     ]
+    for who in ("common", *inputs.compared):
+        pairs.append((f"calibration.os_median.{who}", f"calibration.os_survival.{who}"))
     for endpoint in Endpoint:
         for s in inputs.compared:
             family = inputs.text(f"{endpoint}.family.{s}")
@@ -149,31 +192,46 @@ def _either_or(inputs: Inputs) -> Found:
                 pairs.append((f"{endpoint}.median.{s}", f"{endpoint}.{FAMILY_PARAMETERS[Family(family)][0]}.{s}"))
     for first, second in pairs:
         if inputs.value(first) not in (None, 0.0) and inputs.given(second):
-            yield Problem(_where(inputs, first), f"{first} and {second} are both given", remedy="Clear one of them.")
+            rule = f"{first} and {second} are both given"
+            yield Problem(where(inputs, first, second), rule, remedy="Clear one of them.")
+
+
+def _companions(inputs: Inputs) -> Found:
+    """Shares to calibrate to have their time, and times their share."""
+    for who in ("common", *inputs.labels):
+        share, time = f"calibration.os_survival.{who}", f"calibration.os_survival_time.{who}"
+        for given, lacking in ((share, time), (time, share)):
+            if inputs.given(given) and not inputs.given(lacking):
+                rule = f"{given} is given without {lacking}"
+                yield Problem(where(inputs, given), rule, remedy="Fill both, or neither.")
 
 
 def _subsequent(inputs: Inputs) -> Found:
     """Courses at progression or a cost per month, never both; shares of courses sum to at most 1."""
     for s in inputs.compared:
-        shares = [f"subsequent.share.{course}.{s}" for course in inputs.names("course")]
-        total = sum(inputs.number(share) for share in shares)
-        if total > 0 and inputs.number(f"subsequent.monthly_cost.{s}") > 0:
-            yield Problem(
-                _where(inputs, f"subsequent.monthly_cost.{s}"),
-                f"subsequent therapy of {s} is given as courses and as a cost per month",
-                remedy="Clear one of them.",
-            )
+        shares = {
+            f"subsequent.share.{course}.{s}": _plain_number(inputs, f"subsequent.share.{course}.{s}")
+            for course in inputs.names("course")
+        }
+        total, monthly = sum(shares.values()), f"subsequent.monthly_cost.{s}"
+        given = [share for share, value in shares.items() if value > 0]
+        if total > 0 and _plain_number(inputs, monthly) > 0:
+            rule = f"subsequent therapy of {s} is given as courses and as a cost per month"
+            yield Problem(where(inputs, monthly), rule, remedy="Clear one of them.")
         if total > 1.0 + 1e-9:
-            yield Problem(
-                _where(inputs, shares[0]),
-                f"the shares of subsequent courses of {s} sum to more than 1",
-                f"{total:g}",
-                "Lower one of them.",
-            )
-        for course in inputs.names("course"):
-            used = inputs.number(f"subsequent.share.{course}.{s}") > 0
-            if used and not inputs.given(f"subsequent.cost.{course}"):
-                yield Problem(_where(inputs, shares[0]), f"course {course} has no cost", remedy="Add its row.")
+            listed = " + ".join(f"{shares[share]:g}" for share in given)
+            rule = f"the shares of subsequent courses of {s} sum to more than 1"
+            yield Problem(where(inputs, *given), rule, f"{listed} = {total:g}", "Lower one of them.")
+        for share in given:
+            course = share.split(".")[2]
+            if not inputs.given(f"subsequent.cost.{course}"):
+                yield Problem(where(inputs, share), f"course {course} has no cost", remedy="Add its row.")
+
+
+def _plain_number(inputs: Inputs, identifier: str) -> float:
+    """A value as it stands in the workbook, 0 where there is none: enough to see whether it is there."""
+    value = inputs.value(identifier)
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _times(inputs: Inputs) -> Found:
@@ -185,156 +243,20 @@ def _times(inputs: Inputs) -> Found:
             first, last = f"{start}.{s}", f"{end}.{s}"
             if inputs.given(first) and inputs.given(last) and inputs.number(first) > inputs.number(last):
                 found = f"{inputs.value(last)} before {inputs.value(first)}"
-                yield Problem(_where(inputs, last), f"{last} is before {first}", found, "Mend one of them.")
+                yield Problem(where(inputs, last), f"{last} is before {first}", found, "Mend one of them.")
     if inputs.value("settings.horizon_years") == 0.0:
-        yield Problem(_where(inputs, "settings.horizon_years"), "a horizon of zero has no results", 0, "Lengthen it.")
+        yield Problem(where(inputs, "settings.horizon_years"), "a horizon of zero has no results", 0, "Lengthen it.")
     if (
         not inputs.given("settings.horizon_years")
         and inputs.given("cohort.age")
         and inputs.number("cohort.age") >= 100.0
     ):
         yield Problem(
-            _where(inputs, "cohort.age"),
+            where(inputs, "cohort.age"),
             "an empty horizon ends at age 100",
             inputs.value("cohort.age"),
             "Give settings.horizon_years.",
         )
-
-
-def _life_table(inputs: Inputs) -> Found:
-    """The table begins at or before the cohort's age."""
-    if not inputs.given("cohort.age"):
-        return
-    tables = ((Sheet.LIFE_TABLE, inputs.life_table), (Sheet.POPULATION_UTILITY, inputs.population_utility))
-    for sheet, table in tables:
-        if len(table.ages) and table.ages[0] > inputs.number("cohort.age"):
-            yield Problem(
-                f"{inputs.name}, {sheet}",
-                f"the table starts above the cohort's age of {inputs.value('cohort.age'):g}",
-                f"{table.ages[0]:g}",
-                "Add the younger ages.",
-            )
-
-
-def _references(inputs: Inputs) -> Found:
-    """Ratios and waning refer to another included strategy, never in a circle."""
-    for endpoint in Endpoint:
-        for s in inputs.compared:
-            if not inputs.text(f"{endpoint}.family.{s}"):
-                continue
-            target = reference_of(inputs, endpoint, s)
-            is_ratio = inputs.text(f"{endpoint}.family.{s}") in RATIO_FAMILIES
-            wanes = inputs.given(f"{endpoint}.waning_end.{s}")
-            cell = _where(inputs, f"{endpoint}.reference.{s}")
-            if (is_ratio or wanes) and target not in inputs.compared:
-                remedy = f"Choose one of: {', '.join(inputs.compared)}."
-                yield Problem(cell, f"{endpoint}.reference.{s} is not an included strategy", target, remedy)
-            elif wanes and inputs.given(f"{endpoint}.waning_end.{target}"):
-                yield Problem(cell, f"{s} wanes to {target}, which itself wanes", remedy="Wane both to the reference.")
-            elif is_ratio and s in _chain(inputs, endpoint, s):
-                yield Problem(
-                    cell, f"the reference of {endpoint} for {s} leads back to itself", target, "Break the circle."
-                )
-
-
-def _chain(inputs: Inputs, endpoint: Endpoint, strategy: str) -> list[str]:
-    """Strategies that a ratio curve leads through, its own left out unless it comes back."""
-    chain: list[str] = []
-    current = strategy
-    while inputs.text(f"{endpoint}.family.{current}") in RATIO_FAMILIES:
-        current = reference_of(inputs, endpoint, current)
-        if current in chain:
-            break
-        chain.append(current)
-    return chain
-
-
-def reference_of(inputs: Inputs, endpoint: Endpoint, strategy: str) -> str:
-    """The strategy that a curve's ratio or waning refers to."""
-    return inputs.text(f"{endpoint}.reference.{strategy}") or inputs.reference
-
-
-def _splines(inputs: Inputs) -> Found:
-    """A spline has a coefficient for each knot."""
-    for endpoint in Endpoint:
-        for s in inputs.compared:
-            if inputs.text(f"{endpoint}.family.{s}") not in SPLINES:
-                continue
-            knots = inputs.text(f"{endpoint}.knots.{s}").split(";")
-            missing = [j for j in range(2, len(knots)) if not inputs.given(f"{endpoint}.gamma{j}.{s}")]
-            if len(knots) < 2 or missing:
-                rule = f"a spline with {len(knots)} knots needs gamma0 to gamma{max(len(knots) - 1, 1)}"
-                yield Problem(_where(inputs, f"{endpoint}.knots.{s}"), rule, remedy="Add the coefficients.")
-
-
-def _shapes(inputs: Inputs) -> Found:
-    """A shape of 0 or below belongs to a Gompertz curve alone: elsewhere survival would not fall."""
-    for endpoint in Endpoint:
-        for s in inputs.compared:
-            name, family = f"{endpoint}.shape.{s}", inputs.text(f"{endpoint}.family.{s}")
-            shape = inputs.value(name)
-            positive = family in (Family.WEIBULL, Family.LOG_LOGISTIC, Family.GAMMA)
-            if positive and isinstance(shape, (int, float)) and shape <= 0.0:
-                yield Problem(_where(inputs, name), f"{name} must be above 0 for {family}", f"{shape:g}", "Mend it.")
-
-
-def _value_sets(inputs: Inputs) -> Found:
-    """All utilities come from one value set."""
-    sets: dict[str, str] = {}
-    for parameter in inputs.parameters.values():
-        if parameter.definition.sheet is Sheet.UTILITIES and parameter.value_set:
-            sets.setdefault(parameter.value_set, parameter.cell)
-    if len(sets) > 1:
-        listed = "; ".join(f"{name} at {cell}" for name, cell in sets.items())
-        yield Problem(f"{inputs.name}, {Sheet.UTILITIES}", "utilities mix value sets", listed, "Use one set.")
-
-
-def _price_years(inputs: Inputs) -> Found:
-    """Every price year, and the report's, is in the index."""
-    report = int(inputs.number("settings.price_year"))
-    for parameter in inputs.parameters.values():
-        if parameter.price_year is not None:
-            for year in {int(parameter.price_year), report} - set(inputs.price_index):
-                rule = f"the price index has no year {year}, which {parameter.id} needs"
-                yield Problem(place_of(inputs, parameter.cell), rule, remedy=f"Add it to {Sheet.PRICE_INDEX}.")
-
-
-def _trial_results(inputs: Inputs) -> Found:
-    """Published figures belong to a strategy and say what they are."""
-    for result in inputs.trial_results:
-        place = place_of(inputs, result.cell)
-        if result.strategy not in inputs.labels:
-            yield Problem(
-                place, "a trial result belongs to no strategy of this workbook", result.strategy, "Mend its id."
-            )
-        if (result.endpoint, result.measure) not in TRIAL_MEASURES:
-            listed = ", ".join(f"{endpoint} {measure}" for endpoint, measure in TRIAL_MEASURES)
-            found = f"{result.endpoint} {result.measure}"
-            yield Problem(place, "the report cannot set this measure against the model", found, f"Use: {listed}.")
-
-
-TRIAL_MEASURES = (
-    ("pfs", "median"),
-    ("pfs", "survival"),
-    ("os", "median"),
-    ("os", "survival"),
-    ("time_on_treatment", "median"),
-    ("discontinuation", "incidence"),
-    ("spm", "incidence"),
-)
-
-
-def _groups(inputs: Inputs) -> Found:
-    """A group has two sampled members or more: alone, a parameter is more likely to have its name mistyped."""
-    members: dict[str, list[Parameter]] = {}
-    for parameter in inputs.parameters.values():
-        if parameter.group and parameter.is_sampled:
-            members.setdefault(parameter.group, []).append(parameter)
-    for group, (first, *others) in members.items():
-        if not others:
-            rule = f"{first.id} is the only sampled parameter of its group"
-            remedy = "Write the same group beside its partner, or clear it."
-            yield Problem(place_of(inputs, first.cell), rule, group, remedy, warning=True)
 
 
 def _evidence(inputs: Inputs) -> Found:
@@ -345,22 +267,28 @@ def _evidence(inputs: Inputs) -> Found:
         yield Problem(inputs.name, rule, warning=True)
 
 
-RULES: tuple[Callable[[Inputs], Found], ...] = (
+ERRORS: tuple[Callable[[Inputs], Found], ...] = (
     _reference,
     _required,
     _either_or,
+    _companions,
     _subsequent,
     _times,
-    _life_table,
-    _references,
-    _splines,
-    _shapes,
-    _value_sets,
-    _price_years,
-    _trial_results,
-    _groups,
-    _evidence,
+    curve_checks.references,
+    curve_checks.splines,
+    curve_checks.shapes,
+    table_checks.life_tables,
+    table_checks.price_years,
+    table_checks.trial_results,
+    table_checks.curve_points,
+    table_checks.curve_choices,
+    table_checks.network,
+    table_checks.value_sets,
+    correlation_problems,
 )
+"""Rules that a workbook and each of its scenarios keep."""
+
+RULES: tuple[Callable[[Inputs], Found], ...] = (*ERRORS, *oddities.WARNINGS, _evidence)
 
 
 # ------------------------------------------------------------------------------------------------ scenarios
@@ -376,29 +304,54 @@ def scenario_changes(inputs: Inputs, scenario: str) -> dict[str, Value]:
     return {change.id: change.value for change in inputs.scenarios if change.scenario == scenario}
 
 
-def _scenarios(inputs: Inputs) -> Found:
-    """Each scenario, applied to a clean base, is itself a sound input."""
+def scenario_problems(inputs: Inputs) -> list[Problem]:
+    """Problems of the scenarios alone, each applied to a base that is known to be sound.
+
+    >>> from dataclasses import replace
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> row = ScenarioChange("Utility of 2", "utility.progression", 2.0)
+    >>> [problem.found for problem in scenario_problems(replace(inputs, scenarios=(row,)))]
+    ['2']
+    """
+    return list(_scenarios(inputs, frozenset()))
+
+
+def _scenarios(inputs: Inputs, known: Set[str]) -> Found:
+    """Each scenario, applied to the base, is itself a sound input; what is wrong with the base is not told again."""
     base = replace(inputs, scenarios=())
     for name in scenario_names(inputs):
-        rows: list[ScenarioChange] = [change for change in inputs.scenarios if change.scenario == name]
-        if not name:
-            yield Problem(place_of(inputs, rows[0].cell), "a scenario row has no name", remedy="Name it.")
-            continue
-        repeated = len({row.id for row in rows}) < len(rows)
-        if repeated:
-            yield Problem(
-                place_of(inputs, rows[0].cell), f'scenario "{name}" changes an id twice', remedy="Keep one row."
-            )
-        unknown = [row for row in rows if not _belongs(inputs, row.id)]
-        for row in unknown:
-            yield Problem(place_of(inputs, row.cell), f'scenario "{name}" names a strategy that does not exist', row.id)
-        if unknown or repeated:
+        rows = [change for change in inputs.scenarios if change.scenario == name]
+        unusable = list(_unusable(inputs, name, rows))
+        yield from unusable
+        if unusable:
             continue
         changed = with_values(base, {row.id: row.value for row in rows})
+        told = set()
         for problem in _of_changed(changed, [row.id for row in rows]):
-            if not problem.warning:
-                place = place_of(inputs, rows[0].cell)
-                yield Problem(place, f'scenario "{name}": {problem.rule}', problem.found, problem.remedy)
+            if not problem.warning and problem.rule not in known | told:
+                told.add(problem.rule)
+                cell = next((row.cell for row in rows if row.id in problem.rule.split()), rows[0].cell)
+                rule = f'scenario "{name}": {problem.rule}'
+                yield Problem(place_of(inputs, cell), rule, problem.found, problem.remedy)
+
+
+def _unusable(inputs: Inputs, name: str, rows: Sequence[ScenarioChange]) -> Found:
+    """Rows that cannot be applied: without a name, twice of one id, or of a strategy that is not there."""
+    if not name:
+        yield Problem(place_of(inputs, rows[0].cell), "a scenario row has no name", remedy="Name it.")
+        return
+    seen: dict[str, str] = {}
+    for row in rows:
+        if row.id in seen:
+            rule = f'scenario "{name}" changes an id twice'
+            yield Problem(place_of(inputs, row.cell), rule, row.id, f"Keep one row: the other is at {seen[row.id]}.")
+        seen.setdefault(row.id, row.cell)
+        found = match(row.id)
+        if found is not None and found[1].get("strategy", next(iter(inputs.labels), "")) not in inputs.labels:
+            rule = f'scenario "{name}" names a strategy that does not exist'
+            yield Problem(place_of(inputs, row.cell), rule, row.id, f"Strategies are {', '.join(inputs.labels)}.")
 
 
 def _of_changed(inputs: Inputs, identifiers: Sequence[str]) -> list[Problem]:
@@ -406,9 +359,4 @@ def _of_changed(inputs: Inputs, identifiers: Sequence[str]) -> list[Problem]:
     found = [problem for key in identifiers for problem in parameter_problems(inputs, inputs.parameters[key])]
     if any(not problem.warning for problem in found):
         return found
-    return [problem for rule in RULES for problem in rule(inputs)]
-
-
-def _belongs(inputs: Inputs, identifier: str) -> bool:
-    found = match(identifier)
-    return found is not None and found[1].get("strategy", inputs.reference) in inputs.labels
+    return [problem for rule in ERRORS for problem in rule(inputs)]

@@ -62,7 +62,7 @@ DAYS = Quantity({"days": 1.0}, 0.0, 366.0, 1.0, 91.0, low_excluded=True)
 DURATION = Quantity(_TIME, 0.0, 1200.0)
 PERIOD = Quantity(_TIME, 0.0, 1200.0, low_excluded=True)
 PROPORTION = Quantity({"proportion": 1.0}, 0.0, 1.0)
-ANNUAL_RATE = Quantity({"per year": 1.0}, 0.0, 10.0, 0.0, 0.1)
+ANNUAL_RATE = Quantity({"per year": 1.0}, 0.0, 1.0, 0.0, 0.1)
 RATE = Quantity(_PER_TIME, 0.0, 1000.0)
 RATIO = Quantity({"ratio": 1.0}, 0.0, 100.0, 0.05, 20.0, low_excluded=True)
 RATIO_OR_ZERO = Quantity({"ratio": 1.0}, 0.0, 100.0)
@@ -260,6 +260,7 @@ _CURVE_NUMBERS = (
     ("waning_start", "effect wanes from", DURATION),
     ("waning_end", "effect gone at", DURATION),
 )
+CURVE_NUMBER_NAMES = tuple(name for name, _, _ in _CURVE_NUMBERS)
 _ENDPOINT_LABELS = {Endpoint.PFS: "PFS", Endpoint.OS: "OS", Endpoint.POST_PROGRESSION: "Survival from progression"}
 
 
@@ -302,6 +303,15 @@ def _survival() -> list[Definition]:
         for endpoint in (Endpoint.PFS, Endpoint.OS)
     ]
     found += _calibration_targets(s)
+    found.append(
+        Definition(
+            "post_progression.registry_rate",
+            s,
+            "Death rate after progression in a registry, to compare with",
+            RATE,
+            help="Not used by the model: the Bridge sheet sets it beside the implied rates",
+        )
+    )
     found += [
         Definition("post_progression.excess_rate.common", s, "Excess death rate after progression, common", RATE),
         Definition(

@@ -39,6 +39,7 @@ class CurveChoice:
     plausibility: str = ""
     other_evidence: str = ""
     rationale: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def curve_choices(rows: tuple[Row, ...], problems: list[Problem]) -> Iterator[Cu
     """The rows of the sheet on curve choice; an empty rationale is a warning."""
     headers = ("strategy", "endpoint", "family", "fit", "hazard", "plausibility", "other evidence", "rationale")
     for row in rows:
-        choice = CurveChoice(*(row.get(header, EMPTY).text() for header in headers))
+        choice = CurveChoice(*(row.get(header, EMPTY).text() for header in headers), place=row["family"].place)
         if not choice.rationale:
             rule = f"the choice of a curve for {choice.endpoint} of {choice.strategy} has no rationale"
             remedy = "Say why, beyond AIC and BIC: hazard, plausibility, other evidence."

@@ -9,9 +9,11 @@ import numpy as np
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.problems import Problem
 from markov.inputs.schema import Definition, label_of, match, units_of
-from markov.terms import Array, Distribution
+from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, Array, Distribution, Endpoint
 
 Value = float | str | None
+LOCATIONS = tuple(sorted({names[0] for family, names in FAMILY_PARAMETERS.items() if family not in RATIO_FAMILIES}))
+"""Parameters that a median may stand in for: the first one of each family."""
 
 
 @dataclass(frozen=True)
@@ -206,10 +208,11 @@ def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -
     The caller checks the result (`checks.problems`). A strategy is named by `strategy.included.S`
     with `yes` or `no`. Under a progression ratio other than 1, changing a stop for toxicity keeps the
     progression hazard of those on treatment as it was: the proportion of the original is kept as
-    `toxicity.observed_proportion.S`.
+    `toxicity.observed_proportion.S`. A curve placed by another of its median and its own first parameter
+    (scale, rate, …) is placed by that one alone.
     """
     parameters = dict(inputs.parameters)
-    for identifier, value in changes.items():
+    for identifier, value in {**_placed_anew(inputs, changes), **changes}.items():
         found = match(identifier)
         if found is None:
             raise KeyError(identifier)
@@ -228,6 +231,18 @@ def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -
         and _treats_stopped_differently(changed, identifier.rsplit(".", 1)[1])
     }
     return with_values(changed, observed) if observed else changed
+
+
+def _placed_anew(inputs: Inputs, changes: Mapping[str, Value]) -> dict[str, Value]:
+    """What a change of a curve's median, or of the parameter that it stands for, leaves without meaning: emptied."""
+    emptied: dict[str, Value] = {}
+    for identifier, value in changes.items():
+        endpoint, name, *rest = identifier.split(".")
+        if endpoint in tuple(Endpoint) and len(rest) == 1 and value is not None:
+            rivals = LOCATIONS if name == "median" else ("median",) if name in LOCATIONS else ()
+            others = (f"{endpoint}.{rival}.{rest[0]}" for rival in rivals)
+            emptied |= {other: None for other in others if other in inputs.parameters and other not in changes}
+    return emptied
 
 
 def _treats_stopped_differently(inputs: Inputs, strategy: str) -> bool:

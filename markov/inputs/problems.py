@@ -9,6 +9,8 @@ InputError           bad input: every problem found, each with its place (exit c
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LONGEST = 2000  # characters of a rule or a remedy, which may list many ids
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -25,9 +27,15 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
-        found = "" if self.found is None else f', found "{self.found}"'
-        remedy = f" {self.remedy}" if self.remedy else ""
-        return f"{self.place}: {self.rule}{found}.{remedy}"
+        found = "" if self.found is None else f', found "{_in_a_line(self.found)}"'
+        remedy = f" {_in_a_line(self.remedy, LONGEST)}" if self.remedy else ""
+        return f"{self.place}: {_in_a_line(self.rule, LONGEST)}{found}.{remedy}"
+
+
+def _in_a_line(text: object, longest: int = 80) -> str:
+    """A text without line breaks, cut where an analyst's cell holds more than a reader wants to see."""
+    words = " ".join(str(text).split())
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 class InputError(ValueError):

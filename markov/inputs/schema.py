@@ -11,6 +11,7 @@ from markov.inputs.definitions import DEFINITIONS, STRATEGY_INCLUDED, Definition
 from markov.inputs.sheets import (
     OPTIONAL_SHEETS,
     PARAMETER_SHEETS,
+    READABLE_VERSIONS,
     SCHEMA_VERSION,
     SHEET_PURPOSE,
     TABLES,
@@ -25,6 +26,7 @@ __all__ = [
     "NAME_PATTERN",
     "OPTIONAL_SHEETS",
     "PARAMETER_SHEETS",
+    "READABLE_VERSIONS",
     "SCHEMA_VERSION",
     "SHEET_PURPOSE",
     "STRATEGY_INCLUDED",

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # version 1 has no sheets of curve points, curve choice, evidence network and correlations
 
 
 class Sheet(StrEnum):
@@ -152,7 +153,7 @@ TABLES: Mapping[Sheet, tuple[Column, ...]] = {
     ),
     Sheet.CURVE_POINTS: (
         Column("strategy", 20, "Strategy id", required=True),
-        Column("endpoint", 18, "pfs, os or post_progression", required=True),
+        Column("endpoint", 18, "pfs, os or pps (from progression)", required=True),
         Column("quantity", 12, "survival, at_risk or events (the total, in any month)", required=True),
         Column("months", 10, "Months from time zero; the curve's points in the order of the clicks", required=True),
         Column("value", 12, "Survival as a proportion, or a number of patients or events", required=True),
@@ -160,7 +161,7 @@ TABLES: Mapping[Sheet, tuple[Column, ...]] = {
     ),
     Sheet.CURVE_CHOICE: (
         Column("strategy", 20, "Strategy id", required=True),
-        Column("endpoint", 18, "pfs, os or post_progression", required=True),
+        Column("endpoint", 18, "pfs, os or pps (from progression)", required=True),
         Column("family", 20, "Family chosen", required=True),
         Column("fit", 40, "How well it fits: AIC, BIC, the figure", required=True),
         Column("hazard", 40, "Whether the shape of its hazard is that of the data"),
@@ -197,9 +198,9 @@ TABLES: Mapping[Sheet, tuple[Column, ...]] = {
         Column("reason", 80, "Why a reader would want to see it, and its source"),
     ),
     Sheet.CHANGE_LOG: (
-        Column("date", 12, "Year-month-day"),
+        Column("date", 12, "Year-month-day", required=True),
         Column("who", 18, "Who made the change"),
-        Column("what", 60, "What was changed"),
+        Column("what", 60, "What was changed", required=True),
         Column("why", 60, "Why"),
     ),
 }

@@ -78,6 +78,14 @@ def make_formats(book: Any) -> dict[str, Any]:
     return {name: book.add_format({"font_name": FONT, "font_color": INK, **look}) for name, look in FORMATS.items()}
 
 
+PAGE_WIDTH, PAGE_HEIGHT = 784.0, 500.0  # points of an A4 landscape page inside its margins
+
+
+def width_in_points(characters: float) -> float:
+    """Width of a column of so many characters, as spreadsheet programs draw it."""
+    return 0.95 * (7.0 * characters + 5.0)
+
+
 def set_page(sheet: Any, title: str, *, pages_high: int = 0) -> None:
     """A4 landscape, one page wide (and so many high, 0: any), page numbers in the footer; no grid."""
     sheet.set_landscape()

@@ -93,10 +93,10 @@ def read_sources(source: Path) -> tuple[CoverText, Sheets]:
     rows: dict[Sheet, tuple[Row, ...]] = dict.fromkeys(PARAMETER_SHEETS, ())
     by_id: dict[str, Row] = {}
     for folder in folders:
-        by_id.update({row["id"].text(): row for row in _csv_rows(folder / "parameters.csv")})
+        by_id.update({row["id"].text(): row for row in csv_rows(folder / "parameters.csv")})
         for sheet, file in TABLE_FILES.items():
             if (folder / file).exists():
-                rows[sheet] = tuple(_csv_rows(folder / file))
+                rows[sheet] = tuple(csv_rows(folder / file))
     for identifier, row in _in_use(by_id).items():
         found = match(identifier)
         if found is None:
@@ -104,8 +104,7 @@ def read_sources(source: Path) -> tuple[CoverText, Sheets]:
         rows[found[0].sheet] = (*rows[found[0].sheet], {**row, "base case": row["value"]})
     place = f"{source.name}/workbook.toml"
     rows[Sheet.STRATEGIES] = tuple(
-        {key: RawCell(value, place) for key, value in {**entry, "included": "yes", "base case": "yes"}.items()}
-        for entry in about["strategies"]
+        {key: RawCell(value, place) for key, value in _strategy_row(entry).items()} for entry in about["strategies"]
     )
     values = {identifier: row["value"].value for identifier, row in by_id.items()}
     rows[Sheet.SCENARIOS] = tuple(
@@ -114,6 +113,11 @@ def read_sources(source: Path) -> tuple[CoverText, Sheets]:
     )
     cover = CoverText(about["title"], about["purpose"], tuple(about.get("notes", ())))
     return cover, Sheets(source.name, about["title"], rows)
+
+
+def _strategy_row(entry: Mapping[str, str]) -> dict[str, str]:
+    """A strategy's row: included unless the source says no, and the base case as it is."""
+    return {"included": "yes", **entry, "base case": entry.get("included", "yes")}
 
 
 def _in_use(by_id: Mapping[str, Row]) -> dict[str, Row]:
@@ -130,7 +134,8 @@ def _base_of(identifier: str, values: Mapping[str, object]) -> object:
     return next((v for v in (values.get(identifier), default) if v not in (None, "")), "(not used)")
 
 
-def _csv_rows(path: Path) -> Iterable[Row]:
+def csv_rows(path: Path) -> Iterable[Row]:
+    """Rows of a CSV file by header, each cell with its file and line; numbers where their column holds numbers."""
     with path.open(encoding="utf-8", newline="") as file:
         for number, line in enumerate(csv.DictReader(file), start=2):
             yield {
@@ -373,6 +378,10 @@ def _letter(column: int) -> str:
 
 # ------------------------------------------------------------------------------------------ blank workbook
 
+BLANK_COVER = CoverText(
+    "New decision problem",
+    "A new decision problem: fill the cells in the input colour, then run the program on this file.",
+)
 _SELDOM = ("knots", "p", *(f"gamma{j}" for j in range(8)))
 
 

@@ -1,22 +1,53 @@
 """Rules for a single value, one small function each: what one cell may hold, whatever the others say."""
 
 import difflib
-import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 
-from markov.inputs.distributions import distribution_problems
+from markov.inputs.definitions import SEED, WHOLE_YEAR
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
-from markov.inputs.schema import DEFINITIONS, Definition, Sheet, units_of
-from markov.terms import Distribution, Status
+from markov.inputs.schema import DEFINITIONS, Definition, Quantity, Sheet, units_of
+from markov.inputs.spread_checks import spread_problems
+from markov.terms import Status
 
 Found = Iterator[Problem]
+
+WHOLE = (WHOLE_YEAR, SEED)
+PLAIN = re.compile(r"\d+(\.\d+)?([eE][-+]?\d+)?")
+THRESHOLD = re.compile(r"\d+(\.\d+)?|\d{1,3}(,\d{3})+")
+SMALL_THRESHOLD = 1000.0
+
+CURRENCIES = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF "
+    "CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD "
+    "HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD "
+    "MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN "
+    "PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY "
+    "TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
+)
+"""Codes of ISO 4217 in use, funds and metals left out."""
+
+
+def is_currency(code: str) -> bool:
+    """Whether a text is the code of a currency in use.
+
+    >>> is_currency("GBP"), is_currency("GPB"), is_currency("gbp")
+    (True, False, False)
+    """
+    return len(code) == 3 and " " not in code and code in CURRENCIES
 
 
 def place_of(inputs: Inputs, cell: str) -> str:
     """A cell with the workbook's name before it."""
     return f"{inputs.name}, {cell}" if cell else inputs.name
+
+
+def where(inputs: Inputs, *identifiers: str) -> str:
+    """The cell of the first of these parameters that has a row, with the workbook's name before it."""
+    rows = (inputs.parameters.get(identifier) for identifier in identifiers)
+    return place_of(inputs, next((row.cell for row in rows if row is not None and row.cell), ""))
 
 
 def suggestion(identifier: str) -> str:
@@ -39,12 +70,15 @@ def parameter_problems(inputs: Inputs, parameter: Parameter) -> Found:
     definition = parameter.definition
     if definition.quantity is not None:
         yield from _unit(inputs, parameter, place)
-        yield from _spread(parameter, place)
+        yield from _price_year(parameter, place)
+        yield from spread_problems(parameter, place)
+    yield from _emptied(parameter, place)
     if definition.is_method and parameter.is_sampled:
         remedy = "Choose fixed, and vary it in a scenario."
         yield Problem(place, f"{parameter.id} is a choice of method, never sampled", parameter.distribution, remedy)
     if parameter.status and parameter.status not in tuple(Status):
-        yield Problem(place, f"status of {parameter.id} is not one of the evidence statuses", parameter.status)
+        rule = f"status of {parameter.id} is not one of the evidence statuses"
+        yield Problem(place, rule, parameter.status, choose(parameter.status, tuple(Status)))
     if not definition.is_method and parameter.value is not None and definition.sheet is not Sheet.STRATEGIES:
         if not parameter.source:
             yield Problem(place, f"{parameter.id} has no source", remedy="Name author, journal, year.", warning=True)
@@ -64,8 +98,9 @@ def value_problems(definition: Definition, identifier: str, value: Value, place:
         return
     if definition.choices:
         if value not in definition.choices:
-            options = ", ".join(definition.choices)
-            yield Problem(place, f"{identifier} is not one of its choices", value, f"Choose one of: {options}.")
+            yield Problem(
+                place, f"{identifier} is not one of its choices", value, choose(str(value), definition.choices)
+            )
         return
     quantity = definition.quantity
     if quantity is None:
@@ -83,66 +118,91 @@ def value_problems(definition: Definition, identifier: str, value: Value, place:
             f"Write {value / 100:g}, or {value:g} % in a percent cell." if percent else "Mend the value or its unit."
         )
         yield Problem(place, f"{identifier} must be at most {quantity.high:g}", f"{value:g}", remedy)
+    elif quantity in WHOLE and value != round(value):
+        yield Problem(place, f"{identifier} is a whole number", f"{value:g}", "Round it.")
     elif not quantity.usual_low <= value <= quantity.usual_high:
         usual = f"usually lies between {quantity.usual_low:g} and {quantity.usual_high:g}"
         yield Problem(place, f"{identifier} {usual}", f"{value:g}", "Check value and unit.", warning=True)
 
 
+def choose(value: str, options: Sequence[str]) -> str:
+    """The remedy for a word that is none of those allowed.
+
+    >>> choose("Weibull", ["weibull", "gompertz"])
+    'Did you mean weibull? Choose one of: weibull, gompertz.'
+    """
+    near = difflib.get_close_matches("_".join(value.lower().split()), options, n=1, cutoff=0.75)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return f"{meant}Choose one of: {', '.join(options)}."
+
+
 def _special_text(identifier: str, value: str, place: str) -> Found:
-    if identifier == "settings.currency" and not (len(value) == 3 and value.isalpha() and value.isupper()):
-        yield Problem(place, "a currency is a three-letter code", value, "Write GBP, EUR, USD or another code.")
-    if identifier == "settings.thresholds" or ".knots." in identifier:
-        try:
-            numbers = [float(part) for part in value.replace(",", "").split(";")]
-        except ValueError:
-            yield Problem(place, f"{identifier} is a list of numbers", value, 'Separate them by ";".')
-        else:
-            if numbers != sorted(set(numbers)) or min(numbers) < 0:
-                yield Problem(place, f"{identifier} needs rising numbers, none below 0", value, "Put them in order.")
+    """Texts with a form of their own: a currency, thresholds, knots."""
+    if identifier == "settings.currency" and not is_currency(value):
+        rule = "a currency is a three-letter code of ISO 4217"
+        yield Problem(place, rule, value, "Write GBP, EUR, USD or another code.")
+    if identifier == "settings.thresholds":
+        yield from _thresholds(identifier, value, place)
+    if ".knots." in identifier:
+        yield from _knots(identifier, value, place)
+
+
+def _thresholds(identifier: str, value: str, place: str) -> Found:
+    found = list(_list_problems(identifier, value, place, THRESHOLD))
+    yield from found
+    if not found and any(0.0 < float(part.replace(",", "")) < SMALL_THRESHOLD for part in _numbers(value)):
+        rule = f"a threshold is usually above {SMALL_THRESHOLD:g} per QALY"
+        remedy = "Write 25000 for 25 thousand: the decimal sign is a point."
+        yield Problem(place, rule, value, remedy, warning=True)
+
+
+def _knots(identifier: str, value: str, place: str) -> Found:
+    found = list(_list_problems(identifier, value, place, PLAIN))
+    yield from found
+    if not found and float(_numbers(value)[0]) == 0.0:
+        rule = f"{identifier} needs numbers above 0: splines run over the log of time"
+        yield Problem(place, rule, value, "Move the first knot up.")
+
+
+def _list_problems(identifier: str, value: str, place: str, form: "re.Pattern[str]") -> Found:
+    parts = _numbers(value)
+    if not all(form.fullmatch(part) for part in parts):
+        remedy = 'Separate them by ";", with a point as the decimal sign.'
+        yield Problem(place, f"{identifier} is a list of numbers", value, remedy)
+        return
+    numbers = [float(part.replace(",", "")) for part in parts]
+    if numbers != sorted(set(numbers)):
+        yield Problem(place, f"{identifier} needs rising numbers, none below 0", value, "Put them in order.")
+
+
+def _numbers(value: str) -> list[str]:
+    return [part.strip() for part in value.split(";")]
 
 
 def _unit(inputs: Inputs, parameter: Parameter, place: str) -> Found:
+    """A unit that the quantity has; amounts of an unknown currency are not told again."""
     accepted = units_of(parameter.definition, inputs.currency)
-    if parameter.value is not None and parameter.unit not in accepted:
+    money = any("{currency}" in unit for unit in (parameter.definition.quantity or Quantity({})).units)
+    if parameter.value is not None and parameter.unit not in accepted and (is_currency(inputs.currency) or not money):
         remedy = f"Write one of: {', '.join(accepted)}."
         yield Problem(place, f"{parameter.id} has an unknown unit", parameter.unit, remedy)
 
 
-def _spread(parameter: Parameter, place: str) -> Found:
-    value, low, high, se = parameter.value, parameter.low, parameter.high, parameter.se
-    name = parameter.id
-    if parameter.distribution not in tuple(Distribution):
-        remedy = f"Choose one of: {', '.join(Distribution)}."
-        yield Problem(place, f"{name} has an unknown distribution", parameter.distribution, remedy)
-    if se is not None and se < 0:
-        yield Problem(place, f"the standard error of {name} is below 0", f"{se:g}", "Mend it.")
-    if low is not None and high is not None and low > high:
-        yield Problem(place, f"the low limit of {name} is above the high one", f"{low:g} > {high:g}", "Swap them.")
-    elif isinstance(value, float) and (
-        (low is not None and value < low - 1e-12) or (high is not None and value > high + 1e-12)
-    ):
-        limits = f"{value:g} outside {low if low is not None else '…'} to {high if high is not None else '…'}"
-        yield Problem(place, f"the value of {name} is outside its interval", limits, "Check all three.", warning=True)
-    sampled = parameter.is_sampled
-    if sampled and se is None and (low is None or high is None):
-        yield Problem(place, f"{name} has a distribution but neither a standard error nor limits", remedy="Give one.")
-    if not sampled and not parameter.definition.is_method and se:
-        yield Problem(place, f"{name} has a standard error but no distribution", remedy="Choose one.", warning=True)
-    yield from distribution_problems(parameter, place)
+def _price_year(parameter: Parameter, place: str) -> Found:
+    year = parameter.price_year
+    if year is not None and (year != round(year) or not WHOLE_YEAR.low <= year <= WHOLE_YEAR.high):
+        rule = f"the price year of {parameter.id} is a year from {WHOLE_YEAR.low:g} to {WHOLE_YEAR.high:g}"
+        yield Problem(place, rule, f"{year:g}", "Mend it, or clear it for the report's own price year.")
 
 
-def sex_table_problems(
-    sheet: Sheet, place: str, ages: Sequence[float], male: Sequence[float], female: Sequence[float]
-) -> Found:
-    """A table by age has every whole year, and values between 0 and 1 (below 1 for mortality)."""
-    if not ages:
-        yield Problem(place, f"{sheet} has no rows", remedy="Copy the table of a shipped workbook.")
-        return
-    if any(b - a != 1.0 for a, b in itertools.pairwise(ages)):
-        gap = next(f"{a:g} then {b:g}" for a, b in itertools.pairwise(ages) if b - a != 1.0)
-        yield Problem(place, f"{sheet} needs every whole year of age, in order", gap, "Fill the gap.")
-    top = 1.0 if sheet is Sheet.POPULATION_UTILITY else 1.0 - 1e-12
-    for age, *values in zip(ages, male, female, strict=True):
-        for value in values:
-            if not 0.0 <= value <= top and not math.isnan(value):
-                yield Problem(place, f"{sheet} at age {age:g} must lie between 0 and 1", f"{value:g}", "Mend it.")
+def _emptied(parameter: Parameter, place: str) -> Found:
+    """A value that the workbook was built with, and that is empty now."""
+    if parameter.value is None and parameter.base_case not in (None, ""):
+        default = parameter.definition.default
+        instead = "nothing is used instead" if default in (None, "") else f"{default} is used instead"
+        rule = f"{parameter.id} is empty, and {instead}"
+        base = parameter.base_case
+        remedy = (
+            f"Write {base:g} again, unless that is meant." if isinstance(base, float) else f"Its base case is {base}."
+        )
+        yield Problem(place, rule, remedy=remedy, warning=True)

@@ -5,7 +5,7 @@ move a cycle. Flows are counted where they happen: f_jk = x_j·c_jk + e_j·c½_j
 the entrants of the cycle.  Source: Briggs, Claxton, Sculpher 2006, ch. 2 and 3, for the one-move form.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +82,10 @@ def _rows(values: Array) -> list[list[Array]]:
     return [list(row) for row in values]
 
 
+Inflow = list[tuple[int, tuple[int, ...]]]
+"""Transitions into a state, alike ones together: the row of the first, and the rows of all origins."""
+
+
 class _Advance:
     """One cycle of the recursion, by the declared transitions."""
 
@@ -94,53 +98,92 @@ class _Advance:
         self.started = [i for i in self.left if i not in self.passed]
         self.absorbing = [i for i in range(len(structure.states)) if i not in self.left]
         self.sources = structure.sources
-        self.onward = [[(row, i) for row, i in into if i in self.passed] for into in structure.sources]
         self.half = half_cycle_exposure
+        self.alike: tuple[int, ...] = ()
+        self.into: list[Inflow] = []
+        self.onward: list[Inflow] = []
+
+    def _group(self, alike: tuple[int, ...]) -> None:
+        """Put alike transitions into each state together: one product for all of them."""
+        self.alike = alike
+        self.into = [_together(sources, alike) for sources in self.sources]
+        passed = [[(row, i) for row, i in sources if i in self.passed] for sources in self.sources]
+        self.onward = [_together(sources, alike) for sources in passed]
 
     def __call__(
         self, moves: Moves, inside: list[Array], following: list[Array], arrived: list[Array], flowed: list[Array]
     ) -> None:
         """Fill the occupancy at the cycle's end, its arrivals and, where there is room, its flows."""
-        hazards, exits, sources = moves.hazards, moves.exits, self.sources
-        taken = {i: inside[i] * exits[i].pace for i in self.left}
-        entering = {i: _inflow(hazards, taken, sources[i]) for i in self.passed}
-        both = taken
+        if moves.alike != self.alike:
+            self._group(moves.alike)
+        hazards, exits = moves.hazards, moves.exits
+        taken = _Taken({i: moves.taken[i] if i in moves.taken else inside[i] * exits[i].pace for i in self.left})
+        for i in self.passed:
+            taken.flow(hazards, self.into[i], arrived[i])
+        both = onward = taken
         if self.half:
-            onward = {i: entering[i] * exits[i].half_pace for i in self.passed}
-            both = taken | {i: taken[i] + onward[i] for i in self.passed}
+            onward = _Taken({i: arrived[i] * exits[i].half_pace for i in self.passed})
+            both = _Taken(taken.by_state | {i: taken.by_state[i] + each for i, each in onward.by_state.items()})
         for i in self.started:
             np.multiply(inside[i], exits[i].stay, out=following[i])
         for i in self.absorbing:
-            arrived[i][...] = _inflow(hazards, both, sources[i]) if sources[i] else 0.0
+            if self.into[i]:
+                both.flow(hazards, self.into[i], arrived[i])
             np.add(inside[i], arrived[i], out=following[i])
         for i in self.passed:
-            stays = inside[i] * exits[i].stay
-            if self.half:
-                stays += entering[i] * exits[i].half_stay
-                again = _inflow(hazards, onward, self.onward[i]) if self.onward[i] else 0.0
-                np.add(entering[i], again, out=arrived[i])
-                np.add(stays, again, out=following[i])
-            else:
-                arrived[i][...] = entering[i]
-                np.add(stays, entering[i], out=following[i])
+            np.multiply(inside[i], exits[i].stay, out=following[i])
+            following[i] += arrived[i] * exits[i].half_stay if self.half else arrived[i]
+            if self.half and self.onward[i]:
+                again = onward.flow(hazards, self.onward[i])
+                arrived[i] += again
+                following[i] += again
         for row, flow in enumerate(flowed):
-            np.multiply(hazards[row], both[self.origins[row]], out=flow)
+            np.multiply(hazards[row], both.by_state[self.origins[row]], out=flow)
         if self.half:
-            for row, hazard in moves.entrant_hazards.items():
-                more = onward[self.origins[row]] * (hazard - hazards[row])
-                for counts in (following, arrived):
-                    counts[self.targets[row]] += more
-                if flowed:
-                    flowed[row] += more
+            self._correct(moves, onward, following, arrived, flowed)
+
+    def _correct(
+        self, moves: Moves, onward: "_Taken", following: list[Array], arrived: list[Array], flowed: list[Array]
+    ) -> None:
+        """Move those who enter during the cycle by their own increments, where these differ."""
+        for row, hazard in moves.entrant_hazards.items():
+            more = onward.by_state[self.origins[row]] * (hazard - moves.hazards[row])
+            for counts in (following, arrived):
+                counts[self.targets[row]] += more
+            if flowed:
+                flowed[row] += more
 
 
-def _inflow(hazards: list[Array], taken: dict[int, Array], sources: Sequence[Source]) -> Array:
-    """Σ over the transitions into a state of ΔH × what its origin loses at that pace."""
-    (row, origin), *others = sources
-    total = hazards[row] * taken[origin]
-    for row, origin in others:
-        total += hazards[row] * taken[origin]
-    return total
+def _together(sources: Iterable[Source], alike: tuple[int, ...]) -> Inflow:
+    """Transitions (row, origin) grouped by what they are alike."""
+    groups: dict[int, tuple[int, ...]] = {}
+    for row, origin in sources:
+        groups[alike[row]] = (*groups.get(alike[row], ()), origin)
+    return list(groups.items())
+
+
+class _Taken:
+    """What states lose in a cycle per unit of increment, Δx = x·φ(ΔH); sums over states are made once."""
+
+    def __init__(self, by_state: dict[int, Array]):
+        self.by_state = by_state
+        self.sums: dict[tuple[int, ...], Array] = {}
+
+    def flow(self, hazards: list[Array], into: Inflow, out: Array | None = None) -> Array:
+        """Σ over the transitions into a state of ΔH × what its origin loses at that pace."""
+        (row, origins), *others = into
+        total = np.multiply(hazards[row], self._of(origins), out=out)
+        for row, origins in others:
+            total += hazards[row] * self._of(origins)
+        return np.asarray(total)
+
+    def _of(self, origins: tuple[int, ...]) -> Array:
+        if len(origins) == 1:
+            return self.by_state[origins[0]]
+        if origins not in self.sums:
+            first, second, *others = (self.by_state[i] for i in origins)
+            self.sums[origins] = sum(others, first + second)
+        return self.sums[origins]
 
 
 def run_cohort(

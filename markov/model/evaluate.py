@@ -151,8 +151,12 @@ def _in_order(
         give_back(helpers, sound=sound)
 
 
-def run_block(columns: Columns, *, trace: bool = False) -> Outcomes:
-    """Run one block of rows through the cohort engine."""
+View = Callable[[Batch], Batch]
+"""Another way to see where the cohort is, for payoffs: the same cycles with other occupancy and arrivals."""
+
+
+def run_block(columns: Columns, *, trace: bool = False, view: View | None = None) -> Outcomes:
+    """Run one block of rows through the cohort engine; with a view, payoffs and curves are those of what it shows."""
     inputs = columns.inputs
     hazards = HazardStream(columns, piece_of(len(inputs.compared) * columns.rows))
     window = Window.of(columns, hazards.boundaries)
@@ -176,7 +180,7 @@ def run_block(columns: Columns, *, trace: bool = False) -> Outcomes:
         batch=rule.batch,
         flows=trace,
     )
-    for batch in batches:
+    for batch in batches if view is None else map(view, batches):
         payoffs.add(batch)
         recorder.add(batch, payoffs.beginning)
     return _outcomes(columns, rule, payoffs, recorder)

@@ -3,6 +3,7 @@
 Shapes: (cycles, strategies, rows); an axis of length 1 where nothing varies along it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,9 +126,9 @@ class HazardStream:
         inputs = columns.inputs
         self.boundaries, self.size = cycle_boundaries(inputs, at_least), size
         self._background = _Background(columns, self.boundaries)
-        self._pfs = _EndpointCurves(columns, Endpoint.PFS)
+        self._pfs = _EndpointCurves(columns, Endpoint.PFS, self.boundaries)
         anchored = inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
-        self._overall = _EndpointCurves(columns, Endpoint.OS) if anchored else None
+        self._overall = _EndpointCurves(columns, Endpoint.OS, self.boundaries) if anchored else None
         self._crossing = CrossingPolicy(Crossing(inputs.text("settings.crossing")))
         self._bound = np.zeros(())
         self._made: list[Piece] = []
@@ -145,8 +146,8 @@ class HazardStream:
         """Background and progression increments of at least the first cycles; before anything is taken."""
         while self._next < min(cycles, self.cycles):
             self._made.append(self._make())
-        background = np.concatenate([piece.background for piece in self._made])
-        return background, np.concatenate([piece.progression for piece in self._made])
+        background = _end_to_end([piece.background for piece in self._made])
+        return background, _end_to_end([piece.progression for piece in self._made])
 
     def take(self) -> Piece:
         """The next piece."""
@@ -156,20 +157,29 @@ class HazardStream:
         first, last = self._next, min(self._next + self.size, self.cycles)
         self._next = last
         edges = self.boundaries[first : last + 1]
-        background, pfs = self._background.increments(first, last), self._pfs.increments(edges)
+        background, pfs = self._background.increments(first, last), self._pfs.increments(first, last)
         floored = np.maximum(pfs, background)
-        self.floored_cycles += count(pfs < background)
+        below = pfs < background
+        if below.any():
+            self.floored_cycles += count(below)
         overall = survival = None
         if self._overall is not None:
-            overall = np.maximum(self._overall.increments(edges), background)
+            overall = np.maximum(self._overall.increments(first, last), background)
             bound = accumulate(self._bound, overall)
             floored, crossed = self._crossing.cap(floored, overall, bound)
-            self._bound, survival = bound[-1], np.exp(-bound)
+            self._bound, survival = bound[-1], -bound
+            np.exp(survival, out=survival)
             if crossed.any():
                 found = np.where(crossed.any(axis=0), edges[np.argmax(crossed, axis=0)], np.nan)
                 self.first_crossing = np.where(self.crossing_cycles > 0, self.first_crossing, found)
                 self.crossing_cycles += count(crossed)
         return Piece(background, pfs, floored, overall, survival)
+
+
+def _end_to_end(pieces: list[Array]) -> Array:
+    """Consecutive pieces (cycles, …) together; some may vary by row, as where a curve is capped, and others not."""
+    shape = np.broadcast_shapes(*(piece.shape[1:] for piece in pieces))
+    return np.concatenate([np.broadcast_to(piece, (len(piece), *shape)) for piece in pieces])
 
 
 def count(flags: Flags) -> Array:
@@ -196,20 +206,20 @@ class _Background:
         # Unless age varies by row, the survival of each sex is a column of numbers, looked up once.
         one_age = len(self.age) == 1
         self.by_sex = self.table.survival_by_sex(self.age, boundaries[:, None]) if one_age else None
-        self.level = self._hazard(0, 1)
+        self.level = self._log_survival(0, 1)
 
-    def _hazard(self, first: int, last: int) -> Array:
+    def _log_survival(self, first: int, last: int) -> Array:
         if self.by_sex is None:
             survival = self.table.survival(self.age, self.female, self.boundaries[first:last, None])
         else:
             female, male = (sex[first:last] for sex in self.by_sex)
             survival = male + self.female * (female - male)
-        return np.asarray(-np.log(np.maximum(survival, 1e-300)))
+        return np.asarray(np.log(np.maximum(survival, 1e-300)))
 
     def increments(self, first: int, last: int) -> Array:
         """Cycles `first` to `last`, (cycles, 1, rows), at least 1e-300, so that every state can be left."""
-        ends = self._hazard(first + 1, last + 1)
-        increments = self.smr * differences(self.level, ends)
+        ends = self._log_survival(first + 1, last + 1)
+        increments = -self.smr * differences(self.level, ends)
         self.level = ends[-1:]
         return np.asarray(np.maximum(increments, 1e-300)[:, None])
 
@@ -217,32 +227,35 @@ class _Background:
 class _EndpointCurves:
     """The curves of one endpoint, piece by piece, waning included."""
 
-    def __init__(self, columns: Columns, endpoint: Endpoint):
+    def __init__(self, columns: Columns, endpoint: Endpoint, boundaries: Array):
         self.columns, self.endpoint, self.inputs = columns, endpoint, columns.inputs
+        self.boundaries, self.months = boundaries, (boundaries * MONTHS_PER_YEAR)[:, None]
         self.family = {s.id: self.inputs.text(f"{endpoint}.family.{s.id}") for s in self.inputs.strategies}
-        self.waning = [s for s in self.inputs.compared if columns.given(f"{endpoint}.waning_end.{s}")]
+        self.waning = {s: self._waning(s) for s in self.inputs.compared if columns.given(f"{endpoint}.waning_end.{s}")}
         self.numbers: dict[str, Array] = {}
+        self.references: dict[str, str] = {}
         self.curves: dict[str, Hazard] = {}
-        self.levels: dict[str, tuple[float, Array]] = {}
+        self.levels: dict[str, tuple[int, Array]] = {}
 
-    def increments(self, edges: Array) -> Array:
-        """(cycles, strategies, rows or 1)."""
+    def increments(self, first: int, last: int) -> Array:
+        """Cycles `first` to `last`, (cycles, strategies, rows or 1)."""
+        span = slice(first, last)
         own: dict[str, Array] = {}
-        waned = [self._waned(s, edges, own) for s in self.inputs.compared]
+        waned = [self._waned(s, span, own) for s in self.inputs.compared]
         rows = max(increments.shape[1] for increments in waned)
-        stacked = np.empty((len(edges) - 1, len(waned), rows))
+        stacked = np.empty((last - first, len(waned), rows))
         for i, increments in enumerate(waned):
             stacked[:, i] = increments
         return stacked
 
-    def _own(self, strategy: str, edges: Array, known: dict[str, Array]) -> Array:
+    def _own(self, strategy: str, span: slice, known: dict[str, Array]) -> Array:
         """Increments before waning; a hazard ratio multiplies those of its reference."""
         if strategy not in known:
             if self.family[strategy] == Family.HAZARD_RATIO:
                 ratio = self._number("hazard_ratio", strategy)
-                known[strategy] = ratio * self._own(self._reference(strategy), edges, known)
+                known[strategy] = ratio * self._own(self._reference(strategy), span, known)
             else:
-                known[strategy] = self._from_curve(strategy, edges)
+                known[strategy] = self._from_curve(strategy, span)
         return known[strategy]
 
     def _number(self, name: str, strategy: str) -> Array:
@@ -253,32 +266,45 @@ class _EndpointCurves:
         return self.numbers[identifier]
 
     def _reference(self, strategy: str) -> str:
-        return reference_of(self.inputs, self.endpoint, strategy)
+        if strategy not in self.references:
+            self.references[strategy] = reference_of(self.inputs, self.endpoint, strategy)
+        return self.references[strategy]
 
-    def _from_curve(self, strategy: str, edges: Array) -> Array:
+    def _from_curve(self, strategy: str, span: slice) -> Array:
         if strategy not in self.curves:
             self.curves[strategy] = strategy_curve(self.columns, self.endpoint, strategy)
         hazard = self.curves[strategy]
-        time, level = self.levels.get(strategy, (-1.0, np.zeros(0)))
-        if time != edges[0]:
-            level = hazard(np.array([[edges[0] * MONTHS_PER_YEAR]]))
-        ends = hazard((edges[1:] * MONTHS_PER_YEAR)[:, None])
-        self.levels[strategy] = float(edges[-1]), ends[-1:]
-        return np.asarray(np.maximum(differences(level, ends), 0.0))
+        cycle, level = self.levels.get(strategy, (-1, np.zeros(0)))
+        if cycle != span.start:
+            level = hazard(self.months[span.start : span.start + 1])
+        ends = hazard(self.months[span.start + 1 : span.stop + 1])
+        self.levels[strategy] = span.stop, ends[-1:]
+        increments = np.asarray(differences(level, ends))
+        return np.maximum(increments, 0.0, out=increments)
 
-    def _waned(self, strategy: str, edges: Array, own: dict[str, Array]) -> Array:
-        increments = self._own(strategy, edges, own)
+    def _waning(self, strategy: str) -> Callable[[slice], Array]:
+        """Share of the effect left in some cycles; worked out once where it is the same in every row."""
+        start, end = (
+            self.columns.number(f"{self.endpoint}.{name}.{strategy}") for name in ("waning_start", "waning_end")
+        )
+        if len(start) > 1 or len(end) > 1:
+            return lambda span: waning_weights(self.boundaries[span.start : span.stop + 1], start, end)
+        weights = waning_weights(self.boundaries, start, end)
+        return lambda span: weights[span]
+
+    def _waned(self, strategy: str, span: slice, own: dict[str, Array]) -> Array:
         if strategy not in self.waning:
-            return increments
-        weights = waning_weights(edges, self._number("waning_start", strategy), self._number("waning_end", strategy))
-        if np.all(weights == 1.0):
-            return increments
-        return wane(increments, self._own(self._reference(strategy), edges, own), weights)
+            return self._own(strategy, span, own)
+        weights = self.waning[strategy](span)
+        if weights.min() == 1.0:
+            return self._own(strategy, span, own)
+        reference = self._own(self._reference(strategy), span, own)
+        return wane(self._own(strategy, span, own), reference, weights) if weights.any() else reference
 
 
 def endpoint_increments(columns: Columns, endpoint: Endpoint, boundaries: Array) -> Array:
     """Increments of one endpoint's curves, waning included, (cycles, strategies, rows or 1)."""
-    return _EndpointCurves(columns, endpoint).increments(boundaries)
+    return _EndpointCurves(columns, endpoint, boundaries).increments(0, len(boundaries) - 1)
 
 
 def strategy_hazard(columns: Columns, endpoint: Endpoint, strategy: str, months: Array) -> Array:

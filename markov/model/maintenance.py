@@ -12,8 +12,18 @@ from scipy import special
 from markov.inputs.parameters import Columns
 from markov.model.hazards import HazardStream, Piece, strategy_hazard
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.model.transitions import NOBODY_LEAVES, Exit, Moves, either, exit_of, half_left
-from markov.model.treatment import Malignancies, OnTreatment, Shares, Stops, Window
+from markov.model.transitions import (
+    NOBODY_LEAVES,
+    Exit,
+    Leaving,
+    Moves,
+    alike,
+    either,
+    exit_of,
+    exit_of_origin,
+    in_half_a_cycle,
+)
+from markov.model.treatment import Malignancies, OnTreatment, Shares, Stops, Window, first_if_alike, same
 from markov.terms import (
     MALIGNANCIES,
     MONTHS_PER_YEAR,
@@ -30,12 +40,15 @@ ROW = MAINTENANCE_MODEL.row
 INDEX = MAINTENANCE_MODEL.index
 LARGEST_INCREMENT = 40.0
 PIECE = 8000  # cohort-cycles prepared together
-BATCH = 16  # cycles, at least, whose payoffs are added together
-SMALLEST_TOTAL = 1e-12  # keeps φ defined where nobody can leave
-SMALLEST_SHARE = 1e-9
+BATCH = 32  # cycles, at least, whose payoffs are added together
+SMALLEST_TOTAL = 1e-300  # where nobody is or comes
+SMALLEST_SHARE = float(np.exp(-0.5 * LARGEST_INCREMENT))  # of those inside that half a cycle leaves
 HALLEY_STEPS = 8
 ROUNDING = 1e-15  # deaths this few from a limit are at it
+FEW = 1e-9
+CLOSE = 3e-9  # the error left is of the order of the square of the step, over d
 CONVERGED = 3e-7  # the error left is of the order of the cube of the last step
+NOT_YET_KNOWN = np.zeros((1, 1, 1))
 STOPPED = ROW[State.MAINTENANCE, State.TOXICITY]
 PROGRESSED = ROW[State.MAINTENANCE, State.PROGRESSION]
 PROGRESSED_AFTER = ROW[State.TOXICITY, State.PROGRESSION]
@@ -81,11 +94,12 @@ class MaintenanceRule:
         self.off = _Malignant(self.off_drug)
         kinds = zip(("haematologic", "solid"), MALIGNANCIES, strict=True)
         excess = {state: columns.number(f"spm.excess_death.{kind}") * self.length for kind, state in kinds}
-        self.excess = {state: (rate, half_left(rate)) for state, rate in excess.items()}
+        self.excess = {state: (rate, in_half_a_cycle(rate)) for state, rate in excess.items()}
         self.after_progression = _after_progression(columns, hazards, self.off)
         self.first = self.next = 0
         self.moves: list[Moves] = []
         self._known: tuple[Shares, Array, _OnDrug] | None = None
+        self.alike: tuple[int, ...] = ()
 
     def __call__(self, k: int, occupancy: Array) -> Moves:
         """What moves in cycle k."""
@@ -99,10 +113,9 @@ class MaintenanceRule:
     def shares_of_batch(self) -> tuple[Array, Array]:
         """Share on drug at the beginning and the end of the part in the window, (cycles, strategies, rows or 1)."""
         if self._stacked is None:
-            begin = np.concatenate([np.broadcast_to(s.begin, (n, *s.begin.shape[1:])) for n, s in self.shares])
-            same = self.drug.simple
-            ends = [] if same else [np.broadcast_to(s.finish, (n, *s.finish.shape[1:])) for n, s in self.shares]
-            self._stacked = begin, begin if same else np.concatenate(ends)
+            begin = _joined([(size, shares.begin) for size, shares in self.shares])
+            simple = self.drug.simple
+            self._stacked = begin, begin if simple else _joined([(size, s.finish) for size, s in self.shares])
         return self._stacked
 
     def _prepare(self, first: int) -> None:
@@ -116,28 +129,24 @@ class MaintenanceRule:
         shares = self.drug.cycles(first, size)
         self.shares.append((size, shares))
         on = self._on_drug(shares, self.window.exposed[span, :, None])
-        p = Prepared(piece, half_left(piece.background), self.off, on, *self._progression(piece, span))
-        for state, (rate, left) in self.excess.items():
-            p.exits[INDEX[state]] = exit_of(piece.background + rate, either(p.died, left))
+        p = Prepared(piece, self.off, on, self.excess, *self._progression(piece, span))
         self.progression_free.advance(first, p)
         self.after_progression.prepare(first, p)
-        shape = (size, *self.cohorts)
-        hazards = zip(*(_by_cycle(hazard, shape) for hazard in self._hazards(p)), strict=True)
-        exits = zip(*(_exits_by_cycle(exit_, shape) for exit_ in p.exits), strict=True)
-        self.moves = [Moves(MAINTENANCE_MODEL, list(h), list(e)) for h, e in zip(hazards, exits, strict=True)]
+        self.moves = self._moves(self._hazards(p), p.exits, (size, *self.cohorts))
         self.first, self.next = first, first + size
 
     def _progression(self, piece: Piece, span: slice) -> tuple[Array, Array, Array, Array]:
         """Progression increments out of `maintenance` and of `toxicity`, and the same with deaths."""
         split, after = self.stops.maintenance_progression, self.stops.toxicity_progression
         if split is None or after is None:
-            return piece.progression, piece.progression, piece.floored, piece.floored
+            progression = piece.progression
+            return progression, progression, piece.floored, piece.floored
         return split[span], after[span], split[span] + piece.background, after[span] + piece.background
 
     def _on_drug(self, shares: Shares, exposed: Array) -> "_OnDrug":
         """Stops and second malignancies in `maintenance`, made anew only when the share on drug changes."""
-        exposed = exposed[:1] if np.all(exposed == exposed[0]) else exposed
-        if self._known is None or shares is not self._known[0] or not np.array_equal(exposed, self._known[1]):
+        exposed = first_if_alike(exposed)
+        if self._known is None or shares is not self._known[0] or not same(exposed, self._known[1]):
             mean = shares.mean * exposed
             malignant = [excess * mean + off for excess, off in zip(self.excess_on_drug, self.off_drug, strict=True)]
             self._known = shares, exposed, _OnDrug(shares.toxicity, _Malignant(malignant))
@@ -146,75 +155,108 @@ class MaintenanceRule:
     def _hazards(self, p: "Prepared") -> list[Array]:
         """Increments by transition; deaths in `progression` are filled in by the alternative that holds."""
         hazards = [p.background] * len(ROW)
+        hazards[DEATHS[State.PROGRESSION]] = NOT_YET_KNOWN
         hazards[STOPPED], hazards[PROGRESSED], hazards[PROGRESSED_AFTER] = p.on.toxicity, p.progression, p.after
         for state, rows in MALIGNANT.items():
             malignant = p.on.malignant if state is State.MAINTENANCE else p.off
             for row, increments in zip(rows, malignant.kinds, strict=True):
                 hazards[row] = increments
-        for state, (rate, _) in self.excess.items():
-            hazards[DEATHS[state]] = p.background + rate
+        for state, deaths in p.deaths.items():
+            hazards[DEATHS[state]] = deaths
         return hazards
+
+    def _moves(self, hazards: list[Array], exits: list[Exit], shape: tuple[int, ...]) -> list[Moves]:
+        """What moves, cycle by cycle of a piece of a shape (cycles, strategies, rows)."""
+        self.alike = self.alike or alike(hazards)
+        if shape[0] > 1:
+            used = {id(part): part for exit_ in exits for part in exit_} | {id(values): values for values in hazards}
+            filled = {place: _filled(values, shape) for place, values in used.items()}
+            hazards = [filled[id(values)] for values in hazards]
+            exits = [Exit(*[filled[id(part)] for part in exit_]) for exit_ in exits]
+        return [
+            Moves(
+                MAINTENANCE_MODEL,
+                [values[j] for values in hazards],
+                [Exit(*[part[j] if part.ndim else part for part in exit_]) for exit_ in exits],
+                alike=self.alike,
+            )
+            for j in range(shape[0])
+        ]
+
+
+def _filled(values: Array, shape: tuple[int, ...]) -> Array:
+    """Few rows are filled up to one shape: broadcasting takes twice as long on them, and costs nothing on many."""
+    return np.ascontiguousarray(np.broadcast_to(values, shape))
+
+
+def _joined(parts: list[tuple[int, Array]]) -> Array:
+    """Consecutive pieces end to end, from (cycles, what holds in each or in all of them)."""
+    _, first = parts[0]
+    if len(first) == 1 and all(values is first for _, values in parts):
+        return np.broadcast_to(first, (sum(size for size, _ in parts), *first.shape[1:]))
+    return np.concatenate([np.broadcast_to(values, (size, *values.shape[1:])) for size, values in parts])
 
 
 def _by_cycle(values: Array, shape: tuple[int, ...]) -> list[Array]:
-    """The cycles of a piece of a shape (cycles, strategies, rows).
-
-    Few rows are filled up to one shape: broadcasting takes twice as long on them, and costs nothing on many.
-    """
-    return list(values if shape[0] == 1 else np.ascontiguousarray(np.broadcast_to(values, shape)))
-
-
-def _exits_by_cycle(values: Exit, shape: tuple[int, ...]) -> list[Exit]:
-    """The same for an exit."""
-    if values is NOBODY_LEAVES:
-        return [NOBODY_LEAVES] * shape[0]
-    return [Exit(*parts) for parts in zip(*(_by_cycle(part, shape) for part in values), strict=True)]
+    """The cycles of a piece of a shape (cycles, strategies, rows)."""
+    return [values[0]] if shape[0] == 1 else list(_filled(values, shape))
 
 
 class _Malignant:
-    """Second malignancies in a state: increments by kind and in all, and the share they take in half a cycle."""
+    """Second malignancies in a state: increments by kind and in all, and the shares they leave in half a cycle."""
 
     def __init__(self, kinds: list[Array]):
         self.kinds = kinds
         self.total = kinds[0] + kinds[1]
-        self.left = half_left(self.total)
+        self.taken = in_half_a_cycle(self.total)
 
 
 class _OnDrug:
-    """What leaves `maintenance` besides progression and death: stops for toxicity, and second malignancies."""
+    """What leaves `maintenance` besides progression and death: stops for toxicity, and second malignancies.
+
+    `stopped` by the former, `taken` by both: shares in a whole cycle.
+    """
 
     def __init__(self, toxicity: Array, malignant: _Malignant):
         self.toxicity, self.malignant = toxicity, malignant
-        self.stopped = half_left(toxicity)
+        self.stopped = in_half_a_cycle(toxicity).twice
         self.total = toxicity + malignant.total
-        self.left = either(self.stopped, malignant.left)
+        self.taken = either(self.stopped, malignant.taken.twice)
 
 
 class Prepared:
     """A piece of cycles before anybody moves, (cycles, strategies, rows): increments and exits by state.
 
-    `ending` is progression or death out of `maintenance`, `ended` the share it takes in half a cycle; `ending_after`
-    and `ended_after` the same out of `toxicity`; `died` the share that the background takes.
+    `ending` is progression or death out of `maintenance`, `ended` the shares it leaves in a whole cycle;
+    `ended_after` the same out of `toxicity` in half a cycle; `died` in half a cycle of background mortality. `deaths`
+    are those out of second malignancies, `dead` the shares that they leave in half a cycle.
     """
 
     def __init__(
         self,
         piece: Piece,
-        died: Array,
         off: _Malignant,
         on: _OnDrug,
+        excess: dict[State, tuple[Array, Leaving]],
         progression: Array,
         after: Array,
         ending: Array,
         ending_after: Array,
     ):
-        self.background, self.survival, self.died, self.off, self.on = piece.background, piece.survival, died, off, on
-        self.progression, self.after, self.ending, self.ending_after = progression, after, ending, ending_after
-        self.ended_after = half_left(ending_after)
-        self.ended = self.ended_after if ending is ending_after else half_left(ending)
+        self.background, self.survival, self.off, self.on = piece.background, piece.survival, off, on
+        self.progression, self.after, self.ending = progression, after, ending
+        self.died = in_half_a_cycle(piece.background)
+        self.ended_after = in_half_a_cycle(ending_after)
+        same = ending is ending_after
+        self.ended_whole_after = self.ended_after.twice
+        self.ended = self.ended_whole_after if same else in_half_a_cycle(ending).twice
+        self.deaths = {state: piece.background + rate for state, (rate, _) in excess.items()}
+        self.dead = {state: either(self.died, by_excess) for state, (_, by_excess) in excess.items()}
         self.exits = [NOBODY_LEAVES] * len(INDEX)
-        self.exits[_M] = exit_of(ending + on.total, either(self.ended, on.left))
-        self.exits[_T] = exit_of(ending_after + off.total, either(self.ended_after, off.left))
+        self.exits[_M] = exit_of_origin(ending + on.total, either(self.ended, on.taken))
+        self.exits[_T] = exit_of(ending_after + off.total, either(self.ended_after, off.taken))
+        for state, deaths in self.deaths.items():
+            self.exits[INDEX[state]] = exit_of(deaths, self.dead[state])
 
 
 class _ProgressionFree:
@@ -230,15 +272,15 @@ class _ProgressionFree:
 
     def advance(self, first: int, p: Prepared) -> None:
         """Take the cohort through the piece that begins with cycle `first`."""
-        leaves = exit_of(p.ending + p.on.toxicity, either(p.ended, p.on.stopped))
-        kept_after = 1.0 - p.ended_after
-        moves = p.on.toxicity * leaves.pace
+        left, kept = either(p.ended, p.on.stopped)
+        moves = left / (p.ending + p.on.toxicity)
+        moves *= p.on.toxicity
         if self.half_exposure:
-            moves *= kept_after
-        stays_after = kept_after * kept_after
+            moves = moves * p.ended_after.kept
         for j in range(len(moves)):
-            self.stopped = self.stopped * stays_after[j] + self.on * moves[j]
-            self.on = self.on * leaves.stay[j]
+            self.stopped *= p.ended_whole_after.kept[j]
+            self.stopped += self.on * moves[j]
+            self.on *= kept[j]
             np.add(self.on, self.stopped, out=self.curve[(first + j) % len(self.curve)])
 
 
@@ -258,7 +300,7 @@ def _after_progression(columns: Columns, hazards: HazardStream, off: _Malignant)
     alternative = columns.inputs.text("settings.post_progression")
     half_exposure = columns.inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
     if alternative == PostProgression.OVERALL_SURVIVAL:
-        return DeathsMeetOverallSurvival(half_exposure, off)
+        return DeathsMeetOverallSurvival(half_exposure, off, (len(columns.inputs.compared), columns.rows))
     if alternative == PostProgression.TIME_SINCE_PROGRESSION:
         return TimeSinceProgression(columns, hazards.boundaries, half_exposure)
     return ExcessRate(columns, hazards.boundaries)
@@ -274,7 +316,7 @@ class ExcessRate:
         else:
             rate = columns.by_strategy("post_progression.excess_rate.", strategies)
         self.excess = rate * boundaries[1]
-        self.left = half_left(self.excess)
+        self.taken = in_half_a_cycle(self.excess)
         self.clipped = np.zeros(1)
         self.deaths = np.zeros(0)
 
@@ -282,8 +324,7 @@ class ExcessRate:
         """The exits of the whole piece."""
         del first
         self.deaths = p.background + self.excess
-        left = either(either(p.died, self.left), p.off.left)
-        p.exits[_P] = exit_of(self.deaths + p.off.total, left)
+        p.exits[_P] = exit_of(self.deaths + p.off.total, either(either(p.died, self.taken), p.off.taken))
 
     def fill(self, k: int, j: int, occupancy: Array, moves: Moves) -> None:
         """The rate does not depend on who is where."""
@@ -300,69 +341,110 @@ class DeathsMeetOverallSurvival:
     cycles at a limit are counted.
     """
 
-    def __init__(self, half_exposure: bool, off: "_Malignant"):
+    def __init__(self, half_exposure: bool, off: "_Malignant", cohorts: tuple[int, int]):
         self.half_exposure = half_exposure
-        self.clipped = np.zeros(1)
-        self.sigma, self.kept_off = off.total[0], 1.0 - off.left[0]
-        self.inside_factor, self.entrant_factor = 1.0 - 0.5 * self.sigma, 1.0 - 0.25 * self.sigma
+        self.clipped = np.zeros(cohorts)
+        self.sigma, self.kept_off = off.total[0], off.taken.kept[0]
+        self.start = _Start(self.sigma)
         self.survival: list[Array] = []
-        self.background = self.kept = self.die_later = self.survival
-        self.entering = (self.survival, self.survival)
+        self.background = self.kept = self.survival
+        self.entering = self.die_later = (self.survival, self.survival)
+        self.same_after = False
         self.dying: dict[int, list[Array]] = {}
 
     def prepare(self, first: int, p: Prepared) -> None:
-        """Per head in each state: deaths of the cycle that do not depend on d, and entrants to `progression`."""
+        """Deaths of the cycle that do not depend on d, per head or per unit of what a state loses."""
         del first
         assert p.survival is not None
         shape = p.exits[_M].pace.shape
         self.survival, self.background = _by_cycle(p.survival, shape), _by_cycle(p.background, shape)
-        self.kept = _by_cycle(1.0 - p.died, shape)
-        pace, pace_after = p.exits[_M].pace, p.exits[_T].pace
-        self.entering = _by_cycle(p.progression * pace, shape), _by_cycle(p.after * pace_after, shape)
-        dying, dying_after, later = p.background, p.background, np.zeros((1, 1, 1))
+        self.kept = _by_cycle(p.died.kept, shape)
+        self.entering = _by_cycle(p.progression, shape), _by_cycle(p.after, shape)
+        self.same_after = p.after is p.progression
+        dying = dying_after = np.zeros((1, 1, 1))
         if self.half_exposure:
-            entrants = [1.0 - p.exits[i].half_stay for i in (_H, _S)]
-            later = _products(p.off.kinds, entrants)
-            stopped = p.background * p.exits[_T].half_pace
-            dying = dying + p.on.toxicity * stopped + _products(p.on.malignant.kinds, entrants)
-            dying_after = dying_after + later
-        self.die_later = _by_cycle(later, shape)
-        shares = {_M: dying * pace, _T: dying_after * pace_after} | {i: 1.0 - p.exits[i].stay for i in (_H, _S)}
-        self.dying = {i: _by_cycle(share, shape) for i, share in shares.items()}
+            entrants = [dead.left for dead in p.dead.values()]
+            dying_after = _products(p.off.kinds, entrants)
+            dying = p.on.toxicity * (p.background * p.exits[_T].half_pace) + _products(p.on.malignant.kinds, entrants)
+        self.die_later = _by_cycle(dying, shape), _by_cycle(dying_after, shape)
+        self.dying = {i: _by_cycle(1.0 - p.exits[i].stay, shape) for i in (_H, _S)}
 
     def fill(self, k: int, j: int, occupancy: Array, moves: Moves) -> None:
         """Solve for the death increment."""
         del k
         x, low = occupancy[_P], self.background[j]
-        entering = self.entering[0][j] * occupancy[_M] + self.entering[1][j] * occupancy[_T]
-        needed = (1.0 - occupancy[-1]) - self.survival[j]
+        lost, lost_after = (occupancy[i] * moves.exits[i].pace for i in (_M, _T))
+        moves.taken = {_M: lost, _T: lost_after}
+        both = lost + lost_after
+        entering = self._entering(j, lost, lost_after, both)
+        needed = (1.0 - self.survival[j]) - occupancy[-1]
+        both *= low
+        needed -= both
+        needed -= self.die_later[0][j] * lost
+        needed -= self.die_later[1][j] * lost_after
         for i, dying in self.dying.items():
             needed -= dying[j] * occupancy[i]
         exposed = entering if self.half_exposure else np.zeros(())
-        d, left = self._solve(needed, x, exposed, self.die_later[j], low, self.kept[j])
-        present = x + entering
-        room = np.minimum(d - low, LARGEST_INCREMENT - d) * present
-        clipped = (room <= ROUNDING) & (present > 1e-9)
-        self.clipped = self.clipped + clipped
+        d, half = self._solve(needed, x, exposed, self.die_later[1][j], low, self.kept[j])
+        self._count_clipped(d, low, x + entering)
         moves.hazards[DEATHS[State.PROGRESSION]] = d
-        moves.exits[_P] = exit_of(d + self.sigma, left)
+        moves.exits[_P] = exit_of(d + self.sigma, half)
+
+    def _entering(self, j: int, lost: Array, lost_after: Array, both: Array) -> Array:
+        """Entrants to `progression`."""
+        progression, after = self.entering[0][j], self.entering[1][j]
+        if self.same_after:
+            return progression * both
+        entering = progression * lost
+        entering += after * lost_after
+        return entering
+
+    def _count_clipped(self, d: Array, low: Array, present: Array) -> None:
+        """A limit counts where more than a billionth of the cohort is or comes."""
+        room = d - low
+        if d.max() > LARGEST_INCREMENT - 1.0:
+            room = np.minimum(room, LARGEST_INCREMENT - d)
+        if room.min() <= ROUNDING / FEW:
+            clipped = room * present <= ROUNDING
+            clipped &= present > FEW
+            self.clipped += clipped
 
     def _solve(
         self, needed: Array, x: Array, entering: Array, die_later: Array, low: Array, kept_low: Array
-    ) -> tuple[Array, Array]:
-        """Solve D(d) = needed for d in [low, 40]; returns d and the share that leaves in half a cycle.
+    ) -> tuple[Array, Leaving]:
+        """Solve D(d) = needed for d in [low, 40]; returns d and the shares that leave and stay in half a cycle.
 
-        Starts from the root for small σ, which has a closed form: with z = e^(−d/2), A = x·(1 − σ/2) and
-        E = e·(1 − σ/4), A·z² + E·z = A + E − needed + x·w, right to about 1e-5. Then at most eight of Halley's steps,
-        with the curvature of the leading terms, x·e^−y + ¼e·e^(−y/2); nearly always one is enough, Newton's needs two.
+        One step from a start in closed form, along the start's own slope, is nearly always enough: that slope is wrong
+        by about a millionth. Otherwise Halley's steps follow.
         """
-        inside, entrants = x * self.inside_factor, entering * self.entrant_factor
-        left = np.maximum(inside + entrants - needed + x * die_later, 0.0)
-        root = entrants + np.sqrt(entrants * entrants + 4.0 * inside * left)
-        z = np.minimum(np.maximum(2.0 * left / np.maximum(root, SMALLEST_TOTAL), SMALLEST_SHARE), kept_low)
-        d = -2.0 * np.log(z)
+        z, slope = self.start(needed, x, entering, die_later, kept_low)
+        d = np.log(z)
+        d *= -2.0
         kept = z * self.kept_off  # e^(−y/2) without another exponential
         gone = 1.0 - kept
+        dying = d + die_later
+        dying *= x
+        dying *= 1.0 + kept
+        dying += entering * d
+        dying *= gone
+        dying /= d + self.sigma
+        step = needed - dying
+        step /= np.maximum(slope, 1e-30, out=slope)
+        step += d
+        np.minimum(np.maximum(step, low, out=step), LARGEST_INCREMENT, out=step)
+        step, d = step - d, step
+        if np.abs(step).max() >= CLOSE:
+            return self._halley(d, needed, x, entering, die_later, low)
+        step *= 0.5
+        step *= kept
+        gone += step  # 1 − e^(−y/2) after so small a step: the next term is 1e-18
+        return d, Leaving(gone, 1.0 - gone)
+
+    def _halley(
+        self, d: Array, needed: Array, x: Array, entering: Array, die_later: Array, low: Array
+    ) -> tuple[Array, Leaving]:
+        """At most eight of Halley's steps, with the curvature of the leading terms, x·e^−y + ¼e·e^(−y/2)."""
+        gone, kept = in_half_a_cycle(d + self.sigma)
         for _ in range(HALLEY_STEPS):
             y = d + self.sigma
             half_phi, both, half_kept = gone / y, 1.0 + kept, 0.5 * kept  # φ(y/2)/2, 1 + e^(−y/2), e^(−y/2)/2
@@ -376,10 +458,51 @@ class DeathsMeetOverallSurvival:
             step, d = following - d, following
             if np.abs(step).max() < CONVERGED:
                 half = 0.5 * step  # e^(−y/2) after so small a step: the next term is 1e-21
-                return d, gone + kept * (half - 0.5 * half * half)
-            gone = half_left(d + self.sigma)
-            kept = 1.0 - gone
-        return d, gone
+                gone += kept * (half - 0.5 * half * half)
+                return d, Leaving(gone, 1.0 - gone)
+            gone, kept = in_half_a_cycle(d + self.sigma)
+        return d, Leaving(gone, kept)
+
+
+class _Start:
+    """The death increment to within about 1e-9, in closed form, for few second malignancies.
+
+    With z = e^(−d/2), what a head in `progression` adds to deaths, (d + w)·φ(d + σ), is taken as a·(1 − z²) +
+    b·(1 − z) + w·e^(−σ/2)·z with a = 1 − 5σ/6 + σ²/3 and b = 2σ/3 − σ²/3, right to the order of d² and σ²; what an
+    entrant adds, (d/2)·φ((d + σ)/2), as c·(1 − z), c = 1 − σ/4 + σ²/24. All deaths are then a quadratic in z.
+    """
+
+    def __init__(self, sigma: Array):
+        s = np.minimum(sigma, 1.0)  # beyond it the series are of no use and may have the wrong sign
+        self.square, self.linear = 1.0 - 5.0 / 6.0 * s + s * s / 3.0, 2.0 / 3.0 * s - s * s / 3.0
+        self.entrants = 1.0 - s / 4.0 + s * s / 24.0
+        self.no_malignancy = np.exp(-0.5 * s)
+
+    def __call__(
+        self, needed: Array, x: Array, entering: Array, die_later: Array, kept_low: Array
+    ) -> tuple[Array, Array]:
+        """z = e^(−d/2), and the slope of deaths in d there.
+
+        A·z² + (B − W)·z = A + B − needed with A = a·x, B = b·x + c·e, W = w·e^(−σ/2)·x; the slope is z times half
+        the root of the discriminant.
+        """
+        square, linear = self.square * x, self.linear * x
+        linear += self.entrants * entering
+        left = square + linear
+        left -= needed
+        np.maximum(left, 0.0, out=left)
+        half = x * die_later
+        half *= self.no_malignancy
+        np.subtract(linear, half, out=half)
+        half *= 0.5
+        square *= left
+        square += half * half
+        root = np.sqrt(square, out=square)
+        half += root
+        left /= np.maximum(half, SMALLEST_TOTAL, out=half)
+        z = np.minimum(np.maximum(left, SMALLEST_SHARE, out=left), kept_low, out=left)
+        root *= z
+        return z, root
 
 
 def _products(first: list[Array], second: list[Array]) -> Array:

@@ -133,17 +133,18 @@ class Treatment:
         """Take in consecutive cycles, by the occupancy of `maintenance` (cycles + 1, rows)."""
         size, by_parabola = len(present) - 1, self.schedules.by_parabola
         span = slice(first, first + size)
-        begin, finish = (end[:, self.strategy] for end in self.rule.shares_of_batch)
         if self.rule.drug.simple:  # the share is the same in every cycle that has weights
             part = np.zeros_like(self.sums)
             add_products(part, fold((self.begin + self.finish)[:, span], by_parabola), present)
             self.sums += self.rule.starting[self.strategy] * part
         else:
+            begin, finish = (end[:, self.strategy] for end in self.rule.shares_of_batch)
             at = np.arange(size) - (np.arange(size) % 2 if by_parabola else 0)
             for m in range(3 if by_parabola else 2):
                 add_products(self.sums, self.begin[:, span, m], begin * present[at + m])
                 add_products(self.sums, self.finish[:, span, m], finish * present[at + m])
         if self.factors.drug_by_cycle is None:
+            begin, finish = (end[:, self.strategy] for end in self.rule.shares_of_batch)
             for j in range(size):
                 time = cycle_time(self.quality_weights[:, first + j], present, j, by_parabola)
                 self.quality += time * (begin[j] + finish[j]) * self.factors.of_drug(first + j)
@@ -218,7 +219,8 @@ class Payoffs:
         span = slice(batch.first, batch.first + size)
         living = batch.occupancy[:, :-1]
         add_products(self.time, fold(self.weights[:, span], by_parabola), living)
-        add_products(self.arrived, self.schedules.middles[:, span], batch.arrivals)
+        # Nobody arrives in the first state.
+        add_products(self.arrived[:, 1:], self.schedules.middles[:, span], batch.arrivals[:, 1:])
         if self.factors.by_cycle is None:
             for j in range(size):
                 time = cycle_time(self.quality_weights[:, batch.first + j], living, j, by_parabola)

@@ -5,7 +5,7 @@ With λ the toxicity hazard, ω other stops, a = λ + ω and δ the part of a cy
 toxicity increment is −ln(on + off) and the share on drug becomes on/(on + off).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,14 +92,14 @@ class OnTreatment:
         self.share = np.zeros(shape)
         total = toxicity_rate + other_rate
         self.fraction = np.divide(other_rate, total, out=np.zeros(shape), where=total > 0)
-        self.simple = bool(np.all(other_rate == 0.0) and np.all((starting == 0.0) | (starting == 1.0)))
+        self.simple = stops_are_simple(other_rate, starting)
         self._last: tuple[Array, Shares] | None = None
 
     def cycles(self, first: int, size: int) -> Shares:
         """The next cycles, in order."""
         inside = self.window.inside[first : first + size, :, None]
         if self.simple:
-            return self._all_or_nothing(inside[:1] if np.all(inside == inside[0]) else inside)
+            return self._all_or_nothing(first_if_alike(inside))
         parts = np.zeros((3, size, *self.share.shape))
         for j in range(size):
             if inside[j].any():
@@ -108,7 +108,7 @@ class OnTreatment:
 
     def _all_or_nothing(self, inside: Array) -> Shares:
         """Whoever starts stays on drug until toxicity; the same object comes back while nothing changes."""
-        if self._last is None or not np.array_equal(self._last[0], inside):
+        if self._last is None or not same(self._last[0], inside):
             share = np.where(inside > 0, self.starting, 0.0)
             self._last = inside, Shares(self.toxicity_rate * inside * (share > 0), share, share)
         return self._last[1]
@@ -120,6 +120,21 @@ class OnTreatment:
         on, off = begin * keep, 1.0 - begin + begin * self.fraction * (1.0 - keep)
         self.share = np.where(inside > 0, on / (on + off), begin)
         return -np.log(on + off), np.where(inside > 0, begin, 0.0), np.where(inside > 0, self.share, 0.0)
+
+
+def first_if_alike(cycles: Array) -> Array:
+    """The first of several cycles, where all are equal; else all of them."""
+    return cycles[:1] if len(cycles) > 1 and (cycles == cycles[0]).all() else cycles
+
+
+def same(first: Array, second: Array) -> bool:
+    """Whether two arrays are equal, in a third of the time of `np.array_equal` on small ones."""
+    return first.shape == second.shape and bool((first == second).all())
+
+
+def stops_are_simple(other_rate: Array, starting: Array) -> bool:
+    """Whether all or nobody start and toxicity is the only stop: then all of `maintenance` is on drug, or nobody."""
+    return bool(np.all(other_rate == 0.0) and np.all((starting == 0.0) | (starting == 1.0)))
 
 
 @dataclass(frozen=True)
@@ -216,7 +231,7 @@ class _Solver:
         self.effect_lost = self._text("toxicity.after_stopping") == AfterStopping.EFFECT_LOST and index != reference
         self.ratio = self._number("toxicity.progression_ratio")
         self.together = not self.effect_lost and bool(np.all(self.ratio == 1.0))
-        self.spm = tuple(part[index] for part in (malignancies.off, malignancies.excess))
+        self.spm = malignancies.off[index] * self.length, malignancies.excess[index]
         self.starting = self._number("treatment.share_starting")
         self.treats = bool(np.any(self.starting > 0))
 
@@ -292,34 +307,53 @@ class _Solver:
         for part in self._walk(rate, other, period, maintenance):
             if part.first:
                 started, present = self.starting * np.exp(-part.before * part.exits), present + 1.0
-            elapsed = part.before + part.during
-            x, share, gain = elapsed * (part.exits + part.toxicity), elapsed * part.toxicity, elapsed * part.slope
-            phi = special.exprel(-x)
-            phi_slope = np.where(x > 1e-3, (np.exp(-x) - phi) / np.maximum(x, 1e-3), -0.5 + x / 3.0)
-            reached = reached + present * share * phi
-            slope = slope + change * share * phi + present * gain * (phi + share * phi_slope)
-            stays = np.exp(-part.exits - part.toxicity)
+            elapsed, total = part.before + part.during, part.exits + part.toxicity
+            x, share, gain = elapsed * total, elapsed * part.toxicity, elapsed * part.slope
+            left = -np.expm1(-x)
+            phi = left / np.maximum(x, 1e-300)  # x is 0 only where nothing of the cycle counts
+            phi_slope = np.where(x > 1e-3, (1.0 - left - phi) / np.maximum(x, 1e-3), -0.5 + x / 3.0)
+            counted = share * phi
+            reached = reached + present * counted
+            slope = slope + change * counted + present * (gain * (phi + share * phi_slope))
+            stays = 1.0 - left if np.all(elapsed == 1.0) else np.exp(-total)
             change = (change - present * part.slope) * stays
             present = present * stays
         started = np.where(started > 0, started, 1.0)
         return np.asarray(reached / started), np.asarray(slope / started)
 
     def _walk(self, rate: Array, other: Array, period: Array, maintenance: Array | None) -> Iterator[_Part]:
-        """The cycles from the start of treatment to the end of a period, with the slopes of the share on drug in λ."""
+        """The cycles from the start of treatment to the end of a period."""
         start = float(self.window.start[self.index])
         end = start + float(np.max(period))
         split = _Split(self)
-        given = self._given("treatment.median_duration")
-        total, other_slope, total_slope = rate + other, -1.0 if given else 0.0, 0.0 if given else 1.0
-        safe = np.where(total > 0, total, 1.0)
-        fraction, fraction_slope = other / safe, (other_slope * total - other * total_slope) / safe**2
-        share, share_slope = self.starting + np.zeros_like(total), np.zeros_like(total)
+        drug = self._on_drug(rate, other)
         first = int(np.searchsorted(self.boundaries, start + 1e-9) - 1)
         for k in range(first, len(self.itt)):
             left = self.boundaries[k]
             if left >= end - 1e-12:
                 return
-            inside = self.window.inside[k, self.index]
+            toxicity, slope, mean = drug(float(self.window.inside[k, self.index]))
+            progression = maintenance[k] if maintenance is not None else split.maintenance(k, toxicity)
+            exits = self.background[k] + self._malignancies(k, mean) + progression
+            before = max(start - left, 0.0) / self.length
+            during = np.clip((start + period - max(left, start)) / self.length, 0.0, 1.0 - before)
+            yield _Part(k == first, before, during, exits, toxicity, slope)
+
+    def _on_drug(self, rate: Array, other: Array) -> Callable[[float], tuple[Array, Array, Array]]:
+        """For the next cycle, by the length of its part in the window: the toxicity increment, its slope in λ, and
+        the mean share on drug.
+        """
+        given = self._given("treatment.median_duration")
+        share = self.starting + 0.0
+        if not given and stops_are_simple(other, share):
+            return lambda inside: (rate * (inside * share), inside * share, share)
+        total, other_slope, total_slope = rate + other, -1.0 if given else 0.0, 0.0 if given else 1.0
+        safe = np.where(total > 0, total, 1.0)
+        fraction, fraction_slope = other / safe, (other_slope * total - other * total_slope) / safe**2
+        share, share_slope = share + np.zeros_like(total), np.zeros_like(total)
+
+        def cycle(inside: float) -> tuple[Array, Array, Array]:
+            nonlocal share, share_slope
             keep, lost = np.exp(-total * inside), -np.expm1(-total * inside)
             keep_slope = -inside * total_slope * keep
             on, off = share * keep, 1.0 - share + share * fraction * lost
@@ -328,17 +362,15 @@ class _Solver:
                 -share_slope + share_slope * fraction * lost + share * (fraction_slope * lost - fraction * keep_slope)
             )
             both, both_slope = on + off, on_slope + off_slope
-            toxicity, mean = -np.log(both), 0.5 * (share + on / both)
-            progression = maintenance[k] if maintenance is not None else split.maintenance(k, toxicity)
-            exits = self.background[k] + self._malignancies(k, mean) + progression
-            before = max(start - left, 0.0) / self.length
-            during = np.clip((start + period - max(left, start)) / self.length, 0.0, 1.0 - before)
-            yield _Part(k == first, before, during, exits, toxicity, -both_slope / both)
+            mean = 0.5 * (share + on / both)
             share, share_slope = on / both, (on_slope - on / both * both_slope) / both
+            return -np.log(both), -both_slope / both, mean
+
+        return cycle
 
     def _malignancies(self, k: int, mean_share: Array) -> Array:
         off, excess = self.spm
-        return np.asarray(off * self.length + excess * mean_share * self.window.exposed[k, self.index])
+        return np.asarray(off + excess * (mean_share * self.window.exposed[k, self.index]))
 
     def _split(self, toxicity: Array, other: Array) -> tuple[Array, Array, Array]:
         """Progression increments of `maintenance` and `toxicity` over all cycles that preserve the ITT curve."""

@@ -63,7 +63,8 @@ class Table:
 class Series:
     """A series of a chart: two columns of a table (by page and key), rows `first` to `last` of it.
 
-    `by_row` reads one row across the columns `y` to `until` instead of one column down the rows.
+    With `until` one row is read across the columns `y` to `until` instead of one column down the rows. `error` names
+    the columns of how far a horizontal error bar reaches down and up, `names` a column of words beside the points.
     """
 
     name: str
@@ -77,7 +78,9 @@ class Series:
     dashed: bool = False
     markers: bool = False
     until: int | None = None
-    label: str = ""
+    error: tuple[int, int] | None = None
+    names: int | None = None
+    width: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,12 @@ class Chart:
     y_limit: float | None = None
     x_format: str = "General"
     y_format: str = "General"
+    x_log: bool = False
+    x_hidden: bool = False
+    y_hidden: bool = False
+    legend: bool = True
+    margin: float | None = None
+    """Both axes from minus to plus this much, for pictures."""
 
 
 @dataclass(frozen=True)

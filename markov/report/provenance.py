@@ -4,8 +4,10 @@ import datetime
 import importlib.metadata
 import platform
 import sys
+from collections.abc import Sequence
 
 from markov.analysis.base_case import BaseCase
+from markov.inputs.parameters import Inputs
 from markov.report.pages import Cell, Column, Page, Table
 
 PACKAGES = ("numpy", "scipy", "openpyxl", "xlsxwriter")
@@ -29,6 +31,23 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
     cycles = len(trace.boundaries) - 1
     choices = [inputs.text(f"settings.{key}") for key in ("discounting", "correction", "within_cycle")]
     rows: list[tuple[Cell, ...]] = [
+        *_origin(inputs, command, seconds, now),
+        ("Seed of random draws", f"{inputs.number('settings.seed'):.0f} (not used by a deterministic run)"),
+        ("Cycles", f"{cycles} of {inputs.value('settings.cycle_days')} days: {trace.boundaries[-1]:.3f} years"),
+        *((f"Convention {i + 1}", CONVENTIONS[choice]) for i, choice in enumerate(choices)),
+        ("Price year and currency", f"{inputs.number('settings.price_year'):.0f}, {inputs.currency}"),
+        ("Prices paid", inputs.text("settings.price_set")),
+    ]
+    return _page(rows)
+
+
+def evidence_provenance_page(inputs: Inputs, command: str, seconds: float, now: datetime.datetime) -> Page:
+    """The same for a command that works on evidence and runs no strategy."""
+    return _page(_origin(inputs, command, seconds, now))
+
+
+def _origin(inputs: Inputs, command: str, seconds: float, now: datetime.datetime) -> list[tuple[Cell, ...]]:
+    return [
         ("Workbook", inputs.name),
         ("SHA-256 of the workbook", inputs.sha256),
         ("Program", program()),
@@ -38,12 +57,10 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
         ("Command", command or "called from Python"),
         ("Time of the run (UTC)", now.strftime("%Y-%m-%d %H:%M:%S")),
         ("Duration of the computation", f"{seconds:.2f} s"),
-        ("Seed of random draws", f"{inputs.number('settings.seed'):.0f} (not used by a deterministic run)"),
-        ("Cycles", f"{cycles} of {inputs.value('settings.cycle_days')} days: {trace.boundaries[-1]:.3f} years"),
-        *((f"Convention {i + 1}", CONVENTIONS[choice]) for i, choice in enumerate(choices)),
-        ("Price year and currency", f"{inputs.number('settings.price_year'):.0f}, {inputs.currency}"),
-        ("Prices paid", inputs.text("settings.price_set")),
     ]
+
+
+def _page(rows: Sequence[tuple[Cell, ...]]) -> Page:
     table = Table("Provenance", (Column("Fact", "strong"), Column("Value")), tuple(rows), "provenance")
     subtitle = "What was run, on what, and by what: enough to repeat every number of this report."
     return Page("Provenance", "Provenance", subtitle, (table,), widths=(34.0, 90.0))

@@ -4,6 +4,7 @@ import datetime
 from pathlib import Path
 
 from markov.analysis.base_case import BaseCase
+from markov.report.bridge_page import bridge_page
 from markov.report.evidence import checks_page, inputs_page, survival_page
 from markov.report.pages import Page
 from markov.report.provenance import provenance_page
@@ -21,6 +22,7 @@ def base_case_pages(result: BaseCase, command: str, seconds: float, now: datetim
         incremental_page(result),
         *(trace_page(result, i) for i in range(len(result.labels))),
         survival_page(result),
+        bridge_page(result),
         inputs_page(result),
         checks_page(result),
         provenance_page(result, command, seconds, now),

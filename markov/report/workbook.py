@@ -5,13 +5,25 @@ cell holds a value, so that Protected View and previews show them.
 """
 
 import datetime
+import itertools
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from markov.inputs.style import FIXED_DATE, FONT, FORMATS, INK, lines_needed, make_formats, set_page
+from markov.inputs.style import (
+    FIXED_DATE,
+    FONT,
+    FORMATS,
+    INK,
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    lines_needed,
+    make_formats,
+    set_page,
+    width_in_points,
+)
 from markov.report.pages import Cell, Chart, Page, Series, Table, Text
 
 NUMBER_FORMATS = {
@@ -35,6 +47,7 @@ CHART_TYPES = {
 CHART_ROWS = 19
 BOLD = 0.85  # bold text is wider
 ROW_PIXELS = 20
+ROW_POINTS = 15.0
 
 
 class ReportError(OSError):
@@ -82,6 +95,7 @@ class _Writer:
         self.formats = make_formats(self.book)
         self.looks: dict[tuple[str, str], Any] = {}
         self.tables: dict[tuple[str, str], tuple[int, Table]] = {}
+        self.heights: dict[int, float] = {}
         self.charts: list[tuple[Any, int, float, Chart, float]] = []
 
     def write(self, pages: Sequence[Page]) -> None:
@@ -95,13 +109,15 @@ class _Writer:
         self.book.close()
 
     def _page(self, sheet: Any, page: Page, names: Sequence[str]) -> None:
-        set_page(sheet, self.title, pages_high=int(page.one_page))
         columns = max([len(b.columns) for b in page.blocks if isinstance(b, Table)], default=6)
         widths = [*page.widths, *(page.widths[-1:] * columns)][:columns]
         for i, width in enumerate(widths):
             sheet.set_column(i, i, width)
+        scale = min(PAGE_WIDTH / sum(map(width_in_points, widths)), 1.0)
+        set_page(sheet, self.title, pages_high=int(page.one_page))
+        self.heights = {}
         sheet.write(0, 0, page.title, self.formats["title"])
-        sheet.set_row(0, 26)
+        self._height(sheet, 0, 26)
         row = self._text(sheet, 1, Text(page.subtitle, "subtitle"), widths)
         if page is not None and page.name == names[0]:
             row = self._contents(sheet, row, names[1:], columns)
@@ -109,7 +125,9 @@ class _Writer:
             sheet.write_url(row, 0, f"internal:'{names[0]}'!A1", self.formats["link"], f"Back to {names[0]}")
             row += 1
         row += 1
+        starts = []
         for block in page.blocks:
+            starts.append(row)
             if isinstance(block, Text):
                 row = self._text(sheet, row, block, widths)
             elif isinstance(block, Table):
@@ -117,6 +135,23 @@ class _Writer:
             else:
                 row = self._place_charts(sheet, row, block, widths)
         sheet.print_area(0, 0, max(row - 1, 1), len(widths) - 1)
+        if not page.one_page:
+            sheet.set_h_pagebreaks(self._breaks([*starts, row], PAGE_HEIGHT / scale))
+
+    def _height(self, sheet: Any, row: int, points: float) -> None:
+        sheet.set_row(row, points)
+        self.heights[row] = points
+
+    def _breaks(self, starts: Sequence[int], page: float) -> list[int]:
+        """Rows before which a printed page ends, so that no chart and no table that fits on a page is cut."""
+        breaks, used = [], sum(self.heights.get(row, ROW_POINTS) for row in range(starts[0]))
+        for start, end in itertools.pairwise(starts):
+            size = sum(self.heights.get(row, ROW_POINTS) for row in range(start, end))
+            if used + size > page and used > 0.0 and (size <= page or used > 0.6 * page):
+                breaks.append(start)
+                used = 0.0
+            used = (used + size) % page
+        return breaks
 
     def _contents(self, sheet: Any, row: int, names: Sequence[str], columns: int) -> int:
         """Links to the other sheets, side by side."""
@@ -137,7 +172,7 @@ class _Writer:
             sheet.write(row, 0, text.words, look)
         size = 1.2 if text.style == "lead" else 1.0
         lines = lines_needed(text.words, total / size * 1.1)
-        sheet.set_row(row, (16 if text.style != "section" else 20) * size * lines)
+        self._height(sheet, row, (16 if text.style != "section" else 20) * size * lines)
         return row + 1
 
     def _table(self, sheet: Any, row: int, page: Page, table: Table, widths: Sequence[float]) -> int:
@@ -148,7 +183,7 @@ class _Writer:
             numeric = column.look not in ("text", "strong")
             sheet.write(header, i, column.header, self.formats["header_number" if numeric else "header"])
         lines = max(lines_needed(c.header, BOLD * w) for c, w in zip(table.columns, widths, strict=False))
-        sheet.set_row(header, 15 * lines + 4)
+        self._height(sheet, header, 15 * lines + 4)
         self.tables[page.name, table.key] = (header + 1, table)
         for number in range(len(table.rows)):
             self._row(sheet, header + 1 + number, table, number, widths)
@@ -180,7 +215,7 @@ class _Writer:
             else:
                 sheet.write_number(row, i, value, look)
         if lines > 1:
-            sheet.set_row(row, 15 * lines)
+            self._height(sheet, row, 15 * lines)
 
     def _look(self, look: str, value: Cell, bold: bool) -> Any:
         base = "strong" if bold or look == "strong" else "text"
@@ -224,16 +259,38 @@ class _Writer:
         y["major_gridlines"] = grid
         if chart.kind in ("lines", "points") and chart.x_limit is not None:
             x |= {"min": 0, "max": chart.x_limit}
+        if chart.kind in ("lines", "points"):
+            x["label_position"] = y["label_position"] = "low"  # below and left of the data, where values are negative
         if chart.kind == "area":
             x |= {"interval_unit": 65, "interval_tick": 65, "position_axis": "on_tick"}
         if chart.y_limit is not None:
             y |= {"min": 0, "max": chart.y_limit}
+        if chart.x_log:
+            x |= {"log_base": 2, "min": 0.25, "max": 4.0, "major_gridlines": grid, "crossing": 1.0}
+            y["label_position"] = "low"
+        for axis, hidden in ((x, chart.x_hidden), (y, chart.y_hidden)):
+            if chart.margin is not None:
+                axis |= {"min": -chart.margin, "max": chart.margin}
+            if hidden:
+                axis |= {"visible": False, "major_gridlines": {"visible": False}}
         drawn.set_x_axis(x)
         drawn.set_y_axis(y)
-        drawn.set_legend({"position": "bottom", "font": font})
+        drawn.set_legend({"position": "bottom", "font": font} if chart.legend else {"none": True})
         drawn.set_chartarea({"border": {"none": True}})
         drawn.set_size({"width": width, "height": CHART_ROWS * ROW_PIXELS})
         sheet.insert_chart(row, 0, drawn, {"x_offset": left, "y_offset": 2, "object_position": 1})
+
+    def _span(self, series: Series) -> range:
+        """Rows of its table that a series draws."""
+        _, table = self.tables[series.page, series.table]
+        return range(series.first, len(table.rows) if series.last is None else series.last + 1)
+
+    def _column(self, series: Series, column: int) -> str:
+        """A column of the rows that a series draws, as a formula."""
+        start, _ = self.tables[series.page, series.table]
+        span = self._span(series)
+        letter = chr(ord("A") + column)
+        return f"='{series.page}'!${letter}${start + span[0] + 1}:${letter}${start + span[-1] + 1}"
 
     def _series(self, chart: Chart, series: Series) -> dict[str, Any]:
         start, table = self.tables[series.page, series.table]
@@ -253,8 +310,18 @@ class _Writer:
             return drawn | {"fill": {"color": series.colour}, "border": {"color": "#FFFFFF", "width": 0.25}, "gap": 80}
         marker: dict[str, Any] = {"type": "none"}
         if series.markers:
-            marker = {"type": "circle", "size": 8, "fill": {"color": series.colour}, "border": {"color": "#FFFFFF"}}
+            marker = {"type": "circle", "size": int(series.width or 8), "fill": {"color": series.colour}, "border": {"color": "#FFFFFF"}}
             line = {"none": True}
+        elif series.width is not None:
+            line = {"color": series.colour, "width": 1.0 + 1.5 * series.width}
+        if series.error is not None:
+            down, up = (self._column(series, column) for column in series.error)
+            bar = {"type": "custom", "minus_values": down, "plus_values": up, "line": {"color": series.colour}}
+            drawn["x_error_bars"] = bar
+        if series.names is not None:
+            words = [{"value": str(table.rows[i][series.names])} for i in self._span(series)]
+            font = {"size": 9, "color": "#1F2A37"}
+            drawn["data_labels"] = {"value": True, "position": "above", "custom": words, "font": font}
         return drawn | {"line": line, "marker": marker}
 
 

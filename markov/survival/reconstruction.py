@@ -25,6 +25,14 @@ Counts = NDArray[np.int64]
 Rule = tuple[Flags, str, str]  # where it is broken, what is needed, the remedy
 
 
+class PointError(ValueError):
+    """A point or a number at risk that no curve can have; `kind` and `position` (from 1; 0 for all) say which one."""
+
+    def __init__(self, kind: str, position: int, words: str):
+        super().__init__(f"{kind} {position}: {words}" if position else f"{kind}: {words}")
+        self.kind, self.position, self.words = kind, position, words
+
+
 @dataclass(frozen=True)
 class Change:
     """What cleaning did to one point: its position among the given points (from 1; 0 if added), and why."""
@@ -141,7 +149,7 @@ def _check(what: str, values: Array, rules: list[Rule]) -> None:
     for broken, rule, remedy in rules:
         if broken.any():
             k = int(broken.argmax())
-            raise ValueError(f"{what} {k + 1}: needs {rule}, found {values[k]:g}. {remedy}")
+            raise PointError(what, k + 1, f"needs {rule}, found {values[k]:g}. {remedy}")
 
 
 def _columns(names: tuple[str, str], *columns: ArrayLike) -> tuple[Array, Array]:
@@ -149,7 +157,7 @@ def _columns(names: tuple[str, str], *columns: ArrayLike) -> tuple[Array, Array]
     x, y = (np.array(column, dtype=float) for column in columns)
     if x.ndim != 1 or x.size == 0 or x.shape != y.shape:
         rule = f"need two columns, equally long and not empty, found shapes {x.shape} and {y.shape}"
-        raise ValueError(f"{names[0]} and {names[1]}: {rule}. Give one value of each for every position.")
+        raise PointError(f"{names[0]} and {names[1]}", 0, f"{rule}. Give one value of each for every position.")
     for what, values in zip(names, (x, y), strict=True):
         _check(what, values, [(~np.isfinite(values), "a number", "Fill the gap, or remove it from both columns.")])
     return x, y
@@ -226,7 +234,7 @@ def _checked_numbers(risk_times: ArrayLike, at_risk: ArrayLike, total: int | Non
     _check("number at risk, position", n, rules)
     if total is not None and not (0 <= total <= n[0] and total == int(total)):
         rule = f"needs a whole number from 0 to the patients at time 0, {n[0]:g}, found {total:g}"
-        raise ValueError(f"total events: {rule}. Check that events and patients are of one arm.")
+        raise PointError("total events", 0, f"{rule}. Check that events and patients are of one arm.")
     return t, n.astype(np.int64)
 
 

@@ -1,14 +1,28 @@
 """From what a publication reports to hazards: medians, two points, ratios, crude incidences, life tables."""
 
+import csv
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import special
 from scipy.integrate import quad
 
+from markov.analysis.synthesis import correlated
+from markov.model.cohort import rule_from_increments, rule_from_probabilities, trace
+from markov.model.structure import Structure
 from markov.model.transitions import shares
 from markov.survival.curves import cumulative_hazard, shape_from_medians, with_median
+from markov.survival.effects import (
+    Effect,
+    asymmetry,
+    effect_from_interval,
+    effect_from_log_rank,
+    effect_from_p_value,
+    effect_from_p_value_and_events,
+    effect_from_total_events,
+)
 from markov.survival.hazards import (
     cumulative_incidence,
     probability_from_rate,
@@ -16,11 +30,14 @@ from markov.survival.hazards import (
     rate_from_probability,
     survival_from_increments,
 )
+from markov.survival.kaplan_meier import Records, kaplan_meier
 from markov.survival.life_table import LifeTable, background_increments
 from markov.terms import DAYS_PER_MONTH, DAYS_PER_YEAR, MONTHS_PER_YEAR, Array, Family
 
 from .counting import discount
 from .known_answers import Case, assert_agrees, read_case, read_table
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "validation" / "data"
 
 Curve = dict[str, Array]
 
@@ -262,3 +279,164 @@ def test_survivors_of_both_sexes_are_mixed_and_their_hazard_leans_towards_the_wo
     mixed, women, men = (table.survival(age, np.asarray(share), years) for share in (0.5, 1.0, 0.0))
     np.testing.assert_allclose(mixed, 0.5 * women + 0.5 * men, rtol=1e-14)
     assert -np.log(mixed[-1]) < -0.5 * (np.log(women[-1]) + np.log(men[-1]))
+
+
+# Ratios from what is printed -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("i", [0, 1, 2])
+def test_a_printed_interval_gives_the_error_of_the_log_hazard_ratio(i: int) -> None:
+    case = read_case("calibration", "log_hr_extraction")
+    row = case["expected"][i]
+    ratio, (low, high) = float(row["hr"]), (float(limit) for limit in row["ci"])
+    effect = effect_from_interval(ratio, low, high)
+    assert_agrees([effect.log_ratio, effect.standard_error], [row["log_hr"], row["se"]], case)
+    assert_agrees(effect.log_ratio / effect.standard_error, row["z"], case)
+    assert_agrees(effect.p_value, row["p_two_sided"], case)
+    assert_agrees(effect_from_p_value(ratio, row["p_two_sided"]).standard_error, row["se"], case)
+    middle = effect.log_ratio + asymmetry(ratio, low, high) * 0.5 * np.log(high / low)
+    assert_agrees(np.exp(middle), row["geometric_midpoint"], case)
+    events = row["implied_events_4_over_se2"]
+    assert_agrees(effect_from_total_events(ratio, events).standard_error, row["se"], case)
+
+
+def test_a_p_value_and_the_events_give_a_hazard_ratio() -> None:
+    case = read_case("calibration", "log_hr_extraction")
+    row = case["expected"][3]
+    effect = effect_from_p_value_and_events(float(row["p"]), float(row["events"]), favours_treated=True)
+    assert_agrees(effect.standard_error, row["se_from_events_equal_allocation"], case)
+    assert_agrees(-effect.log_ratio / effect.standard_error, row["z_from_p"], case)
+    assert_agrees(effect.ratio, row["hr_if_favourable"], case)
+
+
+def test_a_log_rank_test_gives_a_hazard_ratio() -> None:
+    case = read_case("calibration", "log_hr_extraction")
+    row = case["expected"][4]
+    effect = effect_from_log_rank(float(row["o_minus_e"]), float(row["v"]))
+    assert_agrees([effect.ratio, effect.standard_error], [row["hr_from_o_minus_e"], row["se"]], case)
+
+
+def test_the_middle_of_a_printed_interval_is_not_quite_its_ratio() -> None:
+    case = read_case("calibration", "moment_matching")
+    (row,) = (row for row in case["expected"] if row["dist"] == "lognormal_ci")
+    ratio, low, high = (float(row[key]) for key in ("point", "lower", "upper"))
+    effect = effect_from_interval(ratio, low, high)
+    assert_agrees([effect.log_ratio, effect.standard_error], [row["meanlog_from_point"], row["sdlog"]], case)
+    middle = effect.log_ratio + asymmetry(ratio, low, high) * 0.5 * np.log(high / low)
+    assert_agrees(middle, row["meanlog_from_ci"], case)
+    assert_agrees(Effect(effect.log_ratio + 0.5 * effect.variance, 0.0).ratio, row["mean_of_distribution"], case)
+
+
+# Correlated draws ------------------------------------------------------------------------------------------------
+
+
+def test_correlated_coefficients_of_the_hip_model_from_given_normals() -> None:
+    case = read_case("calibration", "cholesky_thr")
+    inputs, expected = case["inputs"], case["expected"]
+    drawn = correlated(inputs["mean"], inputs["covariance"], inputs["standard_normals"])
+    assert_agrees(drawn, expected["draws"], case)
+    # One normal at a time, from a mean of 0, is one column of the factor; the zeros above its diagonal are exact.
+    columns = correlated(np.zeros(5), inputs["covariance"], np.eye(5))
+    assert_agrees(columns.T, expected["lower_cholesky"], case)
+
+
+# Competing events without a curve --------------------------------------------------------------------------------
+
+
+def transplanted(group: str) -> tuple[Array, Array]:
+    """Years and event (0 censored, 1 relapse, 2 death in remission) after transplant, of one group or `all`."""
+    path = DATA / "bmt_competing.csv"
+    if not path.exists():
+        pytest.skip(f"{path} is absent: a table of another package, which is not copied into this repository")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if group in ("all", f"group{row['group']}")]
+    return np.array([float(row["time"]) for row in rows]), np.array([int(row["event"]) for row in rows])
+
+
+@pytest.mark.parametrize("group", ["all", "group1", "group2", "group3"])
+def test_the_engine_on_observed_shares_is_the_aalen_johansen_estimator(group: str) -> None:
+    # Each event time is a cycle; of those at risk, the observed shares relapse or die, and nobody moves twice.
+    case = read_case("calibration", "aalen_johansen_bmt")
+    expected = case["expected"][group]
+    years, events = transplanted(group)
+    at = np.unique(years[events > 0])
+    moved = np.array([[((years == t) & (events == e)).sum() / (years >= t).sum() for e in (1, 2)] for t in at])
+    structure = Structure.of(["remission", "relapse", "death"], [("remission", "relapse"), ("remission", "death")])
+    rule = rule_from_probabilities(structure, lambda k, x: moved[k])
+    occupancy = trace(structure, np.array([1.0, 0.0, 0.0]), at.size, rule, half_cycle_exposure=False)
+    seen = np.searchsorted(at, expected["times"], side="right")
+    assert years.size == expected["n"]
+    np.testing.assert_allclose(occupancy[seen], expected["probability"], rtol=1e-8, atol=1e-12)
+    edges = np.concatenate([[0.0], np.minimum(at, expected["tau"]), [expected["tau"]]])
+    assert_agrees(np.diff(edges) @ occupancy, expected["restricted_mean_time_in_state"], case)
+
+
+@pytest.mark.parametrize("group", ["all", "group1", "group2", "group3"])
+def test_remission_is_the_kaplan_meier_curve_of_either_event(group: str) -> None:
+    case = read_case("calibration", "aalen_johansen_bmt")
+    expected = case["expected"][group]
+    years, events = transplanted(group)
+    curve = kaplan_meier(Records(years, events > 0))
+    assert_agrees(curve.at(expected["times"]), np.array(expected["probability"])[:, 0], case)
+    assert_agrees(curve.standard_error_at(expected["times"]), np.array(expected["se"])[:, 0], case)
+    assert_agrees(curve.mean_within(expected["tau"])[0], expected["restricted_mean_time_in_state"][0], case)
+
+
+# Rates that meet a target ----------------------------------------------------------------------------------------
+
+
+def test_a_count_after_nine_cycles_gives_the_probability_of_staying() -> None:
+    case = read_case("calibration", "one_parameter_calibration")
+    start, cycles, target = (case["inputs"][key] for key in ("initial", "transitions", "target"))
+    leaving = rate_from_probability(number(1.0 - target / start), number(cycles))
+    staying = 1.0 - float(probability_from_rate(leaving, number(1.0)))
+    assert_agrees(staying, case["expected"]["p"], case)
+    assert staying == pytest.approx(case["published"]["p"], abs=case["tolerance"]["published_abs"])
+    structure = Structure.of(["here", "gone"], [("here", "gone")])
+    rule = rule_from_probabilities(structure, lambda k, x: 1.0 - np.array([[staying, 0.8]]))
+    here = trace(structure, np.array([[start, start], [0.0, 0.0]], dtype=float), cycles, rule)[-1, 0]
+    assert_agrees(here, [target, case["expected"]["count_at_p_0_8"]], case)
+
+
+POST_PROGRESSION = read_case("calibration", "post_progression_rate")
+REACHED = [row for row in POST_PROGRESSION["expected"] if row["post_progression_death_rate"] is not None]
+
+
+def alive(row: Case, rates: Array, months: float) -> Array:
+    """OS of three states with constant hazards at a time, by death rate after progression: the engine's own limit.
+
+    Cycle lengths are halved five times, and powers 2 to 6 of the length taken out of the error.
+    """
+    structure = Structure.of(
+        ["free", "progressed", "dead"], [("free", "progressed"), ("free", "dead"), ("progressed", "dead")]
+    )
+    exits = [row["progression_rate"], row["pre_progression_death_rate"]]
+    levels = []
+    for cycles in (32, 64, 128, 256, 512, 1024):
+        increments = np.stack([np.full_like(rates, exits[0]), np.full_like(rates, exits[1]), rates]) * months / cycles
+        rule = rule_from_increments(structure, lambda k, x, increments=increments: increments)  # type: ignore[misc]
+        start = np.stack([np.ones_like(rates), np.zeros_like(rates), np.zeros_like(rates)])
+        levels.append(1.0 - trace(structure, start, cycles, rule)[-1, 2])
+    for power in range(2, 7):
+        levels = [(2.0**power * fine - coarse) / (2.0**power - 1.0) for coarse, fine in pairwise(levels)]
+    return np.asarray(levels[0])
+
+
+@pytest.mark.parametrize("row", REACHED, ids=lambda row: f"median {row['median_os']}")
+def test_the_death_rate_after_progression_meets_the_median_of_overall_survival(row: Case) -> None:
+    median, rate = float(row["median_os"]), row["post_progression_death_rate"]
+    found = alive(row, rate * np.array([1.0, 0.999, 1.001]), median)
+    assert_agrees(found[0], 0.5, POST_PROGRESSION)
+    assert found[1] > 0.5 > found[2]
+    assert_agrees(alive(row, np.array([rate]), 2.0 * median)[0], row["os_at_2x_median"], POST_PROGRESSION)
+    share = 1.0 - float(row["share_of_pfs_events_that_are_deaths"])
+    leaving = row["progression_rate"] + row["pre_progression_death_rate"]
+    assert_agrees(leaving, with_median(Family.EXPONENTIAL, {}, number(row["median_pfs"]))["rate"], POST_PROGRESSION)
+    assert_agrees(1.0 / leaving + share / rate, row["mean_os"], POST_PROGRESSION)
+
+
+def test_no_death_rate_after_progression_keeps_half_alive_where_deaths_before_it_are_too_many() -> None:
+    (row,) = (row for row in POST_PROGRESSION["expected"] if row["post_progression_death_rate"] is None)
+    dying, progressing = number(row["pre_progression_death_rate"]), number(row["progression_rate"])
+    assert 1.0 - cumulative_incidence(dying, progressing, number(row["median_os"])) < 0.5
+    assert alive(row, np.array([0.0]), float(row["median_os"]))[0] < 0.5

@@ -1,0 +1,369 @@
+"""Evidence into inputs: markov fit, calibrate, network. Each writes a new workbook and a report."""
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Clock, Workbook, read, stop
+
+if TYPE_CHECKING:
+    from markov.analysis.synthesis import SynthesisModel
+    from markov.inputs.cells import Sheets
+    from markov.inputs.parameters import Inputs
+    from markov.report.pages import Page
+    from markov.terms import Family
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="New workbook to write.", show_default="beside the workbook, NAME.COMMAND.xlsx"),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="Report to write, or the folder for it.", show_default="reports/"),
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace a new workbook that is there already.")]
+Rows = Mapping[str, Mapping[str, object] | None]
+
+
+def fit(
+    workbook: Workbook,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--family",
+            metavar="ENDPOINT=FAMILY",
+            help="Family to put into the workbook, such as pfs=weibull; may be repeated.",
+            show_default="the workbook's own, else the lowest AIC",
+        ),
+    ] = None,
+    knots: Annotated[str, typer.Option("--knots", help="Numbers of internal knots to try for splines.")] = "1,2",
+    joint: Annotated[
+        bool, typer.Option("--joint", help="One shape for all arms, with a hazard or time ratio for each.")
+    ] = False,
+    points: Annotated[
+        Path | None,
+        typer.Option("--points", help="CSV file with rows of the sheet Kaplan-Meier, put in place of those there."),
+    ] = None,
+    medians: Annotated[
+        str | None,
+        typer.Option("--from-medians", metavar="ENDPOINT", help="Instead: Weibull curves from medians and a ratio."),
+    ] = None,
+    out: Out = None,
+    report: Report = None,
+    replace: Replace = False,
+) -> None:
+    """Fit survival curves to the digitised points of the Kaplan-Meier sheet.
+
+    Rebuilds patient records, fits every family to every arm, and writes a new workbook with the chosen curves, their
+    covariance, a scenario for each other family and a table of choices to justify. Your workbook is not touched.
+    With --from-medians pfs, curves come from the medians of Trial results and a hazard ratio of Evidence network.
+    """
+    clock = Clock(False)
+    inputs, sheets = read(workbook, None), _sheets(workbook)
+    if points is not None:
+        inputs, sheets = _with_points(sheets, points)
+    target, report_path = _targets(workbook, "fit", "fitted", out, report, replace)
+    if medians is not None:
+        _fit_medians(inputs, medians, (workbook, target, report_path), clock)
+        return
+    families = _families(family or [])
+    from markov.analysis.curve_fits import describe, fit_curves
+    from markov.analysis.fitted_parameters import choice_rows, correlation_rows, parameter_changes, scenario_rows
+    from markov.inputs.carry import with_rows, with_table_rows
+    from markov.inputs.schema import Sheet
+    from markov.report.curve_fit_pages import curve_fit_pages
+
+    with clock.step("Fitting the curves"):
+        found = fit_curves(inputs, families, _whole_numbers(knots), joint=joint)
+    arms = {(arm.strategy, arm.endpoint) for arm in found.arms}
+    changes = parameter_changes(found)
+    present = {row["id"].text() for rows in sheets.rows.values() for row in rows if "id" in row}
+    removed = [identifier for identifier, row in changes.items() if row is None and identifier in present]
+    sheets = with_rows(sheets, changes)
+    kept = [
+        r for r in sheets.rows.get(Sheet.CURVE_CHOICE, ()) if (r["strategy"].text(), r["endpoint"].text()) not in arms
+    ]
+    sheets = with_table_rows(sheets, Sheet.CURVE_CHOICE, kept, choice_rows(found))
+    sheets = _with_correlations(sheets, set(changes), correlation_rows(found))
+    scenarios = list(scenario_rows(found))
+    names = {str(row["scenario"]) for row in scenarios}
+    sheets = _with_scenarios(sheets, scenarios)
+    log = "Survival curves fitted: " + ", ".join(
+        f"{arm.endpoint} of {arm.strategy}, {describe(arm.chosen)}" for arm in found.arms
+    )
+    others = [
+        f"Sheet Scenarios: {len(names)} scenarios, one for each other family that could be fitted to every arm.",
+        "Sheet Correlations: what was estimated together is sampled together.",
+    ]
+    _finish(
+        inputs,
+        sheets,
+        (workbook, target, report_path),
+        _Told("fit", log, "Digitised Kaplan–Meier points", changes, removed, others),
+        lambda: curve_fit_pages(found),
+        clock,
+    )
+
+
+def _with_points(sheets: "Sheets", file: Path) -> "tuple[Inputs, Sheets]":
+    """The workbook with the points of a CSV file on its Kaplan-Meier sheet."""
+    from dataclasses import replace
+
+    from markov.inputs.cells import EMPTY
+    from markov.inputs.schema import Sheet, columns_of
+    from markov.inputs.template import csv_rows
+    from markov.inputs.workbook import assemble
+
+    if not file.is_file():
+        stop(BAD_INPUT, f"{file}: does not exist. Check the spelling and the folder.")
+    headers = [column.header for column in columns_of(Sheet.CURVE_POINTS)]
+    rows = tuple({header: row.get(header, EMPTY) for header in headers} for row in csv_rows(file))
+    if not rows or rows[0]["value"] is EMPTY:
+        stop(BAD_INPUT, f"{file}: needs a first line with the columns {', '.join(headers[:5])}.")
+    sheets = replace(sheets, rows={**sheets.rows, Sheet.CURVE_POINTS: rows})
+    return assemble(sheets, []), sheets
+
+
+def _fit_medians(inputs: "Inputs", endpoint: str, places: tuple[Path, Path, Path], clock: Clock) -> None:
+    """The part of `fit` that needs no curve."""
+    from markov.analysis.median_fits import fit_medians, median_changes
+    from markov.inputs.carry import with_rows
+    from markov.report.median_fit_page import median_fit_page
+    from markov.terms import Endpoint
+
+    if endpoint not in (Endpoint.PFS, Endpoint.OS):
+        stop(BAD_INPUT, f'--from-medians takes pfs or os, found "{endpoint}".')
+    found = fit_medians(inputs, endpoint)
+    sheets = _sheets(places[0])
+    present = {row["id"].text() for rows in sheets.rows.values() for row in rows if "id" in row}
+    rows = {key: row for key, row in median_changes(inputs, found).items() if row is not None or key in present}
+    removed = [identifier for identifier, row in rows.items() if row is None]
+    sheets = _with_correlations(with_rows(sheets, rows), set(rows), ())
+    what = f"Weibull curves of {endpoint} from medians, shape {found.shape.value:.3f}"
+    told = _Told("fit", what, "Only medians and a ratio are published", rows, removed)
+    _finish(inputs, sheets, places, told, lambda: [median_fit_page(inputs, found)], clock)
+
+
+def calibrate(
+    workbook: Workbook,
+    changes: Changes = None,
+    malignancies: Annotated[
+        bool, typer.Option("--spm", help="Also solve rates of second malignancies from incidences in Trial results.")
+    ] = False,
+    discontinuation: Annotated[
+        bool, typer.Option("--discontinuation", help="Also write the solved rates of stops for toxicity.")
+    ] = False,
+    draws: Annotated[
+        int, typer.Option("--draws", min=2, max=100_000, help="Random draws for the spread of each rate.")
+    ] = 200,
+    out: Out = None,
+    report: Report = None,
+    replace: Replace = False,
+) -> None:
+    """Solve rates inside the model so that it returns published figures.
+
+    Targets are rows such as calibration.os_median.common of the sheet Survival, or come with --set. Writes a new
+    workbook with the solved rates and keeps the targets: random draws then draw the target and solve the rate again.
+    """
+    clock = Clock(False)
+    inputs = read(workbook, changes)
+    target, report_path = _targets(workbook, "calibrate", "calibrated", out, report, replace)
+    from markov.analysis.calibrated_parameters import calibration_changes, calibration_story
+    from markov.analysis.calibration import CalibrationError
+    from markov.inputs.carry import with_rows
+    from markov.report.calibration_page import calibration_pages
+
+    try:
+        with clock.step("Solving the rates"):
+            story = calibration_story(inputs, draws, malignancies=malignancies, discontinuation=discontinuation)
+    except CalibrationError as error:
+        stop(BAD_INPUT, f"{workbook.name}: {error}.")
+    if not story.rates and not story.others:
+        words = "names no target. Fill calibration.os_median.common (months) on the sheet Survival, or add"
+        stop(BAD_INPUT, f"{workbook.name} {words} --set calibration.os_median.common=84.1.")
+    rows = calibration_changes(story)
+    solved = [*(rate.target.rate for rate in story.rates), *(name for name, *_ in story.others)]
+    removed = [identifier for identifier, row in rows.items() if row is None]
+    what = f"Rates calibrated inside the model: {', '.join(solved)}"
+    told = _Told("calibrate", what, "Published figures", rows, removed)
+    sheets = with_rows(_sheets(workbook), rows)
+    _finish(inputs, sheets, (workbook, target, report_path), told, lambda: calibration_pages(story), clock)
+
+
+def network(
+    workbook: Workbook,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="ENDPOINT=MODEL",
+            help="fixed_effect or random_effects, such as pfs=fixed_effect; may be repeated.",
+            show_default="random_effects",
+        ),
+    ] = None,
+    out: Out = None,
+    report: Report = None,
+    replace: Replace = False,
+) -> None:
+    """Synthesise the trials of the sheet Evidence network into hazard ratios against the reference.
+
+    Writes a new workbook in which strategies whose curve is a hazard ratio take the network's, with its uncertainty,
+    and a report with the network's picture, forest plots, every pair of treatments and what disagrees.
+    """
+    clock = Clock(False)
+    inputs = read(workbook, None)
+    target, report_path = _targets(workbook, "network", "network", out, report, replace)
+    from markov.analysis.networks import (
+        MODEL_NAMES,
+        network_changes,
+        network_correlations,
+        network_scenarios,
+        networks,
+        not_written,
+    )
+    from markov.inputs.carry import with_rows
+    from markov.report.network_page import network_pages
+
+    with clock.step("Synthesising the trials"):
+        found = networks(inputs, _models(model or []))
+    rows = network_changes(inputs, found)
+    sheets = with_rows(_sheets(workbook), rows)
+    sheets = _with_correlations(sheets, set(rows), network_correlations(inputs, found))
+    sheets = _with_scenarios(sheets, list(network_scenarios(inputs, found)))
+    what = "Trials synthesised: " + ", ".join(f"{n.endpoint} by {MODEL_NAMES[n.used.model]}" for n in found)
+    others = [sentence for n in found for sentence in not_written(inputs, n)]
+    told = _Told("network", what, "Sheet Evidence network", rows, (), others)
+    _finish(inputs, sheets, (workbook, target, report_path), told, lambda: network_pages(inputs, found), clock)
+
+
+def _models(given: Sequence[str]) -> "dict[str, SynthesisModel]":
+    """ENDPOINT=MODEL texts."""
+    from markov.analysis.synthesis import SynthesisModel
+    from markov.inputs.evidence import NETWORK_ENDPOINTS
+
+    found = {}
+    for text in given:
+        endpoint, _, model = (part.strip().lower() for part in text.partition("="))
+        if endpoint not in NETWORK_ENDPOINTS or model not in tuple(SynthesisModel):
+            known = f"{' or '.join(NETWORK_ENDPOINTS)}; models: {', '.join(SynthesisModel)}"
+            stop(BAD_INPUT, f'--model reads ENDPOINT=MODEL, found "{text}". Endpoints: {known}.')
+        found[endpoint] = SynthesisModel(model)
+    return found
+
+
+def _families(given: Sequence[str]) -> "dict[str, Family]":
+    """ENDPOINT=FAMILY texts."""
+    from markov.survival.fitting import OWN_FAMILIES
+    from markov.terms import Endpoint, Family
+
+    found = {}
+    for text in given:
+        endpoint, _, family = (part.strip().lower().replace("-", "_") for part in text.partition("="))
+        if endpoint not in tuple(Endpoint) or family not in OWN_FAMILIES:
+            known = f"{', '.join(Endpoint)}; families: {', '.join(OWN_FAMILIES)}"
+            stop(BAD_INPUT, f'--family reads ENDPOINT=FAMILY, found "{text}". Endpoints: {known}.')
+        found[endpoint] = Family(family)
+    return found
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        numbers = (-1,)
+    if any(not 0 <= number <= 5 for number in numbers):
+        stop(BAD_INPUT, f'--knots takes whole numbers from 0 to 5 with commas between, such as 1,2; found "{text}".')
+    return numbers
+
+
+# ------------------------------------------------------------------------------------------------------ shared
+
+
+def _with_correlations(sheets: "Sheets", written: set[str], new: Iterable[Mapping[str, object]]) -> "Sheets":
+    """New correlations in place of those of the parameters that were written or taken away."""
+    from markov.inputs.carry import with_table_rows
+    from markov.inputs.schema import Sheet
+
+    rows = sheets.rows.get(Sheet.CORRELATIONS, ())
+    kept = [row for row in rows if not written & {row["first"].text(), row["second"].text()}]
+    return with_table_rows(sheets, Sheet.CORRELATIONS, kept, new)
+
+
+def _with_scenarios(sheets: "Sheets", new: Sequence[Mapping[str, object]]) -> "Sheets":
+    """New scenarios in place of those of the same name."""
+    from markov.inputs.carry import with_table_rows
+    from markov.inputs.schema import Sheet
+
+    names = {str(row["scenario"]) for row in new}
+    kept = [row for row in sheets.rows.get(Sheet.SCENARIOS, ()) if row["scenario"].text() not in names]
+    return with_table_rows(sheets, Sheet.SCENARIOS, kept, new)
+
+
+class _Told:
+    """What a command did, for the change log and the report."""
+
+    def __init__(
+        self, command: str, what: str, why: str, changes: Rows, removed: Sequence[str] = (), others: Sequence[str] = ()
+    ):
+        self.command, self.what, self.why = command, what, why
+        self.changes, self.removed, self.others = changes, removed, others
+
+
+def _targets(
+    workbook: Path, command: str, word: str, out: Path | None, report: Path | None, replace: bool
+) -> tuple[Path, Path]:
+    """Where the new workbook and the report go; nothing that is there is replaced unasked."""
+    target = out or workbook.with_name(f"{workbook.stem}.{word}.xlsx")
+    if target.suffix.lower() != ".xlsx":
+        stop(NOT_WRITTEN, f"{target}: a new workbook is an .xlsx file.")
+    if target.resolve() == workbook.resolve():
+        stop(NOT_WRITTEN, f"{target} is the workbook that was read: choose another name with --out.")
+    if target.exists() and not replace:
+        stop(NOT_WRITTEN, f"{target} exists already and is left as it is: choose another --out, or add --replace.")
+    name = f"{workbook.stem}.{command}_report.xlsx"
+    folder = report or Path("reports")
+    return target, folder if folder.suffix.lower() == ".xlsx" else folder / name
+
+
+def _sheets(workbook: Path) -> "Sheets":
+    """The workbook's rows as they stand; it has been read without problems before."""
+    from markov.inputs.workbook import read_sheets
+
+    return read_sheets(workbook)[0]
+
+
+def _finish(
+    inputs: "Inputs",
+    sheets: "Sheets",
+    places: tuple[Path, Path, Path],
+    told: _Told,
+    pages: "Callable[[], list[Page]]",
+    clock: Clock,
+) -> None:
+    """Check the new tables, write the workbook and its report, and say where they are."""
+    from markov.inputs.carry import regenerate, with_log
+    from markov.inputs.workbook import assemble
+    from markov.report.new_workbook import new_workbook_page
+    from markov.report.provenance import evidence_provenance_page
+    from markov.report.workbook import write_pages
+
+    workbook, target, report = places
+    now = datetime.datetime.now(datetime.UTC)
+    command = f"markov {told.command} {workbook.name}"
+    sheets = with_log(sheets, f"markov {told.command}", told.what, told.why, now.date())
+    assemble(sheets, [])
+    with clock.step("Writing the new workbook"):
+        left = regenerate(workbook, sheets, target)
+    with clock.step("Writing the report"):
+        first, *others = pages()
+        page = new_workbook_page(target.name, inputs.labels, told.changes, told.others, left, told.removed)
+        provenance = evidence_provenance_page(inputs, command, clock.elapsed, now)
+        write_pages([first, page, *others, provenance], report, f"{inputs.title}: {told.command}")
+    print(f"{told.what}.")
+    print(f"New workbook: {target}")
+    for lost in left:
+        print(f"  not carried over: {lost}")
+    print(f"Report: {report}")

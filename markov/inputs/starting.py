@@ -1,0 +1,144 @@
+"""A workbook to start from: blank, or a worked one with the strategies that are wanted."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from markov.inputs.cells import RawCell, Row, Sheets
+from markov.inputs.problems import InputError, Problem
+from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
+from markov.inputs.template import blank_sheets
+
+MOST = 20  # strategies that a number may ask for
+
+
+@dataclass(frozen=True)
+class Start:
+    """The tables to start from, and what was left out of the worked ones or is still to be filled, in words."""
+
+    sheets: Sheets
+    remarks: tuple[str, ...]
+
+
+def strategy_ids(text: str) -> tuple[str, ...]:
+    """Ids from a list with commas, or as many as a number says: the reference, then one for each maintenance.
+
+    >>> strategy_ids("3"), strategy_ids("observation, new_drug")
+    (('no_maintenance', 'maintenance_1', 'maintenance_2'), ('observation', 'new_drug'))
+    """
+    if text.strip().isdecimal() and 2 <= int(text) <= MOST:
+        return ("no_maintenance", *(f"maintenance_{i}" for i in range(1, int(text))))
+    return tuple(name.strip() for name in text.split(","))
+
+
+def chosen(worked: Sheets, strategies: Sequence[str]) -> Start:
+    """A worked problem with these strategies, in their order.
+
+    Rows, scenarios and trial results of the others are left out; a strategy that the worked problem does not have
+    gets the empty rows of a blank workbook. Raises InputError where one left out is the reference of another.
+    """
+    known = {row["id"].text(): row for row in worked.rows[Sheet.STRATEGIES]}
+    new = [name for name in strategies if name not in known]
+    gone = [name for name in known if name not in strategies]
+    rows = {sheet: list(table) for sheet, table in worked.rows.items()}
+    for sheet in PARAMETER_SHEETS:
+        rows[sheet] = [row for row in rows.get(sheet, []) if _strategy_of(row) not in gone]
+    _refuse_what_others_rest_on(rows, gone, worked.name)
+    blank = blank_sheets(strategies)
+    for sheet in (*PARAMETER_SHEETS, Sheet.STRATEGIES):
+        added = [row for row in blank.rows.get(sheet, ()) if (_strategy_of(row) or row["id"].text()) in new]
+        rows[sheet] += [_in_currency(row, _currency(worked)) for row in added]
+    order = {name: i for i, name in enumerate(strategies)}
+    listed = [row for row in rows[Sheet.STRATEGIES] if row["id"].text() in order]
+    rows[Sheet.STRATEGIES] = [_included(row) for row in sorted(listed, key=lambda row: order[row["id"].text()])]
+    for sheet in (Sheet.TRIAL_RESULTS, Sheet.CURVE_POINTS, Sheet.CURVE_CHOICE):
+        rows[sheet] = [row for row in rows.get(sheet, []) if row["strategy"].text() not in gone]
+    dropped = _scenarios(rows, gone)
+    idle = _idle(rows)
+    _without_lonely_groups(rows)
+    remarks = (
+        *(f"{name}: its rows are empty and wait for values" for name in new),
+        *([f"{len(dropped)} scenarios that name a strategy left out: {', '.join(dropped)}"] if dropped else ()),
+        *(f"rows of {name}, which no strategy uses" for name in idle),
+    )
+    return Start(replace(worked, rows={sheet: tuple(table) for sheet, table in rows.items()}), remarks)
+
+
+def _strategy_of(row: Row) -> str:
+    found = match(row["id"].text())
+    return found[1].get("strategy", "") if found else ""
+
+
+def _currency(sheets: Sheets) -> str:
+    told = (row["value"].text() for row in sheets.rows[Sheet.SETTINGS] if row["id"].text() == "settings.currency")
+    return next(told, "") or "GBP"
+
+
+def _in_currency(row: Row, currency: str) -> Row:
+    if "unit" not in row:
+        return row
+    return {**row, "unit": RawCell(row["unit"].text().replace("GBP", currency) or None, "blank")}
+
+
+def _included(row: Row) -> Row:
+    """A strategy that was asked for is compared, also where the worked problem keeps it for scenarios."""
+    return {**row, "included": RawCell("yes", "chosen"), "base case": RawCell("yes", "chosen")}
+
+
+def _scenarios(rows: dict[Sheet, list[Row]], gone: Sequence[str]) -> list[str]:
+    """Take away whole scenarios that name a strategy which is gone, and correlations of its parameters."""
+    table = rows.get(Sheet.SCENARIOS, [])
+    names = dict.fromkeys(
+        row["scenario"].text() for row in table if _strategy_of(row) in gone or row["value"].text() in gone
+    )
+    rows[Sheet.SCENARIOS] = [row for row in table if row["scenario"].text() not in names]
+    ids = {row["id"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet]}
+    pairs = rows.get(Sheet.CORRELATIONS, [])
+    rows[Sheet.CORRELATIONS] = [row for row in pairs if {row["first"].text(), row["second"].text()} <= ids]
+    return list(names)
+
+
+def _refuse_what_others_rest_on(rows: dict[Sheet, list[Row]], gone: Sequence[str], name: str) -> None:
+    """A ratio is read against its reference: without that strategy the others' curves would mean something else."""
+    for row in (*rows[Sheet.SETTINGS], *rows[Sheet.SURVIVAL]):
+        identifier, value = row["id"].text(), row["value"].text()
+        if value in gone and (identifier == "settings.reference" or ".reference." in identifier):
+            rule = f"{value} is named by {identifier}, and cannot be left out"
+            raise InputError([Problem(name, rule, remedy=f"Add {value} to the strategies.")])
+
+
+def _without_lonely_groups(rows: dict[Sheet, list[Row]]) -> None:
+    """Clear groups of which one member is left."""
+    groups = Counter(row["group"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet] if "group" in row)
+    for sheet in PARAMETER_SHEETS:
+        for i, row in enumerate(rows[sheet]):
+            if "group" in row and row["group"].text() and groups[row["group"].text()] == 1:
+                rows[sheet][i] = {**row, "group": RawCell(None, "chosen")}
+
+
+def _idle(rows: dict[Sheet, list[Row]]) -> list[str]:
+    """Take away products, events and courses that only strategies which are gone use."""
+    uses = {"product": "dose.amount.", "event": "adverse_event.proportion.", "course": "subsequent.share."}
+    scenarios = [row["id"].text() for row in rows.get(Sheet.SCENARIOS, [])]
+    ids = [row["id"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet]]
+    idle: dict[str, None] = {}
+    for kind, start in uses.items():
+        used = {_name(key, kind) for key in (*ids, *scenarios) if key.startswith(start)}
+        idle |= dict.fromkeys(n for key in ids if (n := _name(key, kind)) and n not in used)
+    routes = {row["value"].text() for row in rows[Sheet.DRUGS] if row["id"].text().startswith("dose.route.")}
+    routes |= {
+        row["value"].text() for row in rows.get(Sheet.SCENARIOS, []) if row["id"].text().startswith("dose.route.")
+    }
+    idle |= dict.fromkeys(n for key in ids if (n := _name(key, "route")) and n not in routes)
+    for sheet in PARAMETER_SHEETS:
+        rows[sheet] = [row for row in rows[sheet] if not _any_name(row["id"].text(), idle.__contains__)]
+    return list(idle)
+
+
+def _name(identifier: str, kind: str) -> str:
+    found = match(identifier)
+    return found[1].get(kind, "") if found else ""
+
+
+def _any_name(identifier: str, wanted: Callable[[str], bool]) -> bool:
+    return any(wanted(name) for kind in ("product", "event", "course", "route") if (name := _name(identifier, kind)))
