@@ -18,6 +18,7 @@ from markov.analysis.calibration import (
     targets,
 )
 from markov.analysis.designs import random_draws
+from markov.analysis.sample import draw_sample
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
@@ -169,3 +170,16 @@ def test_a_workbook_without_targets_says_what_to_fill(tmp_path: Path) -> None:
     assert out.returncode == 2
     assert "out of reach" in out.stderr
     assert "Traceback" not in out.stderr
+
+
+def test_a_probabilistic_sample_solves_the_rate_in_every_draw_and_counts_targets_out_of_reach(calgb: Inputs) -> None:
+    inputs = with_target(
+        calgb, "calibration.os_median.common", 250.0, low=120.0, high=520.0, distribution="log_normal", status="read"
+    )
+    sample = draw_sample(inputs, 20, seed=2, traced=False)
+    rows = following_targets(inputs, random_draws(inputs, 20, seed=2))
+    np.testing.assert_allclose(sample.cost, evaluate(inputs, rows).cost, rtol=1e-9)
+    missed = int((rows.block(0, 20)["post_progression.excess_rate.common"] == 0.0).sum())
+    assert missed > 0
+    assert sample.corrected["targets_out_of_reach"] == (missed, missed)
+    assert "targets_out_of_reach" not in draw_sample(calgb, 5, seed=2, traced=False).corrected

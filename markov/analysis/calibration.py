@@ -5,7 +5,7 @@ values at once. Where a workbook names a target, random draws draw the target an
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, Array, PostProgression, 
 COMMON = "common"
 HIGHEST_RATE = 6.0  # per year: nobody is left after a year
 TOLERANCE = 1e-12
+KEPT_BLOCKS = 8  # blocks whose solved rates are kept: a run and its checks ask for each twice
 Z = 1.959963984540054
 Modelled = Callable[[Outcomes, Array], Array]
 """A figure of the model at a time of each run (years), (runs,): it rises with the rate that is solved."""
@@ -262,6 +263,7 @@ class Recalibrated:
     inputs: Inputs
     rows: Rows
     used: tuple[Target, ...]
+    _solved: dict[tuple[int, int], Mapping[str, Array]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -269,9 +271,13 @@ class Recalibrated:
 
     def block(self, start: int, stop: int) -> Mapping[str, Array]:
         """Values of rows start to stop; where a target is out of reach, the nearest end of the range of rates."""
-        values = dict(self.rows.block(start, stop))
-        rates = {target.rate: self._rates(target, values, stop - start) for target in self.used}
-        return values | rates
+        if (start, stop) not in self._solved:
+            values = dict(self.rows.block(start, stop))
+            rates = {target.rate: self._rates(target, values, stop - start) for target in self.used}
+            while len(self._solved) >= KEPT_BLOCKS:
+                self._solved.pop(next(iter(self._solved)))
+            self._solved[start, stop] = values | rates
+        return self._solved[start, stop]
 
     def _rates(self, target: Target, values: Mapping[str, Array], rows: int) -> Array:
         held = {**values, target.parameter: values.get(target.parameter, np.full(rows, _number(self.inputs, target)))}
@@ -295,8 +301,7 @@ class Recalibrated:
         """How many of the rows start to stop have a target that no rate reaches."""
         values = self.block(start, stop)
         highest = {t.rate: HIGHEST_RATE / self.inputs.factor(t.rate) for t in self.used}
-        ends = [(values[rate] == 0.0) | (values[rate] == limit) for rate, limit in highest.items()]
-        return int(np.any(ends, axis=0).sum()) if ends else 0
+        return int(np.any([(values[r] == 0.0) | (values[r] == limit) for r, limit in highest.items()], axis=0).sum())
 
 
 def _number(inputs: Inputs, target: Target) -> float:

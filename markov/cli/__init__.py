@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from markov.cli import evidence, run, workbooks
+from markov.cli import evidence, run, uncertainty, workbooks
 from markov.cli.steps import BAD_INPUT, INTERRUPTED, NOT_WRITTEN, stop
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ COMMANDS = (
     evidence.fit,
     evidence.calibrate,
     evidence.network,
+    uncertainty.psa,
+    uncertainty.sobol,
+    uncertainty.voi,
 )
 for command in COMMANDS:
     app.command()(command)

@@ -233,6 +233,14 @@ def _cohort() -> list[Definition]:
         Definition("cohort.body_surface_area", s, "Body surface area, mean", SURFACE, default=1.85),
         Definition("cohort.body_surface_area_sd", s, "Body surface area, standard deviation", SPREAD, default=0.2),
         Definition(
+            "decision.patients_per_year",
+            s,
+            "Patients a year whom the decision concerns",
+            COUNT,
+            help="Used by markov voi for the value of information to a population",
+        ),
+        Definition("decision.years", s, "Years for which the decision stands", YEARS, default=10.0),
+        Definition(
             "mortality.smr",
             s,
             "Standardised mortality ratio of the background",
@@ -303,6 +311,15 @@ def _survival() -> list[Definition]:
         for endpoint in (Endpoint.PFS, Endpoint.OS)
     ]
     found += _calibration_targets(s)
+    found.append(
+        Definition(
+            "follow_up.at_risk.{strategy}",
+            s,
+            "Patients of the trial still followed for survival, {strategy}",
+            COUNT,
+            help="Used by markov voi: what longer follow-up would teach",
+        )
+    )
     found.append(
         Definition(
             "post_progression.registry_rate",

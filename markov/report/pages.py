@@ -6,7 +6,7 @@ from typing import Literal
 Look = Literal[
     "text", "strong", "money", "number", "qaly", "years", "months", "percent", "share", "rate", "integer", "exact"
 ]
-ChartKind = Literal["lines", "area", "bars", "points"]
+ChartKind = Literal["lines", "area", "bars", "columns", "horizontal", "points"]
 Cell = str | float | int | None
 
 STRATEGY_COLOURS = ("#5B6B7F", "#2F6DB5", "#D1802E", "#3E8E5A", "#8A5BA6", "#B5483F")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from markov.analysis.incremental import IncrementalRow, icer_in_words
-from markov.analysis.invariants import CORRECTIONS
+from markov.analysis.invariants import CORRECTIONS, OUT_OF_REACH_WORDS
 from markov.analysis.probabilistic import Probabilistic, Summary
 from markov.inputs.parameters import Inputs
 from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Look, Page, Series, Table, Text
@@ -164,7 +164,8 @@ def _checks(inputs: Inputs, result: Probabilistic) -> Page:
     )
     names = result.sample.strategies
     corrections: tuple[tuple[Cell, ...], ...] = tuple(
-        (CORRECTIONS[name], *(int(n) for n in counts)) for name, counts in result.sample.corrected.items()
+        (CORRECTIONS.get(name, OUT_OF_REACH_WORDS), *(int(n) for n in counts))
+        for name, counts in result.sample.corrected.items()
     )
     corrected = Table(
         "Draws in which a declared rule changed a curve",

@@ -43,6 +43,8 @@ CHART_TYPES = {
     "points": {"type": "scatter", "subtype": "straight_with_markers"},
     "area": {"type": "area", "subtype": "stacked"},
     "bars": {"type": "column", "subtype": "stacked"},
+    "columns": {"type": "column"},
+    "horizontal": {"type": "bar", "subtype": "stacked"},
 }
 CHART_ROWS = 19
 BOLD = 0.85  # bold text is wider
@@ -261,6 +263,9 @@ class _Writer:
             x |= {"min": 0, "max": chart.x_limit}
         if chart.kind in ("lines", "points"):
             x["label_position"] = y["label_position"] = "low"  # below and left of the data, where values are negative
+        if chart.kind == "horizontal":  # categories from top to bottom, values below them
+            x |= {"reverse": True, "label_position": "low", "num_font": {"size": 8, "color": "#1F2A37"}}
+            y |= {"crossing": "max"}
         if chart.kind == "area":
             x |= {"interval_unit": 65, "interval_tick": 65, "position_axis": "on_tick"}
         if chart.y_limit is not None:
@@ -306,11 +311,16 @@ class _Writer:
         if series.dashed:
             line |= {"dash_type": "dash", "width": 1.25}
         drawn: dict[str, Any] = {"name": series.name, "categories": categories, "values": values}
-        if chart.kind in ("area", "bars"):
+        if chart.kind in ("area", "bars", "columns", "horizontal"):
             return drawn | {"fill": {"color": series.colour}, "border": {"color": "#FFFFFF", "width": 0.25}, "gap": 80}
         marker: dict[str, Any] = {"type": "none"}
         if series.markers:
-            marker = {"type": "circle", "size": int(series.width or 8), "fill": {"color": series.colour}, "border": {"color": "#FFFFFF"}}
+            marker = {
+                "type": "circle",
+                "size": int(series.width or 8),
+                "fill": {"color": series.colour},
+                "border": {"color": "#FFFFFF"},
+            }
             line = {"none": True}
         elif series.width is not None:
             line = {"color": series.colour, "width": 1.0 + 1.5 * series.width}

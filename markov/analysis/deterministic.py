@@ -1,0 +1,210 @@
+"""All deterministic sensitivity analyses of one workbook, in the order in which each can use the one before.
+
+Scenarios and one-way analysis come first; what matters most in them is what the two-way grids and the threshold
+search look at. Value-based prices say how far a grid of prices must reach. With a second processor the scenarios run
+beside all the rest, in a helper process; the results are the same.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from markov.analysis.base_case import BaseCase
+from markov.analysis.benefit_risk import BenefitRisk, benefit_risk
+from markov.analysis.one_way import Bar, Member, OneWay, one_way
+from markov.analysis.scenarios import Scenarios, overall_survival_alternatives, scenarios
+from markov.analysis.severity import Severity, severity
+from markov.analysis.threshold import NEXT_BEST, ThresholdValue, threshold_values
+from markov.analysis.two_way import Axis, TwoWay, axis, limits_of, moved_along, two_way, varies_by_row
+from markov.analysis.value_based_price import (
+    ValueBasedPrice,
+    list_price,
+    value_based_price_table,
+    value_based_prices,
+)
+from markov.inputs.checks import products_of, scenario_changes, scenario_names
+from markov.inputs.parameters import Inputs, Value
+from markov.model.workers import borrow, give_back
+from markov.terms import Endpoint, Family, PostProgression
+
+SEARCHED = 6
+"""Parameters of the largest swings, by strategy, whose threshold values are searched for."""
+
+RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+HARMFUL = (1.1, 1.2, 1.3)  # added where the base case itself assumes more deaths
+WANING = ((60.0, 120.0), (84.0, 144.0), None)  # months; None: never
+SURVIVAL = ("pfs.", "os.", "pps.", "post_progression.", "settings.post_progression")
+FURTHEST = 4.0  # times the list price: how far a grid of prices reaches at most
+
+
+@dataclass(frozen=True)
+class Deterministic:
+    """Deterministic analyses of one workbook beside its base case.
+
+    `two_way` holds a grid for each strategy beside the reference, `prices` the value-based prices against the
+    reference and, among several, against the next best; `follow_up` the same under other assumptions on survival.
+    """
+
+    scenarios: Scenarios
+    one_way: OneWay
+    two_way: tuple[TwoWay, ...]
+    thresholds: tuple[ThresholdValue, ...]
+    prices: tuple[ValueBasedPrice, ...]
+    follow_up: tuple[ValueBasedPrice, ...]
+    severity: Severity
+    benefit_risk: BenefitRisk
+
+    def most_influential(self, strategy: str) -> Bar | None:
+        """The largest bar of a strategy at the first threshold; None where nothing is uncertain."""
+        return next(iter(self.one_way.tornado(self.one_way.thresholds[0], strategy)), None)
+
+
+def deterministic(inputs: Inputs, base: BaseCase) -> Deterministic:
+    """Scenarios, one-way, two-way and threshold analysis, value-based prices, severity, and benefit and risk.
+
+    Raises InputError where the base case itself cannot run.
+
+    >>> from markov import base_case, read_inputs
+    >>> from markov.inputs.template import shipped
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> found = deterministic(inputs, base_case(inputs))
+    >>> [grid.second.id for grid in found.two_way], len(found.scenarios.scenarios)
+    (['os.hazard_ratio.lenalidomide'], 22)
+    """
+    with ThreadPoolExecutor(1) as beside:
+        told = beside.submit(_elsewhere, inputs) if (os.cpu_count() or 1) > 1 else None
+        bars, prices = one_way(inputs), tuple(_prices(inputs))
+        grids = tuple(_grids(inputs, bars, prices))
+        found = threshold_values(inputs, _searched(inputs, bars))
+        follow_up = tuple(_follow_up(inputs))
+        harms = benefit_risk(inputs)
+        told_here = told.result() if told else scenarios(inputs)
+    shortfall = severity(inputs, base.outcomes)
+    return Deterministic(told_here, bars, grids, found, prices, follow_up, shortfall, harms)
+
+
+def _elsewhere(inputs: Inputs) -> Scenarios:
+    """The scenarios in a helper process; here, where none can be had."""
+    try:
+        (helper,) = borrow(1)
+    except OSError:
+        return scenarios(inputs)
+    sound = True
+    try:
+        found: Scenarios = helper(scenarios, inputs)
+    except (OSError, EOFError):
+        sound = False
+        return scenarios(inputs)
+    finally:
+        give_back([helper], sound=sound)
+    return found
+
+
+def _others(inputs: Inputs) -> tuple[str, ...]:
+    return tuple(s for s in inputs.compared if s != inputs.reference)
+
+
+# ------------------------------------------------------------------------------------------ what matters most
+
+
+def _searched(inputs: Inputs, bars: OneWay) -> list[str]:
+    """The most influential numbers of each strategy, once each, that can be searched for."""
+    found = (member.id for s in _others(inputs) for member in _influential(inputs, bars, s)[:SEARCHED])
+    return list(dict.fromkeys(found))
+
+
+def _influential(inputs: Inputs, bars: OneWay, strategy: str) -> list[Member]:
+    """Members of the largest bars that are one quantity and vary by row, largest first."""
+    largest = bars.tornado(bars.thresholds[0], strategy, None)
+    return [
+        member
+        for bar in largest
+        if bar.has_effect and (member := _one_quantity(inputs, bar)) and _in_limits(inputs, member)
+    ]
+
+
+def _one_quantity(inputs: Inputs, bar: Bar) -> Member | None:
+    """The member that stands for a bar: None for a group of several quantities, whose threshold is no number."""
+    first, *others = (member for member in bar.factor.members if not member.follows)
+    together = {first.id, *moved_along(inputs, first.id)}
+    return first if all(member.id in together for member in others) and varies_by_row(inputs, first.id) else None
+
+
+def _in_limits(inputs: Inputs, member: Member) -> bool:
+    try:
+        limits_of(inputs, member.id)
+    except ValueError:
+        return False
+    return True
+
+
+# ------------------------------------------------------------------------------------------------------ grids
+
+
+def _grids(inputs: Inputs, bars: OneWay, prices: tuple[ValueBasedPrice, ...]) -> Iterator[TwoWay]:
+    """For each strategy its price by its hazard ratio of death, or by what matters most where that is not used."""
+    for strategy in _others(inputs):
+        sides = [side for side in (_price_axis(inputs, strategy, prices), _survival_axis(inputs, strategy)) if side]
+        for member in _influential(inputs, bars, strategy):
+            if len(sides) < 2 and member.id not in (key for side in sides for key in side.ids):
+                sides.append(axis(inputs, member.id))
+        if len(sides) == 2:
+            yield two_way(inputs, sides[0], sides[1])
+
+
+def _price_axis(inputs: Inputs, strategy: str, prices: tuple[ValueBasedPrice, ...]) -> Axis | None:
+    """From nothing to the list price, or a little beyond the highest value-based one."""
+    known, dosed = set(products_of(inputs, inputs.reference)), products_of(inputs, strategy)
+    if not dosed:
+        return None
+    product = next((p for p in dosed if p not in known), dosed[0])
+    key = f"price.{product}.{inputs.text('settings.price_set')}"
+    worth = max((p.share for p in prices if p.strategy == strategy and p.share is not None), default=0.0)
+    top = list_price(inputs, product) / inputs.factor(key) * min(max(1.0, 1.25 * worth), FURTHEST)
+    return axis(inputs, key, np.linspace(0.0, top, 11).tolist()) if top > 0.0 else None
+
+
+def _survival_axis(inputs: Inputs, strategy: str) -> Axis | None:
+    """The hazard ratio of death over its 95 % interval and up to no effect, where deaths follow it."""
+    key = f"{Endpoint.OS}.hazard_ratio.{strategy}"
+    follows = inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
+    if not follows or inputs.text(f"{Endpoint.OS}.family.{strategy}") != Family.HAZARD_RATIO:
+        return None
+    try:
+        values = axis(inputs, key).values
+    except ValueError:
+        return axis(inputs, key, np.linspace(0.5, 1.0, 11).tolist())
+    low, high = min(values[0], 1.0), max(values[-1], 1.0)
+    return axis(inputs, key, np.linspace(low, high, 11).tolist())
+
+
+# ------------------------------------------------------------------------------------------------------ prices
+
+
+def _prices(inputs: Inputs) -> Iterator[ValueBasedPrice]:
+    """Value-based prices of every strategy with a product, against the reference and the next best."""
+    for strategy in _others(inputs):
+        if products_of(inputs, strategy):
+            yield from value_based_prices(inputs, strategy)
+            if len(inputs.compared) > 2:
+                yield from value_based_prices(inputs, strategy, versus=NEXT_BEST)
+
+
+def _follow_up(inputs: Inputs) -> Iterator[ValueBasedPrice]:
+    """Value-based prices by what is assumed about survival."""
+    for strategy in _others(inputs):
+        if products_of(inputs, strategy):
+            yield from value_based_price_table(inputs, strategy, _assumptions(inputs, strategy))
+
+
+def _assumptions(inputs: Inputs, strategy: str) -> Mapping[str, Mapping[str, Value]]:
+    """Hazard ratios of death and how long they last; where deaths do not follow them, scenarios on survival."""
+    if inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL:
+        ratio = inputs.value(f"{Endpoint.OS}.hazard_ratio.{strategy}")
+        ratios = (*RATIOS, *HARMFUL) if isinstance(ratio, float) and ratio > 1.0 else RATIOS
+        return overall_survival_alternatives(inputs, strategy, hazard_ratios=ratios, waning=WANING)
+    found = {name: scenario_changes(inputs, name) for name in scenario_names(inputs)}
+    return {name: changes for name, changes in found.items() if all(key.startswith(SURVIVAL) for key in changes)}

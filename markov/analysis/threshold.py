@@ -1,0 +1,288 @@
+"""Threshold analysis: the value of one parameter at which a decision turns.
+
+A number is searched for over its possible range: rows bracket every change of sign, narrow it, and the value that is
+found is put into a run of its own, whose net benefit is reported beside it. Prices need no search: see
+`value_based_price`.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from markov.analysis.one_way import CostsAndEffects
+from markov.analysis.scenarios import applied
+from markov.analysis.together import evaluate_together
+from markov.analysis.two_way import Axis, Request, along_axes, axis, limits_of
+from markov.inputs.parameters import Inputs, ScenarioChange, Value
+from markov.inputs.problems import InputError
+from markov.model.evaluate import evaluate
+from markov.terms import Array
+
+NEXT_BEST = "next best"
+COARSE, INNER, ROUNDS = 33, 7, 7
+"""Rows over the whole range, rows within a bracket, and how often it is narrowed at most (by 8 each time)."""
+
+RESOLVED = 0.5
+"""A net benefit within half a unit of the currency counts as 0."""
+
+CLOSE = 1e-6
+"""A bracket is narrow enough for a straight line when one end has this share of the net benefit it began with."""
+
+PLAIN_UNITS = ("ratio", "number", "proportion", "utility", "count")  # they name a kind of number
+
+Run = Callable[[Sequence[Request]], Sequence[CostsAndEffects]]
+"""Runs the model for values (rows,) along each axis, all else at base: one result for each request."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """At which value along an axis is the net benefit of a strategy, less that of another or of the next best, 0?"""
+
+    axis: Axis
+    threshold: float
+    strategy: str
+    versus: str
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A value at which the decision turns, and the net benefit of a run with it; or why such a run cannot be."""
+
+    value: float
+    net_benefit: float | None
+    error: str = ""
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the run has a net benefit of 0; it has not where net benefit jumps across 0."""
+        return self.net_benefit is not None and abs(self.net_benefit) <= RESOLVED
+
+    @property
+    def words(self) -> str:
+        """What happens at the value, to follow "net benefit"."""
+        what = "is 0" if self.is_verified else "would be 0, but cannot be," if self.error else "jumps across 0"
+        return f"{what} at {self.value:.4g}"
+
+
+@dataclass(frozen=True)
+class ThresholdValue:
+    """The answer to one question: the crossings between two limits, with the net benefit at both and at base.
+
+    Values are in the cell's unit, net benefits in money and against `versus`. Without a crossing there is no
+    threshold within the limits, which the search may have narrowed to where the model has results.
+    """
+
+    question: Question
+    low: float
+    high: float
+    at_low: float
+    at_base: float
+    at_high: float
+    crossings: tuple[Crossing, ...]
+
+    @property
+    def value(self) -> float | None:
+        """The verified crossing nearest to the base value; None where there is none."""
+        found = [crossing.value for crossing in self.crossings if crossing.is_verified]
+        base = self.question.axis.base
+        return min(found, key=lambda value: abs(value - (value if base is None else base)), default=None)
+
+    @property
+    def words(self) -> str:
+        """The answer in a sentence, without units of money."""
+        side = self.question.axis
+        unit = "" if side.unit in PLAIN_UNITS else f" {side.unit}"
+        if not self.crossings:
+            ends = f"{self.at_low:,.0f} at {self.low:.4g} and {self.at_high:,.0f} at {self.high:.4g}{unit}"
+            return f"{side.label}: net benefit does not reach 0 between the limits; it is {ends}"
+        return f"{side.label}: net benefit {', and '.join(crossing.words for crossing in self.crossings)}{unit}"
+
+
+def threshold_values(
+    inputs: Inputs,
+    identifiers: Sequence[str],
+    *,
+    strategies: Sequence[str] | None = None,
+    versus: str | None = None,
+    thresholds: Sequence[float] | None = None,
+    limits: Mapping[str, tuple[float, float]] | None = None,
+) -> tuple[ThresholdValue, ...]:
+    """Values of parameters at which a strategy's net benefit equals that of another, by parameter, threshold, strategy.
+
+    NB_s(θ) − NB_versus(θ) = 0, versus the reference, another strategy or NEXT_BEST, the best of the others at each θ.
+    All parameters are searched in the same few evaluations; a crossing that is undone within the same 1/32 of the
+    range is missed. `limits` by id default to `limits_of`.
+    Raises ValueError for a parameter that is no number or has no limits, or a strategy that is not compared.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> found, = threshold_values(inputs, ["price.lenalidomide_10mg.brand"], thresholds=[35000.0])
+    >>> found.crossings[0].is_verified, found.at_low > 0.0 > found.at_high
+    (True, True)
+    """
+    chosen = [s for s in inputs.compared if s != inputs.reference] if strategies is None else list(strategies)
+    against = inputs.reference if versus is None else versus
+    for name in (*chosen, *(() if against == NEXT_BEST else (against,))):
+        if name not in inputs.compared:
+            raise ValueError(f'"{name}" is not among the strategies {", ".join(inputs.compared)}')
+    given = limits or {}
+    axes = [axis(inputs, key, given.get(key) or limits_of(inputs, key)) for key in identifiers]
+    at = inputs.thresholds if thresholds is None else thresholds
+    questions = [Question(a, float(t), s, against) for a in axes for t in at for s in chosen if s != against]
+    base = evaluate(inputs)
+    found = search(lambda requests: along_axes(inputs, requests), questions)
+    runs = iter(
+        _verified(inputs, [(q, value) for q, (_, values) in zip(questions, found, strict=True) for value in values])
+    )
+    return tuple(
+        ThresholdValue(
+            question,
+            float(curve.values[0]),
+            float(curve.values[-1]),
+            float(curve.gains[0]),
+            float(gain(base, question)[0]),
+            float(curve.gains[-1]),
+            tuple(itertools.islice(runs, len(values))),
+        )
+        for question, (curve, values) in zip(questions, found, strict=True)
+    )
+
+
+def _verified(inputs: Inputs, found: Sequence[tuple[Question, float]]) -> list[Crossing]:
+    """A run for each value on inputs that hold it, checked as a scenario is."""
+    changed = [changed_or_error(inputs, f"{q.axis.id} = {v:g}", dict.fromkeys(q.axis.ids, v)) for q, v in found]
+    runs = iter(evaluate_together([(each, {}) for each in changed if isinstance(each, Inputs)]))
+    crossings = []
+    for (question, value), each in zip(found, changed, strict=True):
+        run = next(runs) if isinstance(each, Inputs) else each
+        if isinstance(run, Exception):
+            crossings.append(Crossing(value, None, str(run)))
+        else:
+            crossings.append(Crossing(value, float(gain(run, question)[0])))
+    return crossings
+
+
+def changed_or_error(inputs: Inputs, name: str, changes: Mapping[str, Value]) -> Inputs | Exception:
+    """Checked inputs with some values changed, or why they cannot be run.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> isinstance(changed_or_error(inputs, "Too good", {"utility.progression": 2.0}), InputError)
+    True
+    """
+    try:
+        return applied(inputs, [ScenarioChange(name, key, value) for key, value in changes.items()])
+    except (InputError, ValueError, KeyError, ArithmeticError) as error:
+        return error
+
+
+# ----------------------------------------------------------------------------------------------------- search
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Net benefit gained (rows,) at rising values (rows,) of a parameter, both finite."""
+
+    values: Array
+    gains: Array
+
+
+def gain(outcomes: CostsAndEffects, question: Question) -> Array:
+    """Net benefit of the strategy less that of the one it is compared with, or of the best other, (rows,).
+
+    >>> from markov.analysis.two_way import Totals
+    >>> rows = Totals(("old", "new", "newest"), np.array([[0.0, 100.0, 300.0]]), np.array([[1.0, 2.0, 3.0]]))
+    >>> side = Axis("x", "X", "", None, (0.0, 1.0))
+    >>> [gain(rows, Question(side, 400.0, "newest", versus)).tolist() for versus in ("old", NEXT_BEST)]
+    [[500.0], [200.0]]
+    """
+    return gain_over(outcomes, question.threshold, question.strategy, question.versus)
+
+
+def gain_over(outcomes: CostsAndEffects, threshold: float, strategy: str, versus: str) -> Array:
+    """Net benefit of a strategy at a threshold less that of another, or of the best other for NEXT_BEST, (rows,).
+
+    >>> from markov.analysis.two_way import Totals
+    >>> rows = Totals(("old", "new"), np.array([[0.0, 100.0]]), np.array([[1.0, 2.0]]))
+    >>> gain_over(rows, 400.0, "new", "old").tolist()
+    [300.0]
+    """
+    benefit = threshold * outcomes.qaly - outcomes.cost
+    own = outcomes.strategies.index(strategy)
+    if versus != NEXT_BEST:
+        return np.asarray(benefit[:, own] - benefit[:, outcomes.strategies.index(versus)])
+    return np.asarray(benefit[:, own] - np.delete(benefit, own, axis=1).max(axis=1))
+
+
+def search(run: Run, questions: Sequence[Question]) -> list[tuple[Curve, tuple[float, ...]]]:
+    """The curve over each question's axis, and every value at which it changes sign, by bracketing.
+
+    Brackets of all questions are narrowed together, by 8 in each run, until one end is close to 0, or there is a jump;
+    the rest is linear interpolation. Values without a finite net benefit are left out.
+    Raises ValueError where fewer than two values of an axis have one.
+
+    >>> from markov.analysis.two_way import Totals
+    >>> def run(requests):  # the new strategy costs x² − 2
+    ...     costs = [np.column_stack([0.0 * x, x**2 - 2.0]) for _, x in requests]
+    ...     return [Totals(("old", "new"), cost, np.zeros(cost.shape)) for cost in costs]
+    >>> (_, (value,)), = search(run, [Question(Axis("x", "X", "", None, (0.0, 3.0)), 0.0, "new", "old")])
+    >>> round(value, 9)
+    1.414213562
+    """
+    axes = list({question.axis.id: question.axis for question in questions}.values())
+    grids = [np.linspace(side.values[0], side.values[-1], COARSE) for side in axes]
+    outcomes = dict(zip([side.id for side in axes], run(list(zip(axes, grids, strict=True))), strict=True))
+    values = dict(zip([side.id for side in axes], grids, strict=True))
+    curves = [_finite(values[q.axis.id], gain(outcomes[q.axis.id], q), q) for q in questions]
+    brackets = [(i, k) for i, curve in enumerate(curves) for k in _turns(curve)]
+    found = _narrowed(run, questions, [(i, _piece(curves[i], k, k + 2)) for i, k in brackets])
+    return [(curve, tuple(v for j, v in found if j == i)) for i, curve in enumerate(curves)]
+
+
+def _finite(values: Array, gained: Array, question: Question) -> Curve:
+    known = np.isfinite(gained)
+    if np.count_nonzero(known) < 2:
+        raise ValueError(f"the model has no results over the range of {question.axis.id}: give narrower limits")
+    return Curve(values[known], gained[known])
+
+
+def _turns(curve: Curve) -> list[int]:
+    """Steps of a curve on which it leaves, reaches or crosses 0; of two steps that share a zero, the first."""
+    sign = np.sign(curve.gains)
+    found: list[int] = []
+    for k in range(len(sign) - 1):
+        reached_before = k > 0 and sign[k] == 0 and sign[k - 1] != 0
+        if sign[k] != sign[k + 1] and not reached_before:
+            found.append(k)
+    return found
+
+
+def _piece(curve: Curve, start: int, stop: int) -> Curve:
+    return Curve(curve.values[start:stop], curve.gains[start:stop])
+
+
+def _narrowed(run: Run, questions: Sequence[Question], brackets: list[tuple[int, Curve]]) -> list[tuple[int, float]]:
+    """Zeros within brackets, each a curve of two values of a question."""
+    close = [CLOSE * float(np.max(np.abs(piece.gains))) for _, piece in brackets]
+    for _ in range(ROUNDS):
+        wide = [place for place, (_, piece) in enumerate(brackets) if np.min(np.abs(piece.gains)) > close[place]]
+        if not wide:
+            break
+        asked = [brackets[place] for place in wide]
+        inner = [np.linspace(piece.values[0], piece.values[1], INNER + 2) for _, piece in asked]
+        results = run([(questions[i].axis, values) for (i, _), values in zip(asked, inner, strict=True)])
+        for place, (i, _), values, result in zip(wide, asked, inner, results, strict=True):
+            curve = Curve(values, gain(result, questions[i]))
+            k = (_turns(curve) or [0])[0]
+            brackets[place] = i, _piece(curve, k, k + 2)
+    return [(i, _zero(piece)) for i, piece in brackets]
+
+
+def _zero(piece: Curve) -> float:
+    """Where the straight line through two points is 0; one of them where it is level."""
+    (a, b), (left, right) = piece.values.tolist(), piece.gains.tolist()
+    return float(a if left == right else a + (b - a) * left / (left - right))

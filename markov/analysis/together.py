@@ -1,0 +1,130 @@
+"""Many questions of the model in as few evaluations as their differences allow.
+
+A run of one row costs almost as much as one of fifty, so that scenarios which differ in numbers alone are rows of one
+evaluation. What the engine takes once a run (a choice of method, a family, a planned stop) keeps them apart.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from markov.analysis.two_way import varies_by_row
+from markov.inputs.parameters import Inputs
+from markov.inputs.schema import match, units_of
+from markov.model.evaluate import evaluate
+from markov.model.outcomes import CurveSummary, Outcomes
+from markov.terms import Array
+
+Asked = tuple[Inputs, Mapping[str, Array]]
+"""Inputs, and rows of values (rows,) by parameter id as `evaluate` takes them; none: one row, as it is."""
+
+TABLES = ("life_table", "population_utility", "price_index", "strategies")
+EVERYWHERE = "cohort.proportion_female"
+"""A parameter that every hazard depends on: with it by row, no hazard of one row stands beside one of many."""
+
+
+def evaluate_together(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
+    """Outcomes of each question, as `evaluate` would give them one by one, or the error that it would raise.
+
+    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> older = with_values(inputs, {"utility.progression": 0.5})
+    >>> first, second = evaluate_together([(inputs, {}), (older, {})])
+    >>> bool(first.qaly[0, 0] > second.qaly[0, 0]), first.runs
+    (True, 1)
+    """
+    found: dict[int, Outcomes | Exception] = {}
+    for members in _groups(asked):
+        found |= zip(members, _answers([asked[i] for i in members]), strict=True)
+    return [found[i] for i in range(len(asked))]
+
+
+def _groups(asked: Sequence[Asked]) -> list[list[int]]:
+    """Places of the questions that may share an evaluation."""
+    moving = _moving([inputs for inputs, _ in asked])
+    groups: dict[Any, list[int]] = {}
+    for i, (inputs, _) in enumerate(asked):
+        tables = tuple(id(getattr(inputs, name)) for name in TABLES)
+        groups.setdefault((tables, *(_kept_apart(inputs, key) for key in moving)), []).append(i)
+    return list(groups.values())
+
+
+def _moving(all_inputs: Sequence[Inputs]) -> list[str]:
+    """Parameters that are not the same row in all inputs."""
+    first = all_inputs[0].parameters if all_inputs else {}
+    return sorted(
+        {
+            key
+            for inputs in all_inputs
+            for key in {**first, **inputs.parameters}
+            if inputs.parameters.get(key) is not first.get(key)
+        }
+    )
+
+
+def _kept_apart(inputs: Inputs, identifier: str) -> Any:
+    """What two inputs must have in common to be rows of one evaluation: the unit, or the value too."""
+    parameter, value = inputs.parameters.get(identifier), inputs.value(identifier)
+    found = match(identifier)
+    unit = parameter.unit if parameter else next(iter(units_of(found[0], inputs.currency)), "") if found else ""
+    year = parameter.price_year if parameter else None
+    if isinstance(value, int | float) and varies_by_row(inputs, identifier):
+        return unit, year
+    return unit, year, value
+
+
+def _answers(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
+    """One evaluation for all; one each where that fails, so that none takes the others with it."""
+    try:
+        if len(asked) == 1:
+            return [evaluate(*asked[0])]
+        sizes = [max((len(column) for column in rows.values()), default=1) for _, rows in asked]
+        whole = evaluate(asked[0][0], _columns(asked, sizes))
+        ends = np.cumsum([0, *sizes]).tolist()
+        return [runs_of(whole, start, start + size) for start, size in zip(ends[:-1], sizes, strict=True)]
+    except (ValueError, KeyError, ArithmeticError) as error:
+        return [error] if len(asked) == 1 else [answer for each in asked for answer in _answers([each])]
+
+
+def _columns(asked: Sequence[Asked], sizes: Sequence[int]) -> dict[str, Array]:
+    """Rows of all questions, one below the other."""
+    moving = [key for key in _moving([inputs for inputs, _ in asked]) if varies_by_row(asked[0][0], key)]
+    varied = dict.fromkeys([EVERYWHERE, *moving, *(key for _, rows in asked for key in rows)])
+    numbers = {key for key in varied if all(isinstance(inputs.value(key), int | float) for inputs, _ in asked)}
+    return {
+        key: np.concatenate(
+            [
+                np.broadcast_to(np.asarray(rows[key] if key in rows else inputs.value(key), dtype=float), size)
+                for (inputs, rows), size in zip(asked, sizes, strict=True)
+            ]
+        )
+        for key in varied
+        if key in numbers
+    }
+
+
+def single_runs(outcomes: Outcomes) -> Iterator[Outcomes]:
+    """Outcomes of each run by itself."""
+    for run in range(outcomes.runs):
+        yield runs_of(outcomes, run, run + 1)
+
+
+def runs_of(outcomes: Outcomes, start: int, stop: int) -> Outcomes:
+    """Outcomes of some runs, without a trace."""
+    found: Outcomes = _cut(outcomes, slice(start, stop))
+    return found
+
+
+def _cut(part: Any, runs: slice) -> Any:
+    if isinstance(part, np.ndarray):
+        return part[runs]
+    if isinstance(part, dict):
+        return {key: _cut(value, runs) for key, value in part.items()}
+    if isinstance(part, Outcomes | CurveSummary):
+        kept = {f.name: _cut(getattr(part, f.name), runs) for f in fields(part) if f.name != "trace"}
+        return type(part)(**kept)
+    return part

@@ -1,0 +1,255 @@
+"""The price at which a drug is worth it: net benefit is linear in a price, so that two runs give it in closed form.
+
+The price that is found is put into a run of its own, whose net benefit is reported beside it.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from markov.analysis.one_way import CostsAndEffects
+from markov.analysis.threshold import NEXT_BEST, changed_or_error, gain_over
+from markov.analysis.together import evaluate_together
+from markov.inputs.checks import products_of
+from markov.inputs.parameters import Inputs, Value
+from markov.model.outcomes import Outcomes
+from markov.terms import Array, PriceSet
+
+
+@dataclass(frozen=True)
+class PackPrice:
+    """A product's list price per pack and its value-based one, in the report's money; None where there is none."""
+
+    product: str
+    id: str
+    list_price: float
+    price: float | None
+
+
+@dataclass(frozen=True)
+class ValueBasedPrice:
+    """The highest price at which a strategy's net benefit is not below that of what it is compared with.
+
+    `share` of the list price of every product in `packs`; above 1 the drug is worth more than its list price. None
+    where no price will do, or any would. Where `delta_qaly` is below 0 health is lost, and the price is what is left of
+    a saving. `free` and `at_list` are the net benefits gained at a price of 0 and at the
+    list price, `net_benefit` that of a run at the price found. `alternative` names the assumptions it holds under,
+    `error` says why they could not be run.
+    """
+
+    alternative: str
+    strategy: str
+    label: str
+    versus: str
+    threshold: float
+    packs: tuple[PackPrice, ...] = ()
+    delta_qaly: float | None = None
+    share: float | None = None
+    free: float | None = None
+    at_list: float | None = None
+    net_benefit: float | None = None
+    error: str = ""
+
+    @property
+    def discount(self) -> float | None:
+        """Discount on the list price, as a share of it; negative where the drug is worth more."""
+        return None if self.share is None else 1.0 - self.share
+
+    @property
+    def words(self) -> str:
+        """The answer in a sentence, without units of money."""
+        if self.free is None or self.delta_qaly is None:
+            return self.error
+        lost = "" if self.delta_qaly >= 0.0 else f"; {-self.delta_qaly:.2f} QALYs are lost, for savings elsewhere"
+        if self.share is None and self.free >= 0.0:
+            return f"worth it at any price: net benefit does not fall with the price{lost}"
+        if self.share is None and self.at_list is not None and self.at_list > self.free:
+            least = self.free / (self.free - self.at_list)
+            return f"worth it only from {least:.0%} of the list price up: the alternative pays more for it{lost}"
+        if self.share is None:
+            return f"not worth it at any price: net benefit is {self.free:,.0f} even at a price of 0{lost}"
+        if self.share >= 1.0:
+            return f"worth its list price, and up to {self.share - 1.0:.0%} more{lost}"
+        return f"worth it from a discount of {1.0 - self.share:.1%} on the list price{lost}"
+
+
+def value_based_prices(
+    inputs: Inputs,
+    strategy: str,
+    *,
+    products: Sequence[str] | None = None,
+    versus: str | None = None,
+    thresholds: Sequence[float] | None = None,
+    alternative: str = "Base case",
+) -> tuple[ValueBasedPrice, ...]:
+    """The price, as a share φ of list, at which a strategy's net benefit over another's is 0, by threshold.
+
+    G(φ) = G(0) + φ·(G(1) − G(0)) is exact, so φ* = G(0)/(G(0) − G(1)); against NEXT_BEST the lowest of those against
+    each other strategy. `products` are all of the strategy's, on one discount, or some of them, the others at the
+    price paid. List prices are those of the brand, or the ones paid where there is no brand price.
+    Raises ValueError for a strategy that is not compared, or without such a product.
+    Source: Claxton, Briggs, Buxton and others 2008, BMJ 336:251.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> price, = value_based_prices(read_inputs(shipped("calgb_100104")), "lenalidomide", thresholds=[35000.0])
+    >>> 0.0 < price.packs[0].price < price.packs[0].list_price, abs(price.net_benefit) < 1e-6
+    (True, True)
+    """
+    against, chosen = versus or inputs.reference, _chosen(inputs, strategy, products)
+    at = tuple(float(threshold) for threshold in (inputs.thresholds if thresholds is None else thresholds))
+    (found,) = _answers([_Question(alternative, inputs, strategy, chosen, against, at)])
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A question for a price: under which inputs, of which strategy and products, against what."""
+
+    alternative: str
+    inputs: Inputs
+    strategy: str
+    products: tuple[str, ...]
+    versus: str
+    thresholds: tuple[float, ...]
+
+    def at_shares(self, shares: Sequence[float | None]) -> tuple[Inputs, dict[str, Array]]:
+        """Rows at shares of the list price, the list price itself for None."""
+        return self.inputs, _at_shares(self.inputs, self.products, [1.0 if s is None else s for s in shares])
+
+    def shares(self, ends: CostsAndEffects) -> list[float | None]:
+        """The share for each threshold, from outcomes at a price of 0 and at the list price."""
+        others = [s for s in ends.strategies if s != self.strategy] if self.versus == NEXT_BEST else [self.versus]
+        pairs = [[gain_over(ends, t, self.strategy, s).tolist() for s in others] for t in self.thresholds]
+        return [_highest_share(each) for each in pairs]
+
+
+def _answers(questions: Sequence[_Question]) -> list[tuple[ValueBasedPrice, ...] | Exception]:
+    """All prices from two rounds of evaluations, at the ends and at what was found, or why there are none."""
+    ends = evaluate_together([q.at_shares([0.0, 1.0]) for q in questions])
+    shares = [[] if isinstance(e, Exception) else q.shares(e) for q, e in zip(questions, ends, strict=True)]
+    tried = evaluate_together([q.at_shares(found or [1.0]) for q, found in zip(questions, shares, strict=True)])
+    return [_answer(*each) for each in zip(questions, shares, ends, tried, strict=True)]
+
+
+def _answer(
+    asked: _Question, shares: Sequence[float | None], ends: Outcomes | Exception, tried: Outcomes | Exception
+) -> tuple[ValueBasedPrice, ...] | Exception:
+    if isinstance(ends, Exception):
+        return ends
+    return tried if isinstance(tried, Exception) else tuple(_prices(asked, shares, ends, tried))
+
+
+def _prices(
+    asked: _Question, shares: Sequence[float | None], ends: CostsAndEffects, tried: CostsAndEffects
+) -> Iterator[ValueBasedPrice]:
+    strategy, versus = asked.strategy, asked.versus
+    for i, (t, share) in enumerate(zip(asked.thresholds, shares, strict=True)):
+        packs = tuple(_pack(asked.inputs, product, share) for product in asked.products)
+        free, at_list = gain_over(ends, t, strategy, versus).tolist()
+        left = None if share is None else float(gain_over(tried, t, strategy, versus)[i])
+        figures = packs, _delta_qaly(tried, i, t, strategy, versus), share, free, at_list, left
+        yield ValueBasedPrice(asked.alternative, strategy, asked.inputs.labels[strategy], versus, t, *figures)
+
+
+def value_based_price_table(
+    inputs: Inputs,
+    strategy: str,
+    alternatives: Mapping[str, Mapping[str, Value]],
+    *,
+    versus: str | None = None,
+    thresholds: Sequence[float] | None = None,
+) -> tuple[ValueBasedPrice, ...]:
+    """Value-based prices under the base case and under each set of changed values, by name: price against follow-up.
+
+    Longer survival need not mean a higher price: years after progression cost money too.
+    A set that cannot be run has its message instead of a price.
+
+    >>> from markov.analysis.scenarios import overall_survival_alternatives
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> ratios = overall_survival_alternatives(inputs, "lenalidomide", hazard_ratios=[0.5, 0.8])
+    >>> table = value_based_price_table(inputs, "lenalidomide", ratios, thresholds=[35000.0])
+    >>> [row.alternative for row in table], table[1].share == table[2].share
+    (['Base case', 'OS hazard ratio 0.5', 'OS hazard ratio 0.8'], False)
+    """
+    against, products = versus or inputs.reference, _chosen(inputs, strategy, None)
+    at = tuple(float(t) for t in (inputs.thresholds if thresholds is None else thresholds))
+    cases: dict[str, Inputs | Exception] = {"Base case": inputs}
+    cases |= {name: changed_or_error(inputs, name, changes) for name, changes in alternatives.items()}
+    sound = {name: each for name, each in cases.items() if isinstance(each, Inputs)}
+    answers = _answers([_Question(name, each, strategy, products, against, at) for name, each in sound.items()])
+    results = {**cases, **dict(zip(sound, answers, strict=True))}
+    label, found = inputs.labels[strategy], list[ValueBasedPrice]()
+    for name, result in results.items():
+        if isinstance(result, tuple):
+            found += result
+        else:
+            found += [ValueBasedPrice(name, strategy, label, against, t, error=str(result)) for t in at]
+    return tuple(found)
+
+
+def _chosen(inputs: Inputs, strategy: str, products: Sequence[str] | None) -> tuple[str, ...]:
+    """The products that are priced: those asked for, or all that the strategy is given."""
+    if strategy not in inputs.compared:
+        raise ValueError(f'"{strategy}" is not among the strategies {", ".join(inputs.compared)}')
+    dosed = products_of(inputs, strategy)
+    chosen = tuple(dosed if products is None else products)
+    if not chosen or not set(chosen) <= set(dosed):
+        raise ValueError(f'"{strategy}" is not given {", ".join(chosen) or "any product"}')
+    return chosen
+
+
+def _delta_qaly(outcomes: CostsAndEffects, row: int, threshold: float, strategy: str, versus: str) -> float:
+    """QALYs gained over the strategy compared with, or over the best of the others in this row."""
+    names = outcomes.strategies
+    own = names.index(strategy)
+    benefit = threshold * outcomes.qaly[row] - outcomes.cost[row]
+    benefit[own] = -math.inf
+    other = int(np.argmax(benefit)) if versus == NEXT_BEST else names.index(versus)
+    return float(outcomes.qaly[row, own] - outcomes.qaly[row, other])
+
+
+def list_price(inputs: Inputs, product: str) -> float:
+    """The brand's price per pack in the report's money, or the price paid where there is no brand price.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> list_price(read_inputs(shipped("calgb_100104")), "lenalidomide_10mg")
+    3780.0
+    """
+    brand, paid = f"price.{product}.{PriceSet.BRAND}", f"price.{product}.{inputs.text('settings.price_set')}"
+    return inputs.number(brand if inputs.given(brand) else paid)
+
+
+def _at_shares(inputs: Inputs, products: Sequence[str], shares: Sequence[float]) -> dict[str, Array]:
+    """Rows in which products cost these shares of their list prices."""
+    paid = {product: f"price.{product}.{inputs.text('settings.price_set')}" for product in products}
+    return {key: np.array(shares) * list_price(inputs, p) / inputs.factor(key) for p, key in paid.items()}
+
+
+def _pack(inputs: Inputs, product: str, share: float | None) -> PackPrice:
+    price = list_price(inputs, product)
+    identifier = f"price.{product}.{inputs.text('settings.price_set')}"
+    return PackPrice(product, identifier, price, None if share is None else share * price)
+
+
+def _highest_share(ends: Sequence[Sequence[float]]) -> float | None:
+    """The highest φ ≥ 0 with G(0) + φ·(G(1) − G(0)) ≥ 0 for every pair (G(0), G(1)); None: there is none, or no limit.
+
+    >>> _highest_share([(100.0, -100.0)]), _highest_share([(-1.0, -5.0)]), _highest_share([(1.0, 2.0)])
+    (0.5, None, None)
+    """
+    lowest, highest = 0.0, math.inf
+    for free, at_list in ends:
+        slope = at_list - free
+        if slope < 0.0:
+            highest = min(highest, -free / slope)
+        elif free < 0.0:
+            lowest = max(lowest, -free / slope if slope > 0.0 else math.inf)
+    return highest if lowest <= highest < math.inf else None
