@@ -426,3 +426,12 @@ def test_a_correlation_of_0_changes_nothing_and_chunks_agree(calgb: Inputs) -> N
         np.testing.assert_allclose(zero[key], alone[key], rtol=1e-12)
     whole = random_draws(with_correlation(calgb, -0.5), 50, seed=9)
     assert_same(whole.block(20, 30), {key: column[20:30] for key, column in whole.columns().items()})
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 0.8])
+def test_a_strategys_effects_on_both_endpoints_go_together(value: float) -> None:
+    # The flagship has a time ratio for PFS and a hazard ratio for OS: benefit on both means opposite signs.
+    inputs = with_values(read("post_transplant_uk"), {"settings.endpoint_correlation": value})
+    draws = random_draws(inputs, 20_000, seed=4).columns()
+    logs = np.log([draws["pfs.time_ratio.lenalidomide"], draws["os.hazard_ratio.lenalidomide"]])
+    assert np.corrcoef(logs)[0, 1] == pytest.approx(-value, abs=0.03)  # four standard errors of 20,000 draws

@@ -8,8 +8,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from markov.analysis.synthesis import (
@@ -19,7 +17,6 @@ from markov.analysis.synthesis import (
     SynthesisModel,
     bucher,
     compare,
-    correlated,
     forest,
     inconsistency,
     layout,
@@ -501,34 +498,6 @@ def test_a_trial_of_three_arms_is_drawn_on_three_edges() -> None:
     nodes, edges = layout(from_arms({"one": ARMS["one"]}), "b")
     assert [node.trials for node in nodes] == [1, 1, 1]
     assert [edge.trials for edge in edges] == [("one",)] * 3
-
-
-# Draws ---------------------------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.floats(-3.0, 3.0), min_size=9, max_size=9))
-def test_draws_from_normals_have_the_spread_of_the_network(values: list[float]) -> None:
-    # The squared length of L⁻¹(draw − mean) is that of the normals: Mahalanobis by an eigendecomposition.
-    synthesis = synthesise(diabetes(), "placebo", RANDOM)
-    for covariance in (synthesis.covariance, synthesis.predictive_covariance):
-        away = correlated(synthesis.estimates, covariance, values) - synthesis.estimates
-        eigenvalues, vectors = np.linalg.eigh(covariance)
-        assert np.sum((vectors.T @ away) ** 2 / eigenvalues) == pytest.approx(np.sum(np.square(values)), rel=1e-8)
-
-
-def test_draws_keep_the_shape_of_their_normals_and_each_stands_alone() -> None:
-    normals = np.random.default_rng(7).normal(size=(5, 2, 2))
-    covariance = [[0.04, 0.01], [0.01, 0.09]]
-    drawn = correlated([1.0, 2.0], covariance, normals)
-    assert drawn.shape == (5, 2, 2)
-    np.testing.assert_allclose(drawn[3, 1], correlated([1.0, 2.0], covariance, normals[3, 1]), rtol=1e-15)
-
-
-@pytest.mark.parametrize("covariance", [[[1.0, 2.0], [2.0, 1.0]], [[1.0, 0.5], [0.2, 1.0]], [[0.0, 0.0], [0.0, 1.0]]])
-def test_an_impossible_covariance_is_refused(covariance: list[list[float]]) -> None:
-    with pytest.raises(ValueError, match="symmetric and positive definite"):
-        correlated([0.0, 0.0], covariance, [1.0, 1.0])
 
 
 # Bad input -----------------------------------------------------------------------------------------------------------

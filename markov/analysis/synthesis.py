@@ -17,7 +17,6 @@ from itertools import combinations, permutations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import special
 
 from markov.survival.effects import Effect
@@ -242,22 +241,6 @@ def league_table(synthesis: Synthesis) -> tuple[Comparison, ...]:
     [('old', 'new'), ('new', 'old')]
     """
     return tuple(compare(synthesis, *pair) for pair in permutations(synthesis.treatments, 2))
-
-
-def correlated(means: ArrayLike, covariance: ArrayLike, standard_normals: ArrayLike) -> Array:
-    """Draws (…, n) with means (n,) and covariance (n, n), from standard normals (…, n): m + Lz, covariance LL'.
-
-    L is the lower Cholesky factor.  For a network: its `estimates`, with `covariance` or `predictive_covariance`.
-    Raises ValueError for a covariance that is not symmetric and positive definite.
-
-    >>> correlated([0.0, 1.0], [[4.0, 2.0], [2.0, 2.0]], [1.0, 1.0]).tolist()
-    [2.0, 3.0]
-    """
-    matrix = np.asarray(covariance, dtype=float)
-    if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0.0) or np.linalg.eigvalsh(matrix)[0] <= 0:
-        raise ValueError("A covariance needs to be symmetric and positive definite: some correlations contradict.")
-    factor = np.linalg.cholesky(matrix)
-    return np.asarray(np.asarray(means, dtype=float) + np.asarray(standard_normals, dtype=float) @ factor.T)
 
 
 def inconsistency(synthesis: Synthesis) -> Inconsistency:

@@ -8,7 +8,7 @@ import numpy as np
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import Problem
-from markov.terms import Array
+from markov.terms import RATIO_FAMILIES, Array, Endpoint
 
 SMALLEST = 1e-8  # smallest eigenvalue that counts as positive: below it a Cholesky factor is rounding error
 CONVERGED, ITERATIONS = 1e-12, 20_000
@@ -65,7 +65,26 @@ def _pairs(inputs: Inputs) -> dict[tuple[str, str], Correlation]:
             a, b = sorted((stream(first), stream(second)))
             if a != b:
                 found.setdefault((a, b), row)
-    return found
+    return dict(_of_endpoints(inputs)) | found
+
+
+def _of_endpoints(inputs: Inputs) -> Iterator[tuple[tuple[str, str], Correlation]]:
+    """The two effects of a strategy where both are uncertain ratios; a time ratio rises as a hazard ratio falls."""
+    value = inputs.number("settings.endpoint_correlation")
+    for strategy in inputs.labels:
+        pfs, os_ = (_ratio(inputs, endpoint, strategy) for endpoint in (Endpoint.PFS, Endpoint.OS))
+        if pfs is not None and os_ is not None and value and stream(pfs) != stream(os_):
+            alike = pfs.id.split(".")[1] == os_.id.split(".")[1]
+            a, b = sorted((stream(pfs), stream(os_)))
+            setting = inputs.parameters.get("settings.endpoint_correlation")
+            place = f"{inputs.name}, {setting.cell if setting else 'settings.endpoint_correlation'}"
+            yield (a, b), Correlation(pfs.id, os_.id, value if alike else -value, place=place)
+
+
+def _ratio(inputs: Inputs, endpoint: str, strategy: str) -> Parameter | None:
+    family = inputs.text(f"{endpoint}.family.{strategy}")
+    row = inputs.parameters.get(f"{endpoint}.{family}.{strategy}")
+    return row if family in RATIO_FAMILIES and row is not None and row.is_sampled else None
 
 
 def _connected(pairs: Mapping[tuple[str, str], float]) -> list[tuple[str, ...]]:

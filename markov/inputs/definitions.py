@@ -83,6 +83,7 @@ DOSE = Quantity({"mg": 1.0, "mg/m2": 1.0}, 0.0, 1e5)
 SURFACE = Quantity({"m2": 1.0}, 0.0, 4.0, 1.4, 2.4)
 SPREAD = Quantity({"m2": 1.0}, 0.0, 2.0)
 WHOLE_YEAR = Quantity({"year": 1.0}, 1990, 2100)
+CORRELATION = Quantity({"number": 1.0}, -1.0, 1.0)
 SEED = Quantity({"number": 1.0}, 1, 2**31)
 
 
@@ -221,6 +222,14 @@ def _settings() -> list[Definition]:
         choice("age_adjustment", "Age adjustment of utilities", ON_OFF, "on", "Multiplicative, with population norms"),
         choice("utility_cap", "Cap utilities at the population norm", ON_OFF, "on", "At the same age and sex mix"),
         choice("vial_waste", "Waste of opened vials", ON_OFF, "on", "off: vials are shared"),
+        Definition(
+            "settings.endpoint_correlation",
+            s,
+            "Correlation of a strategy's effects on PFS and OS",
+            CORRELATION,
+            default=0.5,
+            help="Of the logs of uncertain ratios, towards the same benefit; random draws only; 0 and 0.8 as scenarios",
+        ),
         Definition("settings.seed", s, "Seed of random draws", SEED, default=20240101.0),
     ]
 

@@ -9,7 +9,8 @@ import pytest
 from scipy import special
 from scipy.integrate import quad
 
-from markov.analysis.synthesis import correlated
+from markov.analysis.designs import correlated_uniforms
+from markov.inputs.correlations import Block
 from markov.model.cohort import rule_from_increments, rule_from_probabilities, trace
 from markov.model.structure import Structure
 from markov.model.transitions import shares
@@ -330,14 +331,23 @@ def test_the_middle_of_a_printed_interval_is_not_quite_its_ratio() -> None:
 # Correlated draws ------------------------------------------------------------------------------------------------
 
 
+def drawn_from(normals: Array, covariance: Array) -> Array:
+    """Deviations from the mean that the copula's uniforms stand for, under normal distributions."""
+    errors = np.sqrt(np.diag(covariance))
+    names = tuple(str(i) for i in range(len(errors)))
+    block = Block(names, covariance / np.outer(errors, errors))
+    drawn = correlated_uniforms(block, list(special.ndtr(normals.T)))
+    return np.asarray(errors * special.ndtri(np.stack([drawn[name] for name in names], axis=1)))
+
+
 def test_correlated_coefficients_of_the_hip_model_from_given_normals() -> None:
     case = read_case("calibration", "cholesky_thr")
     inputs, expected = case["inputs"], case["expected"]
-    drawn = correlated(inputs["mean"], inputs["covariance"], inputs["standard_normals"])
+    covariance = np.array(inputs["covariance"])
+    drawn = np.array(inputs["mean"]) + drawn_from(np.array(inputs["standard_normals"]), covariance)
     assert_agrees(drawn, expected["draws"], case)
-    # One normal at a time, from a mean of 0, is one column of the factor; the zeros above its diagonal are exact.
-    columns = correlated(np.zeros(5), inputs["covariance"], np.eye(5))
-    assert_agrees(columns.T, expected["lower_cholesky"], case)
+    columns = drawn_from(np.eye(5), covariance)  # one normal at a time is one column of the factor
+    np.testing.assert_allclose(columns.T, expected["lower_cholesky"], rtol=1e-10, atol=1e-15)
 
 
 # Competing events without a curve --------------------------------------------------------------------------------
