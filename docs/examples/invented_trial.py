@@ -1,4 +1,4 @@
-"""Draws the patients of an invented trial and clicks on their Kaplan–Meier curves: python docs/examples/invented_trial.py.
+"""Draws the patients of an invented trial and clicks on their curves: python docs/examples/invented_trial.py.
 
 Two arms of 200 patients; time to progression or death is Weibull of shape 1.3 with medians of 24 and 38 months, so the
 hazard ratio is (24/38)^1.3 = 0.55; censoring is even between 30 and 66 months. Each curve is clicked every month and

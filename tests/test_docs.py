@@ -1,0 +1,63 @@
+"""The documentation says what the code says: pages made from it are up to date, and what they name exists."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from markov.analysis.base_case import base_case
+from markov.inputs.schema import DEFINITIONS, Sheet
+from markov.inputs.template import shipped, worked_names
+from markov.inputs.workbook import read_inputs
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_build", DOCS / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_that_of_the_schema(build: ModuleType) -> None:
+    page = (DOCS / "reference.md").read_text(encoding="utf-8")
+    assert page == build.reference(), "run python docs/build.py"
+    assert all(f"`{definition.pattern}`" in page for definition in DEFINITIONS)
+    assert all(f"## {sheet}\n" in page for sheet in list(Sheet)[1:])
+
+
+def test_the_published_figures_stand_beside_the_present_models(build: ModuleType) -> None:
+    page = (DOCS / "published_against_modelled.md").read_text(encoding="utf-8")
+    assert page == build.published_against_modelled(), "run python docs/build.py"
+
+
+@pytest.mark.parametrize("name", worked_names())
+def test_every_figure_that_the_model_misses_has_its_reason(name: str) -> None:
+    result = base_case(read_inputs(shipped(name)))
+    missed = [c.result for c in result.trial if c.within is False]
+    assert [told for told in missed if len(told.comment) < 20] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_the_documentation_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    from markov.cli import COMMANDS
+
+    known = {command.__name__ for command in COMMANDS}
+    for page in PAGES:
+        told = set(re.findall(r"`?markov ([a-z]+) ", page.read_text(encoding="utf-8")))
+        assert told <= known | {"import"}, page.name
+    readme = PAGES[0].read_text(encoding="utf-8")
+    assert {name for name in known if f"markov {name} " in readme} == known
