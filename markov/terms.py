@@ -212,9 +212,9 @@ def weakest(statuses: Iterable[str]) -> Status:
     >>> weakest(["read", "assumption", "derived"]).value, weakest([]).value
     ('assumption', 'derived')
     """
-    order = [status for status in Status if status is not Status.METHOD]
-    known = [Status(status) for status in statuses if status in order]
-    return max([Status.DERIVED, *known], key=order.index)
+    order: list[Status] = [status for status in Status if status is not Status.METHOD]
+    known: list[Status] = [Status.DERIVED, *(Status(status) for status in statuses if status in order)]
+    return order[max(order.index(status) for status in known)]
 
 
 TRUSTED = (Status.SEED, Status.READ, Status.METHOD)

@@ -40,7 +40,10 @@ def new_workbook_page(
         *others,
         f"Could not be carried over: {lost}." if lost else "Everything of the old workbook was carried over.",
     ]
-    blocks = (*(Text(sentence) for sentence in words if sentence), Table("Rows written", columns, rows, "rows", weak=8))
+    blocks: tuple[Text | Table, ...] = (
+        *(Text(sentence) for sentence in words if sentence),
+        Table("Rows written", columns, rows, "rows", weak=8),
+    )
     subtitle = "Every row that the command wrote, as it stands in the new workbook."
     widths = (32.0, 36.0, 12.0, 11.0, 11.0, 11.0, 11.0, 13.0, 15.0, 36.0)
     return Page("New workbook", "The new workbook", subtitle, blocks, widths)
