@@ -176,9 +176,18 @@ def test_parameters_lists_ids_values_and_cells(tmp_path: Path) -> None:
 
 def test_help_of_every_command_is_in_words(tmp_path: Path) -> None:
     top = markov("--help", folder=tmp_path)
-    for command in ("run", "check", "parameters", "new"):
+    for command in ("run", "check", "parameters", "new", "diff", "upgrade"):
         assert command in top.stdout
         assert markov(command, "--help", folder=tmp_path).stdout.count("\n") > 5
+
+
+def test_a_terminal_without_a_sign_is_no_reason_to_stop(tmp_path: Path) -> None:
+    (tmp_path / "mod−el.xlsx").write_bytes(CALGB.read_bytes())
+    command = [sys.executable, "-m", "markov", "check", "mod−el.xlsx"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "is sound" in done.stdout
 
 
 def test_timings_go_to_standard_error(tmp_path: Path) -> None:

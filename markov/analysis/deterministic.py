@@ -6,20 +6,22 @@ beside all the rest, in a helper process; the results are the same.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.benefit_risk import BenefitRisk, benefit_risk
+from markov.analysis.malignancies import Malignancies, malignancies
 from markov.analysis.one_way import Bar, Member, OneWay, one_way
 from markov.analysis.scenarios import Scenarios, overall_survival_alternatives, scenarios
 from markov.analysis.severity import Severity, severity
 from markov.analysis.threshold import NEXT_BEST, ThresholdValue, threshold_values
 from markov.analysis.two_way import Axis, TwoWay, axis, limits_of, moved_along, two_way, varies_by_row
 from markov.analysis.value_based_price import (
+    BASE_CASE,
     ValueBasedPrice,
     list_price,
     value_based_price_table,
@@ -37,6 +39,9 @@ RATIOS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 HARMFUL = (1.1, 1.2, 1.3)  # added where the base case itself assumes more deaths
 WANING = ((60.0, 120.0), (84.0, 144.0), None)  # months; None: never
 SURVIVAL = ("pfs.", "os.", "pps.", "post_progression.", "settings.post_progression")
+SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""Of the list price, on a grid: closer together where discounts end."""
+
 FURTHEST = 4.0  # times the list price: how far a grid of prices reaches at most
 
 
@@ -56,6 +61,7 @@ class Deterministic:
     follow_up: tuple[ValueBasedPrice, ...]
     severity: Severity
     benefit_risk: BenefitRisk
+    malignancies: Malignancies
 
     def most_influential(self, strategy: str) -> Bar | None:
         """The largest bar of a strategy at the first threshold; None where nothing is uncertain."""
@@ -75,15 +81,17 @@ def deterministic(inputs: Inputs, base: BaseCase) -> Deterministic:
     (['os.hazard_ratio.lenalidomide'], 22)
     """
     with ThreadPoolExecutor(1) as beside:
-        told = beside.submit(_elsewhere, inputs) if (os.cpu_count() or 1) > 1 else None
-        bars, prices = one_way(inputs), tuple(_prices(inputs))
+        own = replace(inputs)  # a copy: what one thread remembers in it must not change while another sends it
+        told = beside.submit(_elsewhere, own) if (os.cpu_count() or 1) > 1 else None
+        bars, follow_up = one_way(inputs), tuple(_follow_up(inputs))
+        prices = tuple(_prices(inputs, follow_up))
         grids = tuple(_grids(inputs, bars, prices))
         found = threshold_values(inputs, _searched(inputs, bars))
-        follow_up = tuple(_follow_up(inputs))
         harms = benefit_risk(inputs)
         told_here = told.result() if told else scenarios(inputs)
     shortfall = severity(inputs, base.outcomes)
-    return Deterministic(told_here, bars, grids, found, prices, follow_up, shortfall, harms)
+    second = malignancies(inputs, base.outcomes)
+    return Deterministic(told_here, bars, grids, found, prices, follow_up, shortfall, harms, second)
 
 
 def _elsewhere(inputs: Inputs) -> Scenarios:
@@ -162,9 +170,10 @@ def _price_axis(inputs: Inputs, strategy: str, prices: tuple[ValueBasedPrice, ..
         return None
     product = next((p for p in dosed if p not in known), dosed[0])
     key = f"price.{product}.{inputs.text('settings.price_set')}"
+    full = list_price(inputs, product) / inputs.factor(key)
     worth = max((p.share for p in prices if p.strategy == strategy and p.share is not None), default=0.0)
-    top = list_price(inputs, product) / inputs.factor(key) * min(max(1.0, 1.25 * worth), FURTHEST)
-    return axis(inputs, key, np.linspace(0.0, top, 11).tolist()) if top > 0.0 else None
+    shares = SHARES if worth <= SHARES[-2] else np.linspace(0.0, min(max(1.0, 1.25 * worth), FURTHEST), len(SHARES))
+    return axis(inputs, key, [float(share) * full for share in shares]) if full > 0.0 else None
 
 
 def _survival_axis(inputs: Inputs, strategy: str) -> Axis | None:
@@ -184,17 +193,16 @@ def _survival_axis(inputs: Inputs, strategy: str) -> Axis | None:
 # ------------------------------------------------------------------------------------------------------ prices
 
 
-def _prices(inputs: Inputs) -> Iterator[ValueBasedPrice]:
-    """Value-based prices of every strategy with a product, against the reference and the next best."""
-    for strategy in _others(inputs):
-        if products_of(inputs, strategy):
-            yield from value_based_prices(inputs, strategy)
-            if len(inputs.compared) > 2:
-                yield from value_based_prices(inputs, strategy, versus=NEXT_BEST)
+def _prices(inputs: Inputs, follow_up: Sequence[ValueBasedPrice]) -> Iterator[ValueBasedPrice]:
+    """Value-based prices under the base case: against the reference, and among several against the next best."""
+    for strategy in dict.fromkeys(price.strategy for price in follow_up):
+        yield from (price for price in follow_up if (price.strategy, price.alternative) == (strategy, BASE_CASE))
+        if len(inputs.compared) > 2:
+            yield from value_based_prices(inputs, strategy, versus=NEXT_BEST)
 
 
 def _follow_up(inputs: Inputs) -> Iterator[ValueBasedPrice]:
-    """Value-based prices by what is assumed about survival."""
+    """Value-based prices of strategies with a product, under the base case and other assumptions on survival."""
     for strategy in _others(inputs):
         if products_of(inputs, strategy):
             yield from value_based_price_table(inputs, strategy, _assumptions(inputs, strategy))

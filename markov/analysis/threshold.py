@@ -24,6 +24,9 @@ NEXT_BEST = "next best"
 COARSE, INNER, ROUNDS = 33, 7, 7
 """Rows over the whole range, rows within a bracket, and how often it is narrowed at most (by 8 each time)."""
 
+NEAR = 400.0
+"""Parts of a bracket within which a straight line finds a zero of a smooth curve."""
+
 RESOLVED = 0.5
 """A net benefit within half a unit of the currency counts as 0."""
 
@@ -273,13 +276,24 @@ def _narrowed(run: Run, questions: Sequence[Question], brackets: list[tuple[int,
         if not wide:
             break
         asked = [brackets[place] for place in wide]
-        inner = [np.linspace(piece.values[0], piece.values[1], INNER + 2) for _, piece in asked]
+        inner = [_between(piece) for _, piece in asked]
         results = run([(questions[i].axis, values) for (i, _), values in zip(asked, inner, strict=True)])
         for place, (i, _), values, result in zip(wide, asked, inner, results, strict=True):
             curve = Curve(values, gain(result, questions[i]))
             k = (_turns(curve) or [0])[0]
             brackets[place] = i, _piece(curve, k, k + 2)
     return [(i, _zero(piece)) for i, piece in brackets]
+
+
+def _between(piece: Curve) -> Array:
+    """Values from one end of a bracket to the other: evenly spaced, and two close to where a straight line is 0.
+
+    The former narrow any bracket by 8, the latter a smooth one by 200 or so.
+    """
+    low, high = piece.values.tolist()
+    near, width = _zero(piece), (high - low) / NEAR
+    close = [value for value in (near - width, near + width) if low < value < high]
+    return np.unique([*np.linspace(low, high, INNER + 2), *close])
 
 
 def _zero(piece: Curve) -> float:

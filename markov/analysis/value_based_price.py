@@ -17,6 +17,9 @@ from markov.inputs.parameters import Inputs, Value
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, PriceSet
 
+BASE_CASE = "Base case"
+"""Name of the assumptions of the workbook itself."""
+
 
 @dataclass(frozen=True)
 class PackPrice:
@@ -82,7 +85,7 @@ def value_based_prices(
     products: Sequence[str] | None = None,
     versus: str | None = None,
     thresholds: Sequence[float] | None = None,
-    alternative: str = "Base case",
+    alternative: str = BASE_CASE,
 ) -> tuple[ValueBasedPrice, ...]:
     """The price, as a share φ of list, at which a strategy's net benefit over another's is 0, by threshold.
 
@@ -180,7 +183,7 @@ def value_based_price_table(
     """
     against, products = versus or inputs.reference, _chosen(inputs, strategy, None)
     at = tuple(float(t) for t in (inputs.thresholds if thresholds is None else thresholds))
-    cases: dict[str, Inputs | Exception] = {"Base case": inputs}
+    cases: dict[str, Inputs | Exception] = {BASE_CASE: inputs}
     cases |= {name: changed_or_error(inputs, name, changes) for name, changes in alternatives.items()}
     sound = {name: each for name, each in cases.items() if isinstance(each, Inputs)}
     answers = _answers([_Question(name, each, strategy, products, against, at) for name, each in sound.items()])

@@ -1,5 +1,7 @@
 """The command line. Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not written."""
 
+import io
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +49,9 @@ def main(arguments: list[str] | None = None) -> Any:
     command: Callable[..., Any] = typer.main.get_command(app)
     from markov.inputs.problems import InputError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a sign that a terminal lacks is no reason to stop
     try:
         command(args=arguments, prog_name="markov", standalone_mode=True)
     except InputError as error:

@@ -18,12 +18,19 @@ def run(
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON; - prints them.")
     ] = None,
+    base_only: Annotated[
+        bool, typer.Option("--base-only", help="Leave out scenarios and sensitivity analyses: half the time.")
+    ] = False,
+    no_live: Annotated[
+        bool, typer.Option("--no-live", help="Leave out the live model, which recalculates in Excel.")
+    ] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Include the trace by cycle in the JSON.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Print how long each step took.")] = False,
 ) -> None:
     """Run a workbook and write its report.
 
-    Prints the answer, and where the report is. Problems of the workbook are listed all at once, each with its cell.
+    The report holds the base case, all scenarios of the workbook, and one-way, two-way and threshold analysis. Prints
+    the answer, and where the report is. Problems of the workbook are listed all at once, each with its cell.
     """
     clock = Clock(timings)
     with clock.step("Reading the workbook"):
@@ -34,16 +41,30 @@ def run(
 
     with clock.step("Running the model and its checks"):
         result = base_case(inputs)
-    command = " ".join(["markov run", workbook.name, *(f"--set {change}" for change in changes or ())])
+    command = " ".join(
+        [
+            "markov run",
+            workbook.name,
+            *(f"--set {change}" for change in changes or ()),
+            *["--base-only"] * base_only,
+            *["--no-live"] * no_live,
+        ]
+    )
     target = target_of(workbook, out)
     if target.resolve() == workbook.resolve():
         stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
+    found = None
+    if not base_only:
+        from markov.analysis.deterministic import deterministic
+
+        with clock.step("Scenarios and sensitivity analyses"):
+            found = deterministic(inputs, result)
     with clock.step("Writing the report"):
-        write_report(result, target, command=command, seconds=clock.elapsed)
+        write_report(result, target, deterministic=found, live=not no_live, command=command, seconds=clock.elapsed)
     if json_file:
         from markov.report.export import to_json
 
-        write_text(json_file, to_json(result, trace=trace))
+        write_text(json_file, to_json(result, deterministic=found, trace=trace))
     if json_file != "-":
         print("\n".join(words.answer(result)))
         print(words.checks_counted(result))

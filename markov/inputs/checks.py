@@ -95,11 +95,21 @@ def _required(inputs: Inputs) -> Found:
             lacking[strategy].append(identifier)
             continue
         place = where(inputs, identifier) if identifier in inputs.parameters else f"{inputs.name}, {found[0].sheet}"
-        yield Problem(place, f"{identifier} has no value", remedy="Fill it, or add its row.")
-    for strategy in inputs.strategies:
-        if strategy.id in bare:
-            remedy = f"Add its rows: {', '.join(lacking[strategy.id])}."
-            yield Problem(place_of(inputs, strategy.cell), f"strategy {strategy.id} has no rows", remedy=remedy)
+        remedy = f"Fill it, or add its row{_because(inputs, identifier)}."
+        yield Problem(place, f"{identifier} has no value", remedy=remedy)
+    for entry in inputs.strategies:
+        if entry.id in bare:
+            remedy = f"Add its rows: {', '.join(lacking[entry.id])}."
+            yield Problem(place_of(inputs, entry.cell), f"strategy {entry.id} has no rows", remedy=remedy)
+
+
+def _because(inputs: Inputs, identifier: str) -> str:
+    """The setting that asks for a value, where it is not needed under every choice."""
+    if identifier.startswith((Endpoint.OS, Endpoint.POST_PROGRESSION, "post_progression.")):
+        return f": settings.post_progression is {inputs.text('settings.post_progression')}"
+    if identifier.startswith("price."):
+        return f": settings.price_set is {inputs.text('settings.price_set')}"
+    return ""
 
 
 def _without_rows(inputs: Inputs) -> frozenset[str]:
@@ -328,7 +338,7 @@ def _scenarios(inputs: Inputs, known: Set[str]) -> Found:
         if unusable:
             continue
         changed = with_values(base, {row.id: row.value for row in rows})
-        told = set()
+        told: set[str] = set()
         for problem in _of_changed(changed, [row.id for row in rows]):
             if not problem.warning and problem.rule not in known | told:
                 told.add(problem.rule)

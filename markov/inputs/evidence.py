@@ -1,7 +1,7 @@
 """Evidence that the workbook holds besides values: digitised curves, trials of a network, choices, correlations."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markov.inputs.cells import EMPTY, RawCell, Row, number
 from markov.inputs.problems import Problem
@@ -100,7 +100,8 @@ def curve_choices(rows: tuple[Row, ...], problems: list[Problem]) -> Iterator[Cu
     """The rows of the sheet on curve choice; an empty rationale is a warning."""
     headers = ("strategy", "endpoint", "family", "fit", "hazard", "plausibility", "other evidence", "rationale")
     for row in rows:
-        choice = CurveChoice(*(row.get(header, EMPTY).text() for header in headers), place=row["family"].place)
+        choice = CurveChoice(*(row.get(header, EMPTY).text() for header in headers))
+        choice = replace(choice, place=row["family"].place)
         if not choice.rationale:
             rule = f"the choice of a curve for {choice.endpoint} of {choice.strategy} has no rationale"
             remedy = "Say why, beyond AIC and BIC: hazard, plausibility, other evidence."

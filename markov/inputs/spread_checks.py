@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 
 from markov.inputs.distributions import LIMITED, Z, distribution_problems
-from markov.inputs.parameters import Parameter
+from markov.inputs.parameters import Parameter, Value
 from markov.inputs.problems import Problem
+from markov.inputs.schema import match
 from markov.terms import Distribution
 
 Found = Iterator[Problem]
@@ -27,7 +30,25 @@ def spread_problems(parameter: Parameter, place: str) -> Found:
     yield from _limits(parameter, place)
     yield from _outside(parameter, place)
     yield from _like_a_deviation(parameter, place)
-    yield from distribution_problems(parameter, place)
+    yield from _shape_problems(parameter, place)
+
+
+def _shape_problems(parameter: Parameter, place: str) -> Found:
+    """Whether the distribution exists and says what was meant; known already for a row that did not change."""
+    key = (parameter.id, parameter.value, parameter.se, parameter.low, parameter.high, parameter.distribution)
+    return (replace(problem, place=place) for problem in _of_shape(*key))
+
+
+@lru_cache(maxsize=4096)
+def _of_shape(
+    identifier: str, value: Value, se: float | None, low: float | None, high: float | None, distribution: str
+) -> tuple[Problem, ...]:
+    """The same for one set of numbers: it takes a thousand quantiles, and scenarios ask for it again and again."""
+    found = match(identifier)
+    if found is None:
+        return ()
+    parameter = Parameter(identifier, found[0], value, se=se, low=low, high=high, distribution=distribution)
+    return tuple(distribution_problems(parameter, ""))
 
 
 def _distribution(parameter: Parameter, place: str) -> Found:

@@ -119,16 +119,16 @@ def _without_lonely_groups(rows: dict[Sheet, list[Row]]) -> None:
 def _idle(rows: dict[Sheet, list[Row]]) -> list[str]:
     """Take away products, events and courses that only strategies which are gone use."""
     uses = {"product": "dose.amount.", "event": "adverse_event.proportion.", "course": "subsequent.share."}
-    scenarios = [row["id"].text() for row in rows.get(Sheet.SCENARIOS, [])]
-    ids = [row["id"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet]]
+    table = [row for sheet in PARAMETER_SHEETS for row in rows[sheet]]
+    scenarios = rows.get(Sheet.SCENARIOS, [])
+    ids = [row["id"].text() for row in table]
+    given = [row["id"].text() for row in (*table, *scenarios) if row["value"].value != 0]
     idle: dict[str, None] = {}
     for kind, start in uses.items():
-        used = {_name(key, kind) for key in (*ids, *scenarios) if key.startswith(start)}
+        used = {_name(key, kind) for key in given if key.startswith(start)}
         idle |= dict.fromkeys(n for key in ids if (n := _name(key, kind)) and n not in used)
-    routes = {row["value"].text() for row in rows[Sheet.DRUGS] if row["id"].text().startswith("dose.route.")}
-    routes |= {
-        row["value"].text() for row in rows.get(Sheet.SCENARIOS, []) if row["id"].text().startswith("dose.route.")
-    }
+    doses = [row for row in (*table, *scenarios) if row["id"].text().startswith("dose.route.")]
+    routes = {row["value"].text() for row in doses}
     idle |= dict.fromkeys(n for key in ids if (n := _name(key, "route")) and n not in routes)
     for sheet in PARAMETER_SHEETS:
         rows[sheet] = [row for row in rows[sheet] if not _any_name(row["id"].text(), idle.__contains__)]

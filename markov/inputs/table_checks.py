@@ -10,6 +10,7 @@ from markov.inputs.value_checks import Found, choose, place_of, where
 from markov.terms import Endpoint, Family, Status
 
 OLDEST_AGE = 100.0  # where an empty horizon ends
+CLICK, CLICK_MONTHS = 0.02, 1.0  # how far a click on an axis may miss it; `markov fit` looks more closely
 
 TRIAL_MEASURES = (
     ("pfs", "median"),
@@ -106,9 +107,9 @@ def curve_points(inputs: Inputs) -> Found:
 
 def _point(point: CurvePoint) -> Found:
     what = f"{point.quantity.replace('_', ' ')} of {point.strategy} at {point.months:g} months"
-    if point.months < 0.0:
+    if point.months < -CLICK_MONTHS:
         yield Problem(point.place, f"{what}: months run from time zero", f"{point.months:g}", "Write 0 or more.")
-    if point.quantity == "survival" and not 0.0 <= point.value <= 1.0:
+    if point.quantity == "survival" and not -CLICK <= point.value <= 1.0 + CLICK:
         percent = 1.0 < point.value <= 100.0
         remedy = f"Write {point.value / 100:g}, or {point.value:g} % in a percent cell." if percent else "Mend it."
         yield Problem(point.place, f"{what} lies between 0 and 1", f"{point.value:g}", remedy)

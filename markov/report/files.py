@@ -8,13 +8,13 @@ from pathlib import Path
 from markov.report.workbook import ReportError
 
 
-def write_whole(path: str | Path, write: Callable[[Path], None]) -> Path:
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a temporary file beside `path`, and move it into place; an existing file is replaced.
 
     Raises ReportError where the place cannot be written, or the file is open in another program.
 
     >>> folder = Path(tempfile.mkdtemp())
-    >>> write_whole(folder / "answer.txt", lambda file: file.write_text("whole") and None).read_text()
+    >>> write_whole(folder / "answer.txt", lambda file: file.write_text("whole")).read_text()
     'whole'
     >>> [file.name for file in folder.iterdir()]
     ['answer.txt']

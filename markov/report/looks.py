@@ -3,7 +3,7 @@
 import math
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from markov.report.pages import Cell, Look, Table
+from markov.report.pages import Cell, Look, Page, Table
 from markov.report.workbook import NUMBER_FORMATS, _verdict_look
 
 SETTLED = ("read", "seed", "", None)  # evidence that somebody looked up; anything else is marked as weak
@@ -27,9 +27,19 @@ def formatted(value: float, code: str, least: int = 0) -> str:
     if code == "General" and least == 0:
         return f"{value:.11g}"
     percent = 2 if code.endswith("%") else 0
-    decimals = max(len(code.partition(".")[2].rstrip("%")), least - percent)
+    decimals = max(decimals_of(code), least) - percent
     rounded = Decimal(repr(value)).scaleb(percent).quantize(Decimal(1).scaleb(-decimals), context=EVERY_DIGIT)
     return f"{rounded:{',' if ',' in code else ''}f}{'%' if percent else ''}"
+
+
+def decimals_of(code: str) -> int:
+    """Decimals of the number itself that a format tells, 2 more for a percentage than it shows.
+
+    >>> decimals_of("#,##0"), decimals_of("0.00_)"), decimals_of("0.0%")
+    (0, 2, 3)
+    """
+    code = code.split(";")[0].removesuffix("_)")
+    return len(code.partition(".")[2].rstrip("%")) + 2 * code.endswith("%")
 
 
 def shown(value: Cell, look: Look) -> str:
@@ -62,6 +72,20 @@ def mark_of(table: Table, row: int, column: int) -> str:
     return "weak" if column == table.weak and value not in SETTLED else ""
 
 
+def tint_of(table: Table, row: int, column: int) -> str:
+    """Colour that a table gives a cell, as six digits after a sign; a mark goes before it."""
+    return table.tints[row][column] if table.tints and not mark_of(table, row, column) else ""
+
+
+def widths_of(page: Page, table: Table) -> list[float]:
+    """Widths of a table's columns in characters; the last of a spread table takes all that the page has left."""
+    count = len(table.columns)
+    widths = [*page.widths, *[page.widths[-1]] * count][:count]
+    if table.spread:
+        widths[-1] = max(widths[-1], sum(page.widths[count - 1 :]))
+    return widths
+
+
 def is_numeric(look: Look) -> bool:
     """Whether a column of this look stands to the right."""
     return look not in ("text", "strong")
@@ -69,4 +93,5 @@ def is_numeric(look: Look) -> bool:
 
 def is_long(table: Table) -> bool:
     """Whether a table is data to look things up in, such as a trace, rather than a table to read."""
-    return table.long or len(table.rows) > FOLDED_ROWS
+    numbers_only = all(is_numeric(column.look) for column in table.columns)
+    return table.long or (numbers_only and len(table.rows) > FOLDED_ROWS)

@@ -44,7 +44,9 @@ class Table:
     """A titled table; `key` names it for charts, `notes` stand below it.
 
     `looks` overrides the look of each row's numbers. `verdict` is the column whose word colours the cell, `weak` the
-    column of evidence status; `bold` marks rows; a `long` table repeats its header on every printed page.
+    column of evidence status; `bold` marks rows; a `long` table repeats its header on every printed page. `tints`
+    colours cells, row by row, with an empty text for none; in Excel the last column of a `spread` table takes all
+    columns that the page has left.
     """
 
     title: str
@@ -57,6 +59,8 @@ class Table:
     bold: frozenset[int] = frozenset()
     long: bool = False
     looks: tuple[Look, ...] = ()
+    tints: tuple[tuple[str, ...], ...] = ()
+    spread: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,16 @@
 """A report from results: which pages, in what order, and where they go."""
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from markov.analysis.base_case import BaseCase
+from markov.analysis.deterministic import Deterministic
 from markov.report.bridge_page import bridge_page
+from markov.report.deterministic_pages import plausibility_pages, sensitivity_pages
 from markov.report.evidence import checks_page, inputs_page, survival_page
+from markov.report.glossary_page import glossary_page
 from markov.report.pages import Page
 from markov.report.provenance import provenance_page
 from markov.report.summary import summary_page
@@ -13,26 +18,44 @@ from markov.report.tables import disaggregated_page, incremental_page, results_p
 from markov.report.workbook import write_pages
 
 
-def base_case_pages(result: BaseCase, command: str, seconds: float, now: datetime.datetime) -> list[Page]:
-    """Every page of a base-case report, in order."""
+def report_pages(
+    result: BaseCase, command: str, seconds: float, now: datetime.datetime, deterministic: Deterministic | None = None
+) -> list[Page]:
+    """Every page of a report, in order: of a base case, and where given of its deterministic sensitivity analyses."""
+    answers, evidence, terms = [], [], []
+    if deterministic is not None:
+        answers, evidence = sensitivity_pages(result, deterministic), plausibility_pages(result, deterministic)
+        terms = [glossary_page()]
     return [
-        summary_page(result),
+        summary_page(result, deterministic),
         results_page(result),
         disaggregated_page(result),
         incremental_page(result),
+        *answers,
         *(trace_page(result, i) for i in range(len(result.labels))),
         survival_page(result),
         bridge_page(result),
+        *evidence,
         inputs_page(result),
         checks_page(result),
+        *terms,
         provenance_page(result, command, seconds, now),
     ]
 
 
-def write_report(result: BaseCase, path: str | Path, *, command: str = "", seconds: float = 0.0) -> Path:
+def write_report(
+    result: BaseCase,
+    path: str | Path,
+    *,
+    deterministic: Deterministic | None = None,
+    live: bool = False,
+    command: str = "",
+    seconds: float = 0.0,
+) -> Path:
     """Write the Excel report of a base case, and return its path.
 
-    `command` and `seconds` are printed on the Provenance sheet.  Raises ReportError where it cannot be written.
+    With `deterministic` it holds the sensitivity analyses too, with `live` the model as formulas. `command` and
+    `seconds` are printed on the Provenance sheet.  Raises ReportError where it cannot be written.
 
     >>> import tempfile
     >>> from markov import base_case, read_inputs
@@ -42,4 +65,12 @@ def write_report(result: BaseCase, path: str | Path, *, command: str = "", secon
     'report.xlsx'
     """
     now = datetime.datetime.now(datetime.UTC)
-    return write_pages(base_case_pages(result, command, seconds, now), path, result.inputs.title)
+    pages = report_pages(result, command, seconds, now, deterministic)
+    if not live:
+        return write_pages(pages, path, result.inputs.title)
+    from markov.report.live.writer import write_live_model  # only where it is asked for: it takes time to import
+
+    def more(book: Any, formats: Mapping[str, Any]) -> object:
+        return write_live_model(book, result.inputs, result.outcomes, formats)
+
+    return write_pages(pages, path, result.inputs.title, more, ("Live guide",))

@@ -1,14 +1,20 @@
 """The Summary: one page with the question, the answer in words, the headline, and what stands behind it."""
 
+from collections.abc import Iterator
+
 from markov.analysis.base_case import BaseCase
+from markov.analysis.deterministic import Deterministic
 from markov.report import words
 from markov.report.charts import frontier_chart, survival_charts
 from markov.report.pages import Cell, Chart, Column, Page, Table, Text
+from markov.report.scenario_page import balance_in_words
+from markov.report.threshold_page import price_in_words
+from markov.report.tornado_page import in_words
 from markov.terms import PriceSet
 
 
-def summary_page(result: BaseCase) -> Page:
-    """One page: question, answer, headline, the three readings, checks, and what is assumed."""
+def summary_page(result: BaseCase, deterministic: Deterministic | None = None) -> Page:
+    """One page: question, answer, headline, the three readings, how sure it is, checks, and what is assumed."""
     inputs = result.inputs
     changed = [p for p in inputs.parameters.values() if p.is_changed]
     blocks: list[Text | Table | tuple[Chart, ...]] = [
@@ -19,6 +25,7 @@ def summary_page(result: BaseCase) -> Page:
         _headline_table(result),
         Text(words.range_of_alternatives(result)),
         _alternatives_table(result),
+        *([Text(" ".join(_sensitivity(result, deterministic)))] if deterministic else []),
         (frontier_chart(result), survival_charts(result)[1]),
         Text("What stands behind it", "section"),
         Text(words.checks_counted(result)),
@@ -38,6 +45,18 @@ def summary_page(result: BaseCase) -> Page:
         widths=(46.0, *(21.0,) * 8),
         one_page=True,
     )
+
+
+def _sensitivity(result: BaseCase, found: Deterministic) -> Iterator[str]:
+    """Scenarios counted for and against, the most influential input and the value-based price of each strategy."""
+    inputs = result.inputs
+    yield " ".join(balance_in_words(found.scenarios, 1))
+    for strategy in found.one_way.strategies[1:]:
+        bar = found.most_influential(strategy)
+        if bar is not None:
+            yield f"{inputs.labels[strategy]}: {in_words(bar, inputs.currency)}."
+    if found.prices:
+        yield f"Price at which it is worth it. {' '.join(price_in_words(inputs, found.prices))}"
 
 
 def _headline_table(result: BaseCase) -> Table:

@@ -8,7 +8,7 @@ import datetime
 import itertools
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,17 @@ class ReportError(OSError):
     """The report could not be written; the message says why and what to do."""
 
 
-def write_pages(pages: Sequence[Page], path: str | Path, title: str) -> Path:
+More = Callable[[Any, Mapping[str, Any]], object]
+"""Adds sheets of its own to the open workbook, given its formats."""
+
+
+def write_pages(
+    pages: Sequence[Page], path: str | Path, title: str, more: More | None = None, linked: Sequence[str] = ()
+) -> Path:
     """Write a report and move it into place; an existing one of that name is replaced.
 
-    Raises ReportError where the place cannot be written, or the file is open in another program.
+    `more` adds sheets after the pages, of which the contents link those `linked`. Raises ReportError where the place
+    cannot be written, or the file is open in another program.
     """
     target = Path(path)
     try:
@@ -71,7 +78,7 @@ def write_pages(pages: Sequence[Page], path: str | Path, title: str) -> Path:
             f"{target}: cannot be written ({error.strerror}). Choose another folder with --out."
         ) from error
     try:
-        _Writer(temporary, title).write(pages)
+        _Writer(temporary, title).write(pages, more, linked)
         Path(temporary).replace(target)
         target.chmod(0o644)
     except PermissionError as error:
@@ -95,19 +102,21 @@ class _Writer:
         self.book = xlsxwriter.Workbook(path, {"nan_inf_to_errors": False})
         self.book.set_properties({"title": title, "created": datetime.datetime(*FIXED_DATE)})
         self.formats = make_formats(self.book)
-        self.looks: dict[tuple[str, str], Any] = {}
+        self.looks: dict[tuple[str, str, str], Any] = {}
         self.tables: dict[tuple[str, str], tuple[int, Table]] = {}
         self.heights: dict[int, float] = {}
         self.charts: list[tuple[Any, int, float, Chart, float]] = []
 
-    def write(self, pages: Sequence[Page]) -> None:
-        """Write every page, then the charts, whose data may stand on later pages."""
-        names = [page.name for page in pages]
+    def write(self, pages: Sequence[Page], more: More | None = None, linked: Sequence[str] = ()) -> None:
+        """Write every page, then the charts, whose data may stand on later pages, and what comes after them."""
+        names = [*(page.name for page in pages), *linked]
         for page in pages:
             sheet = self.book.add_worksheet(page.name)
             self._page(sheet, page, names)
         for sheet, row, left, chart, width in self.charts:
             self._chart(sheet, row, left, chart, width)
+        if more is not None:
+            more(self.book, self.formats)
         self.book.close()
 
     def _page(self, sheet: Any, page: Page, names: Sequence[str]) -> None:
@@ -138,7 +147,7 @@ class _Writer:
                 row = self._place_charts(sheet, row, block, widths)
         sheet.print_area(0, 0, max(row - 1, 1), len(widths) - 1)
         if not page.one_page:
-            sheet.set_h_pagebreaks(self._breaks([*starts, row], PAGE_HEIGHT / scale))
+            sheet.set_h_pagebreaks(self._breaks([*starts, row], 0.93 * PAGE_HEIGHT / scale))
 
     def _height(self, sheet: Any, row: int, points: float) -> None:
         sheet.set_row(row, points)
@@ -149,7 +158,7 @@ class _Writer:
         breaks, used = [], sum(self.heights.get(row, ROW_POINTS) for row in range(starts[0]))
         for start, end in itertools.pairwise(starts):
             size = sum(self.heights.get(row, ROW_POINTS) for row in range(start, end))
-            if used + size > page and used > 0.0 and (size <= page or used > 0.6 * page):
+            if used + size > page and used > 0.2 * page and (size <= page or used > 0.6 * page):
                 breaks.append(start)
                 used = 0.0
             used = (used + size) % page
@@ -183,7 +192,10 @@ class _Writer:
         header = row + 1
         for i, column in enumerate(table.columns):
             numeric = column.look not in ("text", "strong")
-            sheet.write(header, i, column.header, self.formats["header_number" if numeric else "header"])
+            look = self.formats["header_number" if numeric else "header"]
+            if table.spread and i == len(table.columns) - 1 < len(widths) - 1:
+                sheet.merge_range(header, i, header, len(widths) - 1, "", look)
+            sheet.write(header, i, column.header, look)
         lines = max(lines_needed(c.header, BOLD * w) for c, w in zip(table.columns, widths, strict=False))
         self._height(sheet, header, 15 * lines + 4)
         self.tables[page.name, table.key] = (header + 1, table)
@@ -201,17 +213,21 @@ class _Writer:
     def _row(self, sheet: Any, row: int, table: Table, number: int, widths: Sequence[float]) -> None:
         values, bold, lines = table.rows[number], number in table.bold, 1
         for i, (value, column) in enumerate(zip(values, table.columns, strict=True)):
+            tint = table.tints[number][i] if table.tints else ""
             look = self._look(
-                table.looks[number] if table.looks and column.look == "number" else column.look, value, bold
+                table.looks[number] if table.looks and column.look == "number" else column.look, value, bold, tint
             )
             if i == table.verdict:
                 look = self.formats[_verdict_look(str(value))]
             elif i == table.weak:
                 look = self.formats["weak"] if value not in ("read", "seed", "", None) else look
+            last = len(widths) - 1 if table.spread and i == len(values) - 1 else i
+            if last > i:
+                sheet.merge_range(row, i, row, last, "", look)
             if isinstance(value, str):
                 sheet.write_string(row, i, value, look)
                 heavy = bold or column.look == "strong"
-                lines = max(lines, lines_needed(value, widths[i] * (BOLD if heavy else 1.0)))
+                lines = max(lines, lines_needed(value, sum(widths[i : last + 1]) * (BOLD if heavy else 1.0)))
             elif value is None:
                 sheet.write_blank(row, i, None, look)
             else:
@@ -219,22 +235,17 @@ class _Writer:
         if lines > 1:
             self._height(sheet, row, 15 * lines)
 
-    def _look(self, look: str, value: Cell, bold: bool) -> Any:
+    def _look(self, look: str, value: Cell, bold: bool, tint: str = "") -> Any:
         base = "strong" if bold or look == "strong" else "text"
-        if isinstance(value, str) or value is None:
+        words = isinstance(value, str) or value is None
+        if words and not tint:
             return self.formats[base]
-        key = (base, look)
+        key = (base, "text" if words else look, tint)
         if key not in self.looks:
-            number = NUMBER_FORMATS.get(look, "General")
+            number = {"num_format": NUMBER_FORMATS.get(look, "General"), "indent": 0, "text_wrap": False}
+            colour = {"bg_color": tint} if tint else {}
             self.looks[key] = self.book.add_format(
-                {
-                    "font_name": FONT,
-                    "font_color": INK,
-                    **FORMATS[base],
-                    "num_format": number,
-                    "indent": 0,
-                    "text_wrap": False,
-                }
+                {"font_name": FONT, "font_color": INK, **FORMATS[base], **({} if words else number), **colour}
             )
         return self.looks[key]
 
@@ -264,8 +275,8 @@ class _Writer:
         if chart.kind in ("lines", "points"):
             x["label_position"] = y["label_position"] = "low"  # below and left of the data, where values are negative
         if chart.kind == "horizontal":  # categories from top to bottom, values below them
-            x |= {"reverse": True, "label_position": "low", "num_font": {"size": 8, "color": "#1F2A37"}}
-            y |= {"crossing": "max"}
+            x |= {"reverse": True, "label_position": "low", "crossing": "max"}
+            x["num_font"] = {"size": 8, "color": "#1F2A37"}
         if chart.kind == "area":
             x |= {"interval_unit": 65, "interval_tick": 65, "position_axis": "on_tick"}
         if chart.y_limit is not None:
@@ -278,6 +289,8 @@ class _Writer:
                 axis |= {"min": -chart.margin, "max": chart.margin}
             if hidden:
                 axis |= {"visible": False, "major_gridlines": {"visible": False}}
+        if chart.kind == "horizontal":  # XlsxWriter names the axes of such a chart by where they lie
+            x, y = y, x
         drawn.set_x_axis(x)
         drawn.set_y_axis(y)
         drawn.set_legend({"position": "bottom", "font": font} if chart.legend else {"none": True})

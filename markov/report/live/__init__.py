@@ -1,0 +1,1 @@
+"""The deterministic model as live Excel formulas: change an input and see the answer move."""

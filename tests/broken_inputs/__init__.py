@@ -1,0 +1,1 @@
+"""Broken workbooks, made in code from a good one."""
