@@ -14,7 +14,8 @@ from markov.inputs.template import shipped, worked_names
 from markov.report.workbook import ReportError
 from markov.terms import LIVING, CostCategory, State
 
-SHEETS = ["Summary", "Results", "Disaggregated", "Incremental", "Survival", "Inputs used", "Checks", "Provenance"]
+PAGES = ("Summary", "Results", "Disaggregated", "Incremental", "Survival", "Bridge", "Inputs used", "Checks")
+SHEETS = [*PAGES, "Provenance"]
 
 
 @pytest.fixture(scope="module", params=worked_names())

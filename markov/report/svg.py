@@ -248,8 +248,8 @@ def _points(drawn: Drawn, frame: Frame) -> list[str]:
     """Error bars, then the line or the markers, then the words above them."""
     series, parts = drawn.series, []
     for (_, y), (low, high) in zip(drawn.known, drawn.ends, strict=False):
-        ends = ((frame.across(x), frame.down(y)) for x in (low, high))
-        parts.append(line(*ends, series.colour, 1.5))
+        height = frame.down(y)
+        parts.append(line((frame.across(low), height), (frame.across(high), height), series.colour, 1.5))
     parts += _markers(drawn, frame) if series.markers else [_line(drawn, frame)]
     for point, words in zip(drawn.points, drawn.words, strict=False):
         if point is not None:
