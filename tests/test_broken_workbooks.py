@@ -891,6 +891,19 @@ WARNINGS: dict[str, Broken] = {
         "Fill both",
     ),
     "a treatment without a drug": Broken(no_doses, ("is started but doses no product", "Add its doses")),
+    "doses that nobody starts": put(
+        "treatment.share_starting.lenalidomide", 0, "doses lenalidomide_10mg, but nobody starts it", "clear the doses"
+    ),
+    "a treatment that stops as it starts": add(
+        "Events", "treatment.planned_stop.lenalidomide", 0, "months", "stops the moment it starts", "Move the stop"
+    ),
+    "a horizon shorter than a cycle": put(
+        "settings.horizon_years", 0.01, "shorter than a cycle", '"0.01 years"', "Lengthen it"
+    ),
+    "a horizon longer than a life": put("settings.horizon_years", 60, "beyond age 110", '"60 years"', "Clear it"),
+    "a utility of no value set": put(
+        "utility.progression", None, "names no value set", "Name it", header="value set", told="value"
+    ),
     "two strategies of one label": put(
         LEN, "No maintenance", "have one label", "Tell them apart", header="label", sheet="Strategies", told="id"
     ),

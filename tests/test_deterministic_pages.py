@@ -15,7 +15,7 @@ import numpy as np
 import openpyxl
 import pytest
 
-from markov import BaseCase, base_case, write_report
+from markov import BaseCase, base_case, read_inputs, write_report
 from markov.analysis import together
 from markov.analysis.deterministic import Deterministic, deterministic
 from markov.analysis.incremental import PairwiseRow, Quadrant
@@ -68,6 +68,16 @@ def base(calgb: Inputs) -> BaseCase:
 @pytest.fixture(scope="module")
 def found(calgb: Inputs, base: BaseCase) -> Deterministic:
     return deterministic(calgb, base)
+
+
+@pytest.fixture(scope="module", params=["calgb", "mm015"])
+def case(request: pytest.FixtureRequest, base: BaseCase, found: Deterministic) -> tuple[BaseCase, Deterministic]:
+    """One workbook whose deaths follow survival curves, and one in which they are a rate after progression."""
+    if request.param == "calgb":
+        return base, found
+    inputs = read_inputs(shipped(request.param))
+    other = base_case(inputs)
+    return other, deterministic(inputs, other)
 
 
 def tables(page: Page) -> dict[str, Table]:
@@ -360,9 +370,9 @@ def test_every_weak_input_is_an_assumption_once_the_most_influential_first(calgb
 
 
 def test_the_report_holds_the_sheets_in_order_and_every_cell_is_finite(
-    base: BaseCase, found: Deterministic, tmp_path: Path
+    case: tuple[BaseCase, Deterministic], tmp_path: Path
 ) -> None:
-    path = write_report(base, tmp_path / "report.xlsx", deterministic=found)
+    path = write_report(case[0], tmp_path / "report.xlsx", deterministic=case[1])
     book = openpyxl.load_workbook(path, data_only=True)
     shown = [name for name in book.sheetnames if name in SHEETS]
     assert shown == SHEETS
@@ -374,8 +384,8 @@ def test_the_report_holds_the_sheets_in_order_and_every_cell_is_finite(
         assert len([v for v in values if v is not None]) > 30, name
 
 
-def test_every_chart_draws_rows_that_are_there(base: BaseCase, found: Deterministic) -> None:
-    pages = report_pages(base, "", 0.0, datetime.datetime.now(datetime.UTC), found)
+def test_every_chart_draws_rows_that_are_there(case: tuple[BaseCase, Deterministic]) -> None:
+    pages = report_pages(case[0], "", 0.0, datetime.datetime.now(datetime.UTC), case[1])
     known = {(page.name, block.key): block for page in pages for block in page.blocks if isinstance(block, Table)}
     charts = [chart for page in pages for block in page.blocks if isinstance(block, tuple) for chart in block]
     for series in (series for chart in charts for series in chart.series):
@@ -386,8 +396,8 @@ def test_every_chart_draws_rows_that_are_there(base: BaseCase, found: Determinis
     assert all(chart.title and not chart.title.endswith(".") for chart in charts)
 
 
-def test_tables_are_rectangles_and_units_stand_in_headers(base: BaseCase, found: Deterministic) -> None:
-    pages = report_pages(base, "", 0.0, datetime.datetime.now(datetime.UTC), found)
+def test_tables_are_rectangles_and_units_stand_in_headers(case: tuple[BaseCase, Deterministic]) -> None:
+    pages = report_pages(case[0], "", 0.0, datetime.datetime.now(datetime.UTC), case[1])
     for table in (block for page in pages if page.name in SHEETS for block in page.blocks if isinstance(block, Table)):
         assert all(len(row) == len(table.columns) for row in table.rows), table.title
         assert not table.tints or [len(t) for t in table.tints] == [len(table.columns)] * len(table.rows), table.title

@@ -10,7 +10,8 @@ import openpyxl
 import pytest
 
 from markov import BaseCase, base_case, read_inputs, write_report
-from markov.inputs.template import shipped, worked_names
+from markov.analysis.deterministic import deterministic
+from markov.inputs.template import shipped
 from markov.report.workbook import ReportError
 from markov.terms import LIVING, CostCategory, State
 
@@ -18,7 +19,7 @@ PAGES = ("Summary", "Results", "Disaggregated", "Incremental", "Survival", "Brid
 SHEETS = [*PAGES, "Provenance"]
 
 
-@pytest.fixture(scope="module", params=worked_names())
+@pytest.fixture(scope="module", params=["calgb_100104", "gem2005mas65", "post_transplant_us"])
 def case(request: pytest.FixtureRequest) -> BaseCase:
     return base_case(read_inputs(shipped(request.param)))
 
@@ -173,3 +174,37 @@ def test_libreoffice_opens_the_report_without_an_error_value(report: Path, tmp_p
     assert len(values) > 5000
     assert not [v for v in values if isinstance(v, str) and v.startswith(("#", "Err:"))]
     assert (tmp_path / "report.pdf").stat().st_size > 50_000
+
+
+@pytest.mark.libreoffice
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_libreoffice_opens_the_sensitivity_analyses_too(tmp_path: Path) -> None:
+    inputs = read_inputs(shipped("calgb_100104"))
+    result = base_case(inputs)
+    path = write_report(result, tmp_path / "full.xlsx", deterministic=deterministic(inputs, result))
+    convert = ["soffice", "--headless", f"-env:UserInstallation=file://{tmp_path}/profile", "--convert-to"]
+    subprocess.run([*convert, "ods", "--outdir", tmp_path, path], capture_output=True, check=True, timeout=180)
+    target = tmp_path / "again"
+    subprocess.run(
+        [*convert, "xlsx:Calc MS Excel 2007 XML", "--outdir", target, tmp_path / "full.ods"],
+        capture_output=True,
+        check=True,
+        timeout=180,
+    )
+    book = openpyxl.load_workbook(target / "full.xlsx", data_only=True)
+    assert {"Tornado", "Two-way", "Threshold", "Assumptions"} <= set(book.sheetnames)
+    values = [cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell is not None]
+    assert not [v for v in values if isinstance(v, str) and v.startswith(("#", "Err:"))]
+
+
+def test_the_full_report_holds_no_macro_no_external_link_and_no_formula(tmp_path: Path) -> None:
+    inputs = read_inputs(shipped("mm015"))
+    result = base_case(inputs)
+    path = write_report(result, tmp_path / "full.xlsx", deterministic=deterministic(inputs, result))
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        assert not any("vba" in name.lower() or "externalLink" in name for name in names)
+        sheets = [name for name in names if name.startswith("xl/worksheets/sheet")]
+        assert not any(b"<f>" in archive.read(name) for name in sheets)
+        charts = [archive.read(n).decode() for n in names if n.startswith("xl/charts/chart")]
+    assert sum('barDir val="bar"' in chart for chart in charts) >= 3, "scenarios, and a tornado at each threshold"

@@ -1,11 +1,20 @@
 """The command that runs a workbook: markov run."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from markov.cli.steps import CHECK_FAILED, NOT_WRITTEN, Changes, Clock, Workbook, read, stop, target_of, write_text
+
+
+class Kind(StrEnum):
+    """Formats of a report."""
+
+    XLSX = "xlsx"
+    HTML = "html"
+    DOCX = "docx"
 
 
 def run(
@@ -21,6 +30,9 @@ def run(
     base_only: Annotated[
         bool, typer.Option("--base-only", help="Leave out scenarios and sensitivity analyses: half the time.")
     ] = False,
+    kind: Annotated[
+        Kind, typer.Option("--format", help="Excel workbook, web page that opens from disk, or Word document.")
+    ] = Kind.XLSX,
     no_live: Annotated[
         bool, typer.Option("--no-live", help="Leave out the live model, which recalculates in Excel.")
     ] = False,
@@ -50,7 +62,7 @@ def run(
             *["--no-live"] * no_live,
         ]
     )
-    target = target_of(workbook, out)
+    target = target_of(workbook, out, kind)
     if target.resolve() == workbook.resolve():
         stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
     found = None
@@ -60,7 +72,9 @@ def run(
         with clock.step("Scenarios and sensitivity analyses"):
             found = deterministic(inputs, result)
     with clock.step("Writing the report"):
-        write_report(result, target, deterministic=found, live=not no_live, command=command, seconds=clock.elapsed)
+        write_report(
+            result, target, deterministic=found, kind=kind, live=not no_live, command=command, seconds=clock.elapsed
+        )
     if json_file:
         from markov.report.export import to_json
 

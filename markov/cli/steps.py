@@ -74,12 +74,12 @@ def parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]"
         raise InputError(problems)
 
 
-def target_of(workbook: Path, out: Path | None) -> Path:
-    """Where the report goes: a file, or a folder in which it takes the workbook's name."""
-    name = f"{workbook.stem}.report.xlsx"
+def target_of(workbook: Path, out: Path | None, kind: str = "xlsx") -> Path:
+    """Where the report goes: a file of its kind, or a folder in which it takes the workbook's name."""
+    name = f"{workbook.stem}.report.{kind}"
     if out is None:
         return Path("reports") / name
-    return out if out.suffix.lower() == ".xlsx" else out / name
+    return out if out.suffix.lower() == f".{kind}" else out / name
 
 
 def write_text(file: str, text: str) -> None:

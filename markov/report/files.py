@@ -5,7 +5,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from markov.report.workbook import ReportError
+
+class ReportError(OSError):
+    """The report could not be written; the message says why and what to do."""
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:

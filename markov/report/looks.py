@@ -4,8 +4,19 @@ import math
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from markov.report.pages import Cell, Look, Page, Table
-from markov.report.workbook import NUMBER_FORMATS, _verdict_look
 
+NUMBER_FORMATS = {
+    "money": "#,##0_);[Red]-#,##0_)",
+    "number": "0.000_)",
+    "qaly": "0.000_)",
+    "years": "0.00_)",
+    "months": "0.0_)",
+    "percent": "0.0%_)",
+    "share": "0.0000_)",
+    "rate": "0.0000_)",
+    "integer": "0_)",
+    "exact": "General",
+}
 SETTLED = ("read", "seed", "", None)  # evidence that somebody looked up; anything else is marked as weak
 FOLDED_ROWS = 100
 EVERY_DIGIT = Context(prec=400, rounding=ROUND_HALF_UP)  # of the largest number there is
@@ -68,7 +79,7 @@ def mark_of(table: Table, row: int, column: int) -> str:
     """
     value = table.rows[row][column]
     if column == table.verdict:
-        return _verdict_look(str(value)).replace("text", "")
+        return verdict_look(str(value)).replace("text", "")
     return "weak" if column == table.weak and value not in SETTLED else ""
 
 
@@ -95,3 +106,9 @@ def is_long(table: Table) -> bool:
     """Whether a table is data to look things up in, such as a trace, rather than a table to read."""
     numbers_only = all(is_numeric(column.look) for column in table.columns)
     return table.long or (numbers_only and len(table.rows) > FOLDED_ROWS)
+
+
+def verdict_look(word: str) -> str:
+    """Format of a verdict: pass, warn, fail, or plain text."""
+    good, warn, bad = ("pass", "within"), ("warn", "outside", "not reached"), ("fail",)
+    return "pass" if word in good else "warn" if word in warn else "fail" if word in bad else "text"

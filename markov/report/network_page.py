@@ -156,7 +156,7 @@ def _forest_chart(inputs: Inputs, network: NetworkOfEndpoint) -> Chart:
         "",
         tuple(series),
         y_limit=limit,
-        x_format="0.0",
+        x_format="0.00",
         x_log=True,
         y_hidden=True,
         legend=False,

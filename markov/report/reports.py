@@ -48,14 +48,16 @@ def write_report(
     path: str | Path,
     *,
     deterministic: Deterministic | None = None,
+    kind: str = "xlsx",
     live: bool = False,
     command: str = "",
     seconds: float = 0.0,
 ) -> Path:
     """Write the Excel report of a base case, and return its path.
 
-    With `deterministic` it holds the sensitivity analyses too, with `live` the model as formulas. `command` and
-    `seconds` are printed on the Provenance sheet.  Raises ReportError where it cannot be written.
+    With `deterministic` it holds the sensitivity analyses too, with `live` the model as formulas; `kind` may also be
+    html or docx, which hold the same pages without the live model. `command` and `seconds` are printed on the
+    Provenance sheet.  Raises ReportError where it cannot be written.
 
     >>> import tempfile
     >>> from markov import base_case, read_inputs
@@ -66,6 +68,14 @@ def write_report(
     """
     now = datetime.datetime.now(datetime.UTC)
     pages = report_pages(result, command, seconds, now, deterministic)
+    if kind == "html":
+        from markov.report.html import write_html
+
+        return write_html(pages, path, result.inputs.title)
+    if kind == "docx":
+        from markov.report.docx import write_docx  # python-docx takes a third of a second to import
+
+        return write_docx(pages, path, result.inputs.title)
     if not live:
         return write_pages(pages, path, result.inputs.title)
     from markov.report.live.writer import write_live_model  # only where it is asked for: it takes time to import

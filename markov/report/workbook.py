@@ -6,8 +6,6 @@ cell holds a value, so that Protected View and previews show them.
 
 import datetime
 import itertools
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,20 +22,12 @@ from markov.inputs.style import (
     set_page,
     width_in_points,
 )
+from markov.report.files import ReportError, write_whole
+from markov.report.looks import NUMBER_FORMATS, verdict_look
 from markov.report.pages import Cell, Chart, Page, Series, Table, Text
 
-NUMBER_FORMATS = {
-    "money": "#,##0_);[Red]-#,##0_)",
-    "number": "0.000_)",
-    "qaly": "0.000_)",
-    "years": "0.00_)",
-    "months": "0.0_)",
-    "percent": "0.0%_)",
-    "share": "0.0000_)",
-    "rate": "0.0000_)",
-    "integer": "0_)",
-    "exact": "General",
-}
+__all__ = ["ReportError", "write_pages"]
+
 CHART_TYPES = {
     "lines": {"type": "scatter", "subtype": "straight"},
     "points": {"type": "scatter", "subtype": "straight_with_markers"},
@@ -52,10 +42,6 @@ ROW_PIXELS = 20
 ROW_POINTS = 15.0
 
 
-class ReportError(OSError):
-    """The report could not be written; the message says why and what to do."""
-
-
 More = Callable[[Any, Mapping[str, Any]], object]
 """Adds sheets of its own to the open workbook, given its formats."""
 
@@ -68,28 +54,7 @@ def write_pages(
     `more` adds sheets after the pages, of which the contents link those `linked`. Raises ReportError where the place
     cannot be written, or the file is open in another program.
     """
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".xlsx")
-        os.close(handle)
-    except OSError as error:
-        raise ReportError(
-            f"{target}: cannot be written ({error.strerror}). Choose another folder with --out."
-        ) from error
-    try:
-        _Writer(temporary, title).write(pages, more, linked)
-        Path(temporary).replace(target)
-        target.chmod(0o644)
-    except PermissionError as error:
-        raise ReportError(f"{target} is open in another program. Close it there and run again.") from error
-    except OSError as error:
-        raise ReportError(
-            f"{target}: cannot be written ({error.strerror or error}). Free some space and run again."
-        ) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return target
+    return write_whole(path, lambda file: _Writer(str(file), title).write(pages, more, linked))
 
 
 class _Writer:
@@ -218,7 +183,7 @@ class _Writer:
                 table.looks[number] if table.looks and column.look == "number" else column.look, value, bold, tint
             )
             if i == table.verdict:
-                look = self.formats[_verdict_look(str(value))]
+                look = self.formats[verdict_look(str(value))]
             elif i == table.weak:
                 look = self.formats["weak"] if value not in ("read", "seed", "", None) else look
             last = len(widths) - 1 if table.spread and i == len(values) - 1 else i
@@ -346,8 +311,3 @@ class _Writer:
             font = {"size": 9, "color": "#1F2A37"}
             drawn["data_labels"] = {"value": True, "position": "above", "custom": words, "font": font}
         return drawn | {"line": line, "marker": marker}
-
-
-def _verdict_look(word: str) -> str:
-    good, warn, bad = ("pass", "within"), ("warn", "outside", "not reached"), ("fail",)
-    return "pass" if word in good else "warn" if word in warn else "fail" if word in bad else "text"
