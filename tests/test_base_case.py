@@ -236,7 +236,8 @@ def half_move(patch: pytest.MonkeyPatch) -> None:
         right = exit_of(*arguments)
         return right._replace(half_pace=2.0 * right.half_pace)
 
-    patch.setattr("markov.model.maintenance.exit_of", wrong)
+    for module in ("prepared", "after_progression"):
+        patch.setattr(f"markov.model.{module}.exit_of", wrong)
 
 
 def stay(patch: pytest.MonkeyPatch) -> None:
@@ -246,7 +247,8 @@ def stay(patch: pytest.MonkeyPatch) -> None:
         right = exit_of(*arguments)
         return right._replace(stay=right.stay + 1e-3)
 
-    patch.setattr("markov.model.maintenance.exit_of", wrong)
+    for module in ("prepared", "after_progression"):
+        patch.setattr(f"markov.model.{module}.exit_of", wrong)
 
 
 def stop_rate(patch: pytest.MonkeyPatch) -> None:

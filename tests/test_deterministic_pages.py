@@ -23,7 +23,7 @@ from markov.analysis.one_way import Bar, Factor, Member, OneWay
 from markov.analysis.scenarios import scenarios
 from markov.analysis.two_way import Axis, BorderPoint, TwoWay
 from markov.inputs.checks import scenario_changes, scenario_names
-from markov.inputs.parameters import Inputs, ScenarioChange, with_values
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.template import shipped
 from markov.model.evaluate import evaluate
 from markov.model.structure import MAINTENANCE_MODEL
@@ -41,7 +41,7 @@ from markov.report.threshold_page import threshold_page
 from markov.report.tornado_page import tornado_page
 from markov.report.treatment_page import malignancy_page, treatment_page
 from markov.report.two_way_page import TINTS, two_way_page
-from markov.terms import MALIGNANCIES, State
+from markov.terms import MALIGNANCIES, Array, State
 
 ROOT = Path(__file__).parents[1]
 SHEETS = [
@@ -116,8 +116,12 @@ def test_what_differs_in_numbers_alone_shares_an_evaluation_and_a_choice_of_meth
         return outcomes
 
     monkeypatch.setattr(together, "evaluate", counted)
-    changes = [{"utility.progression": 0.5}, {"settings.correction": "start"}, {"cost.event.death": 0.0}]
-    asked = [(with_values(calgb, each), {}) for each in changes]  # type: ignore[arg-type]
+    changes: list[dict[str, Value]] = [
+        {"utility.progression": 0.5},
+        {"settings.correction": "start"},
+        {"cost.event.death": 0.0},
+    ]
+    asked: list[tuple[Inputs, dict[str, Array]]] = [(with_values(calgb, each), {}) for each in changes]
     together.evaluate_together(asked)
     assert sorted(runs) == [1, 2]
 

@@ -81,6 +81,6 @@ def write_report(
     from markov.report.live.writer import write_live_model  # only where it is asked for: it takes time to import
 
     def more(book: Any, formats: Mapping[str, Any]) -> object:
-        return write_live_model(book, result.inputs, result.outcomes, formats)
+        return write_live_model(book, result.inputs, result.outcomes, dict(formats))
 
     return write_pages(pages, path, result.inputs.title, more, ("Live guide",))
