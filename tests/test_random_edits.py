@@ -661,9 +661,6 @@ def test_what_is_accepted_can_be_run_and_harmless_edits_change_no_result() -> No
             np.testing.assert_array_equal(outcomes.qaly, original.qaly, err_msg=f"{seed} {case.log}")
 
 
-@pytest.mark.xfail(
-    reason="Payoffs cannot add up the dispensings of a treatment without a product", raises=ValueError, strict=True
-)
 def test_a_treatment_without_a_product_can_be_run() -> None:
     book = good_book()
     book.put("dose.amount.lenalidomide_10mg.lenalidomide", None)

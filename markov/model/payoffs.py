@@ -168,7 +168,7 @@ class Treatment:
     @property
     def dispensed(self) -> Array:
         """Dispensings, undiscounted and as costs, (regimens, 2, rows)."""
-        return self.sums[self._parts[1] :].reshape(len(self.regimens), 2, -1)
+        return self.sums[self._parts[1] :].reshape(len(self.regimens), 2, self.sums.shape[1])
 
 
 class Payoffs:
