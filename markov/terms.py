@@ -123,6 +123,14 @@ class AfterStopping(StrEnum):
     EFFECT_LOST = "effect_lost"
 
 
+class Meanwhile(StrEnum):
+    """What patients are given while longer follow-up is awaited."""
+
+    BEST_NOW = "best_now"
+    FUNDED = "funded"
+    NOT_FUNDED = "not_funded"
+
+
 class PriceSet(StrEnum):
     """Which of a product's two prices is paid."""
 
@@ -231,6 +239,7 @@ class Distribution(StrEnum):
     UNIFORM = "uniform"
     TRIANGULAR = "triangular"
     TRUNCATED_NORMAL = "truncated_normal"
+    DIRICHLET = "dirichlet"
 
 
 FAMILY_PARAMETERS: dict[Family, tuple[str, ...]] = {

@@ -8,7 +8,8 @@ Parameters that share a `group` share the uniform of the group's name: they are 
 together perfectly (comonotonic: all at their medians, all at their 90 % points). Weaker correlation, from the sheet
 Correlations, goes through a Gaussian copula: the streams' normal scores z become L·z, LLᵀ the correlation matrix of
 the block, which is multivariate normal sampling where the distributions are normal or log-normal. Only members of
-such a block depend on each other's streams, in alphabetical order: the first keeps its own.
+such a block depend on each other's streams, in alphabetical order: the first keeps its own. Shares of one whole are
+split from it one after the other (`markov.inputs.dirichlet`).
 """
 
 import hashlib
@@ -19,6 +20,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from markov.inputs.correlations import Block, blocks, stream
+from markov.inputs.dirichlet import Shares, share_groups, split
 from markov.inputs.distributions import inverse, is_certain
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import match
@@ -38,6 +40,7 @@ class Draws:
     runs: int
     seed: int
     correlated: tuple[Block, ...] = field(default=(), repr=False)
+    shares: tuple[Shares, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -54,7 +57,10 @@ class Draws:
         for block in self.correlated:
             if streams.keys() & set(block.ids):
                 streams |= correlated_uniforms(block, [uniforms(self.seed, key, start, stop) for key in block.ids])
-        return {parameter.id: inverse(parameter)(streams[stream(parameter)]) for parameter in self.parameters}
+        values = {parameter.id: inverse(parameter)(streams[stream(parameter)]) for parameter in self.parameters}
+        for shares in self.shares:
+            values |= split(shares, [streams[key] for key in shares.ids])
+        return values
 
     def columns(self) -> Mapping[str, Array]:
         """Values of all rows by parameter id, each (runs,)."""
@@ -93,7 +99,8 @@ def random_draws(inputs: Inputs, runs: int, seed: int | None = None) -> Draws:
     if runs < 1:
         raise ValueError(f"random draws need at least one run, not {runs}")
     seed = int(inputs.number("settings.seed")) if seed is None else seed
-    return Draws(sampled(inputs), runs, seed, blocks(inputs))
+    varied = sampled(inputs)
+    return Draws(varied, runs, seed, blocks(inputs), share_groups(varied))
 
 
 def uniforms(seed: int, key: str, start: int, stop: int) -> Array:

@@ -21,6 +21,7 @@ from scipy.special import ndtr, ndtri
 from markov.analysis.designs import sampled
 from markov.analysis.incremental import PairwiseRow, net_benefit, pairwise
 from markov.inputs.correlations import blocks, stream
+from markov.inputs.dirichlet import Shares, following, share_groups
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import label_of, match
@@ -209,8 +210,21 @@ def factors(inputs: Inputs) -> tuple[Factor, ...]:
     streams: dict[str, list[Parameter]] = {}
     for parameter in sampled(inputs):
         streams.setdefault(stream(parameter), []).append(parameter)
-    correlated = _correlated(inputs)
-    return tuple(_moved(inputs, streams, key, correlated.get(key, {})) for key in streams)
+    correlated, wholes = _correlated(inputs), share_groups(sampled(inputs))
+    return tuple(
+        next(
+            (_share(inputs, whole, key) for whole in wholes if key in whole.ids),
+            _moved(inputs, streams, key, correlated.get(key, {})),
+        )
+        for key in streams
+    )
+
+
+def _share(inputs: Inputs, whole: Shares, key: str) -> Factor:
+    """One share of a whole over its interval; the others share what it leaves as they do on average."""
+    values = {key: inverse(inputs.parameters[key])(PROBABILITIES)}
+    means = {other: float(inputs.parameters[other].value or 0.0) for other in whole.ids}
+    return _factor(inputs, key, values | following(whole, means, key, values[key]), (key,))
 
 
 def _moved(

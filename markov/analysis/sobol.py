@@ -19,6 +19,7 @@ from markov.analysis.designs import correlated_uniforms, sampled
 from markov.analysis.sobol_design import Factor, SobolRows, sobol_rows
 from markov.analysis.sobol_indices import Indices, Statement, resampled, sobol_indices, statement
 from markov.inputs.correlations import Block, blocks, stream
+from markov.inputs.dirichlet import Shares, share_groups, split
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Inputs, Parameter
 from markov.model.evaluate import evaluate
@@ -164,6 +165,9 @@ def uncertain_factors(inputs: Inputs) -> tuple[Factor, ...]:
     for parameter in sampled(inputs):
         streams.setdefault(stream(parameter), []).append(parameter)
     found: dict[str, Factor] = {name: _stream_factor(name, members) for name, members in streams.items()}
+    for shares in share_groups(sampled(inputs)):
+        found = {name: factor for name, factor in found.items() if name not in shares.ids}
+        found[f"group {shares.group}"] = _share_factor(shares, streams)
     for ids, matrix in blocks(inputs):
         used = [i for i, name in enumerate(ids) if name in streams]
         if len(used) > 1:
@@ -178,6 +182,16 @@ def _stream_factor(name: str, members: Sequence[Parameter]) -> Factor:
     inverses = {parameter.id: inverse(parameter) for parameter in members}
     label = " + ".join(parameter.label or parameter.id for parameter in members)
     return Factor(name, tuple(inverses), lambda u: {key: law(u[:, 0]) for key, law in inverses.items()}, label=label)
+
+
+def _share_factor(shares: Shares, streams: Mapping[str, Sequence[Parameter]]) -> Factor:
+    """Shares of one whole: one factor of as many uniforms."""
+    label = " + ".join(streams[key][0].label or key for key in shares.ids)
+
+    def values(uniforms: Array) -> Mapping[str, Array]:
+        return split(shares, list(uniforms.T))
+
+    return Factor(f"group {shares.group}", shares.ids, values, len(shares.ids), label)
 
 
 def _block_factor(ids: Sequence[str], matrix: Array, streams: Mapping[str, Sequence[Parameter]]) -> Factor:

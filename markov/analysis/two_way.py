@@ -18,7 +18,7 @@ from markov.inputs.distributions import interval
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.schema import match, units_of
 from markov.model.evaluate import evaluate
-from markov.terms import Array
+from markov.terms import Array, Distribution
 
 POINTS = 11
 NARROW = 1.0  # a range of quantity this wide or less is searched whole: proportions, decrements
@@ -197,7 +197,7 @@ def moved_along(inputs: Inputs, identifier: str) -> tuple[str, ...]:
     ('utility.spm_solid',)
     """
     own = inputs.parameters.get(identifier)
-    if own is None or not own.group or not own.is_sampled:
+    if own is None or not own.group or not own.is_sampled or own.distribution == Distribution.DIRICHLET:
         return ()
     alike = (own.group, own.value, own.unit, own.se, own.low, own.high, own.distribution)
     return tuple(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from markov.inputs import curve_checks, oddities, table_checks
 from markov.inputs.correlations import correlation_problems
 from markov.inputs.curve_checks import reference_of as reference_of
+from markov.inputs.dirichlet import share_problems
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, new_parameter, with_values
 from markov.inputs.problems import Problem
 from markov.inputs.schema import Sheet, match
@@ -277,6 +278,27 @@ def _evidence(inputs: Inputs) -> Found:
         yield Problem(inputs.name, rule, warning=True)
 
 
+def _weights(inputs: Inputs) -> Found:
+    """Weights of scenarios are probabilities, one for each scenario, and leave something to the base case."""
+    told: dict[str, ScenarioChange] = {}
+    for row in inputs.scenarios:
+        if row.weight is None:
+            continue
+        place = place_of(inputs, row.cell)
+        if not 0.0 <= row.weight <= 1.0:
+            rule = f'the weight of scenario "{row.scenario}" lies between 0 and 1'
+            yield Problem(place, rule, f"{row.weight:g}", "Write how probable it is held to be.")
+        before = told.setdefault(row.scenario, row)
+        if before.weight != row.weight:
+            rule = f'scenario "{row.scenario}" has two weights, {before.weight:g} and {row.weight:g}'
+            yield Problem(place, rule, remedy=f"Keep one: the other is in the row of {before.cell}.")
+    total = sum(row.weight or 0.0 for row in told.values())
+    if total > 1.0 + 1e-9:
+        row = next(iter(told.values()))
+        rule = "the weights of scenarios sum to more than 1, and leave nothing to the base case"
+        yield Problem(place_of(inputs, row.cell), rule, f"{total:g}", "Lower them: the base case has the rest.")
+
+
 ERRORS: tuple[Callable[[Inputs], Found], ...] = (
     _reference,
     _required,
@@ -295,6 +317,8 @@ ERRORS: tuple[Callable[[Inputs], Found], ...] = (
     table_checks.network,
     table_checks.value_sets,
     correlation_problems,
+    share_problems,
+    _weights,
 )
 """Rules that a workbook and each of its scenarios keep."""
 

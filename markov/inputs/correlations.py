@@ -8,7 +8,7 @@ import numpy as np
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import Problem
-from markov.terms import RATIO_FAMILIES, Array, Endpoint
+from markov.terms import RATIO_FAMILIES, Array, Distribution, Endpoint
 
 SMALLEST = 1e-8  # smallest eigenvalue that counts as positive: below it a Cholesky factor is rounding error
 CONVERGED, ITERATIONS = 1e-12, 20_000
@@ -30,12 +30,15 @@ class Block(NamedTuple):
 def stream(parameter: Parameter) -> str:
     """What one uniform is drawn for: the parameter itself, or its group, whose members move together perfectly.
 
+    The shares of a Dirichlet distribution are a group, and each has a uniform of its own.
+
     >>> from markov.inputs.schema import match
     >>> definition = match("cost.event.death")[0]
     >>> stream(Parameter("cost.event.death", definition, 1.0)), stream(Parameter("a", definition, 1.0, group="costs"))
     ('cost.event.death', 'group costs')
     """
-    return f"group {parameter.group}" if parameter.group else parameter.id
+    together = parameter.group and parameter.distribution != Distribution.DIRICHLET
+    return f"group {parameter.group}" if together else parameter.id
 
 
 def blocks(inputs: Inputs) -> tuple[Block, ...]:

@@ -15,6 +15,7 @@ from markov.terms import (
     Discounting,
     Endpoint,
     Family,
+    Meanwhile,
     PostProgression,
     PostProgressionMortality,
     PostProgressionRate,
@@ -89,7 +90,8 @@ SEED = Quantity({"number": 1.0}, 1, 2**31)
 
 def _money(*per: str) -> Quantity:
     """Amounts in the workbook's currency: '{currency} per …'."""
-    factors = {"pack": 1.0, "visit": 1.0, "event": 1.0, "course": 1.0, "patient": 1.0}
+    once = ("pack", "visit", "event", "course", "patient", "study", "study year", "decision")
+    factors = dict.fromkeys(once, 1.0)
     rates = {"month": MONTHS_PER_YEAR, "year": 1.0, "28 days": DAYS_PER_YEAR / 28.0}
     return Quantity({f"{{currency}} per {p}": (factors | rates)[p] for p in per}, 0.0, 1e8)
 
@@ -250,6 +252,16 @@ def _cohort() -> list[Definition]:
         ),
         Definition("decision.years", s, "Years for which the decision stands", YEARS, default=10.0),
         Definition(
+            "decision.meanwhile",
+            s,
+            "What patients get while longer follow-up is awaited",
+            None,
+            tuple(Meanwhile),
+            Meanwhile.BEST_NOW,
+            "best_now: what is best on present evidence; funded: the strategy whose survival is followed; "
+            "not_funded: the best of the others",
+        ),
+        Definition(
             "mortality.smr",
             s,
             "Standardised mortality ratio of the background",
@@ -320,15 +332,7 @@ def _survival() -> list[Definition]:
         for endpoint in (Endpoint.PFS, Endpoint.OS)
     ]
     found += _calibration_targets(s)
-    found.append(
-        Definition(
-            "follow_up.at_risk.{strategy}",
-            s,
-            "Patients of the trial still followed for survival, {strategy}",
-            COUNT,
-            help="Used by markov voi: what longer follow-up would teach",
-        )
-    )
+    found += _longer_follow_up(s)
     found.append(
         Definition(
             "post_progression.registry_rate",
@@ -345,6 +349,56 @@ def _survival() -> list[Definition]:
         ),
     ]
     return found
+
+
+def _longer_follow_up(s: Sheet) -> list[Definition]:
+    """What longer follow-up of the trial would add: used by the value of information only, never by the base case."""
+    return [
+        Definition(
+            "follow_up.randomised.{strategy}",
+            s,
+            "Patients randomised in the trial of survival, {strategy}",
+            COUNT,
+            help="With the reference's, what longer follow-up would teach is valued (markov voi)",
+        ),
+        Definition(
+            "follow_up.at_risk.{strategy}",
+            s,
+            "Patients of the trial still followed for survival, {strategy}",
+            COUNT,
+            help="If known, in place of those randomised times modelled survival times retention",
+        ),
+        Definition(
+            "follow_up.retention",
+            s,
+            "Share of survivors who stay under follow-up",
+            PROPORTION,
+            default=1.0,
+        ),
+        Definition(
+            "follow_up.effect_left.low",
+            s,
+            "Share of the log effect on survival left after follow-up, lowest",
+            PROPORTION,
+            default=0.0,
+            help="The share is uniform between the two, in place of waning; used where deaths follow an OS curve",
+        ),
+        Definition(
+            "follow_up.effect_left.high",
+            s,
+            "Share of the log effect on survival left after follow-up, highest",
+            PROPORTION,
+            default=1.0,
+        ),
+        Definition(
+            "follow_up.lag",
+            s,
+            "Time from the end of longer follow-up to a new decision",
+            DURATION,
+            default=12.0,
+            help="Analysis, publication and appraisal",
+        ),
+    ]
 
 
 def _calibration_targets(s: Sheet) -> list[Definition]:
@@ -564,6 +618,25 @@ def _costs() -> list[Definition]:
                 ("spm_solid", "Solid second malignancy"),
                 ("death", "End of life"),
             )
+        ),
+        Definition(
+            "follow_up.cost.fixed",
+            s,
+            "Longer follow-up of the trial, once",
+            _money("study"),
+            default=0.0,
+            help="Costs of the study and of the decision, not of a patient: used by markov voi only",
+        ),
+        Definition(
+            "follow_up.cost.yearly", s, "Longer follow-up of the trial, each year", _money("study year"), default=0.0
+        ),
+        Definition(
+            "decision.reversal_cost",
+            s,
+            "Irrecoverable cost of reversing the decision",
+            _money("decision"),
+            default=0.0,
+            help="Paid where longer follow-up ends the use of what patients get meanwhile",
         ),
     ]
 

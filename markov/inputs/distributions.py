@@ -9,6 +9,7 @@ m is the value, s the standard error; where s is empty it is (high − low) / 2z
 | `log_normal`       | with limits m is the median: mean of the log ln m, its sd (ln high − ln low) / 2z;           |
 |                    | without them m is the mean: variance of the log v = ln(1 + s²/m²), mean of the log ln m − v/2 |
 | `beta`             | mean m, sd s: n = m(1 − m)/s² − 1, α = nm, β = n(1 − m); impossible if s² ≥ m(1 − m)         |
+| `dirichlet`        | shares of one group with means m: each alone is a beta of mean m; see `dirichlet.py`       |
 | `gamma`            | mean m, sd s: shape m²/s², scale s²/m                                                      |
 | `uniform`          | low to high; m only has to lie between them                                                |
 | `triangular`       | low to high, mode m                                                                        |
@@ -47,7 +48,8 @@ NEGLIGIBLE = 1e-9  # standard error over value: no estimate is as precise, and s
 DRIFT = 0.25  # distance of mean and value, in standard deviations, that goes without a word
 
 LIMITED = (Distribution.UNIFORM, Distribution.TRIANGULAR)
-NOT_NEGATIVE = (Distribution.LOG_NORMAL, Distribution.BETA, Distribution.GAMMA)
+NOT_NEGATIVE = (Distribution.LOG_NORMAL, Distribution.BETA, Distribution.GAMMA, Distribution.DIRICHLET)
+SHARES = (Distribution.BETA, Distribution.DIRICHLET)
 
 
 @dataclass(frozen=True)
@@ -174,12 +176,12 @@ def _impossible(parameter: Parameter, place: str) -> Iterator[Problem]:
     elif distribution == Distribution.LOG_NORMAL and limits is not None and min(_outward(parameter)) <= 0.0:
         rule = f"the limits of {name} must lie on the same side of 0 as its value under a log-normal distribution"
         yield Problem(place, rule, f"{limits[0]:g} to {limits[1]:g}", "Mend them, or clear them and give the error.")
-    elif distribution == Distribution.BETA and abs(value) > 1.0:
-        rule = f"{name} cannot have a beta distribution, which lies between 0 and 1"
+    elif distribution in SHARES and abs(value) > 1.0:
+        rule = f"{name} cannot have a {distribution} distribution, which lies between 0 and 1"
         yield Problem(place, rule, f"{value:g}", "Choose gamma, log_normal or truncated_normal.")
-    elif distribution == Distribution.BETA and se**2 >= abs(value) * (1.0 - abs(value)):
+    elif distribution in SHARES and se**2 >= abs(value) * (1.0 - abs(value)):
         most = math.sqrt(abs(value) * (1.0 - abs(value)))
-        rule = f"no beta distribution of {name} has mean {value:g} and standard error {se:g}"
+        rule = f"no {distribution} distribution of {name} has mean {value:g} and standard error {se:g}"
         remedy = f"Lower the standard error below {most:.4g}: it is not the standard deviation between patients."
         yield Problem(place, rule, f"{se:g}", remedy)
 
@@ -232,7 +234,7 @@ def _is_on_edge(parameter: Parameter) -> bool:
         return False
     if parameter.distribution in NOT_NEGATIVE and value == 0.0:
         return True
-    if parameter.distribution == Distribution.BETA and abs(value) == 1.0:
+    if parameter.distribution in SHARES and abs(value) == 1.0:
         return True
     return value in (quantity.low, quantity.high)
 
@@ -272,7 +274,7 @@ def _law(parameter: Parameter) -> _Law:
         return _normal(value, se)
     if parameter.distribution == Distribution.LOG_NORMAL:
         law = _log_normal(*_log_moments(parameter))
-    elif parameter.distribution == Distribution.BETA:
+    elif parameter.distribution in SHARES:
         law = _beta(abs(value), se)
     else:
         law = _gamma(abs(value), se)

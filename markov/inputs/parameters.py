@@ -96,6 +96,7 @@ class ScenarioChange:
     value: Value
     reason: str = ""
     cell: str = ""
+    weight: float | None = None
 
 
 @dataclass(frozen=True)

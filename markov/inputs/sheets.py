@@ -97,7 +97,7 @@ PARAMETER_COLUMNS = (
     Column(
         "group",
         12,
-        "Parameters of one group are one uncertain quantity, or move together perfectly; empty: independent",
+        "Parameters of one group are one uncertain quantity, or move together perfectly; the shares of one dirichlet",
     ),
     Column("source", 52, "Author, journal, year"),
     Column("page", 20, "Page, table or row of the evidence"),
@@ -196,6 +196,11 @@ TABLES: Mapping[Sheet, tuple[Column, ...]] = {
         Column("value", 20, "Alternative value, or include / exclude for a strategy", required=True),
         Column("base case", 20, "The value it replaces"),
         Column("reason", 80, "Why a reader would want to see it, and its source"),
+        Column(
+            "weight",
+            10,
+            "How probable the scenario is held to be, in one of its rows, for markov psa --average; the base has the rest",
+        ),
     ),
     Sheet.CHANGE_LOG: (
         Column("date", 12, "Year-month-day", required=True),

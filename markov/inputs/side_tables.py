@@ -144,4 +144,6 @@ def scenarios(rows: tuple[Row, ...], problems: list[Problem]) -> Iterator[Scenar
         value = (cell.text() or None) if found[0].is_text else number(cell, what, problems)
         if found[0] is STRATEGY_INCLUDED:
             value = {"include": "yes", "exclude": "no"}.get(str(value), value)
-        yield ScenarioChange(row["scenario"].text(), identifier, value, row.get("reason", EMPTY).text(), cell.address)
+        weight = number(row.get("weight", EMPTY), f"the weight of scenario {row['scenario'].text()}", problems)
+        reason = row.get("reason", EMPTY).text()
+        yield ScenarioChange(row["scenario"].text(), identifier, value, reason, cell.address, weight)

@@ -20,6 +20,9 @@ WORDS = frozenset(
 )
 """Columns that no number of the model depends on: a missing or a second one is a warning."""
 
+LATER: Mapping[Sheet, tuple[str, ...]] = {Sheet.SCENARIOS: ("weight",)}
+"""Columns that older workbooks do not have, and that may be missing without a word."""
+
 
 def read_tables(file: File, problems: list[Problem]) -> dict[Sheet, tuple[Row, ...]]:
     """Every table of the schema as rows of raw cells; what is wrong with sheets or headers joins the problems."""
@@ -132,6 +135,8 @@ def _header_problems(place: str, sheet: Sheet, header_row: int, headers: Mapping
     for name in wanted:
         if name not in headers:
             near = _like(name, strangers)
+            if near is None and name in LATER.get(sheet, ()):
+                continue
             where = f"{place}!{address((header_row, strangers[near]))}" if near else place
             remedy = f'Write "{name}", if that is it.' if near else "Copy the header row from a blank workbook."
             yield Problem(where, f'column "{name}" is missing', near, remedy, warning=name in WORDS)

@@ -163,6 +163,7 @@ NUMERIC = frozenset(
         "p value",
         "events",
         "correlation",
+        "weight",
         "price year",
         "base case",
     ]

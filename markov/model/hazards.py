@@ -29,6 +29,10 @@ from markov.terms import (
 )
 
 OLDEST_AGE = 100.0
+LATE_EFFECT = "follow_up.effect_left.{strategy}"
+"""Rows of this id are the share of a strategy's log hazard ratio of death that is left after `follow_up.os`.
+
+Only the value of longer follow-up makes them: no cell of a workbook does, and the base case knows waning instead."""
 
 
 def cycle_boundaries(inputs: Inputs, at_least: float = 0.0) -> Array:
@@ -232,6 +236,8 @@ class _EndpointCurves:
         self.boundaries, self.months = boundaries, (boundaries * MONTHS_PER_YEAR)[:, None]
         self.family = {s.id: self.inputs.text(f"{endpoint}.family.{s.id}") for s in self.inputs.strategies}
         self.waning = {s: self._waning(s) for s in self.inputs.compared if columns.given(f"{endpoint}.waning_end.{s}")}
+        late = (LATE_EFFECT.format(strategy=s) for s in self.inputs.compared)
+        self.late = {key.rsplit(".", 1)[1]: columns.block[key] for key in late if key in columns.block}
         self.numbers: dict[str, Array] = {}
         self.references: dict[str, str] = {}
         self.curves: dict[str, Hazard] = {}
@@ -241,7 +247,7 @@ class _EndpointCurves:
         """Cycles `first` to `last`, (cycles, strategies, rows or 1)."""
         span = slice(first, last)
         own: dict[str, Array] = {}
-        waned = [self._waned(s, span, own) for s in self.inputs.compared]
+        waned = [self._late(s, span, own, self._waned(s, span, own)) for s in self.inputs.compared]
         rows = max(increments.shape[1] for increments in waned)
         stacked = np.empty((last - first, len(waned), rows))
         for i, increments in enumerate(waned):
@@ -300,6 +306,22 @@ class _EndpointCurves:
             return self._own(strategy, span, own)
         reference = self._own(self._reference(strategy), span, own)
         return wane(self._own(strategy, span, own), reference, weights) if weights.any() else reference
+
+
+    def _late(self, strategy: str, span: slice, own: dict[str, Array], told: Array) -> Array:
+        """Increments ΔH^e·ΔH_ref^(1−e): after the trial's follow-up only e of the log hazard ratio is left.
+
+        e is 1 before; in the cycle in which follow-up ends it is the average over the cycle.
+        """
+        if self.endpoint != Endpoint.OS or strategy not in self.late:
+            return told
+        edges, end = self.boundaries[span.start : span.stop + 1], self.inputs.number(f"follow_up.{Endpoint.OS}")
+        after = np.clip((edges[1:] - end) / np.diff(edges), 0.0, 1.0)[:, None]
+        if not after.any():
+            return told
+        left = 1.0 - (1.0 - self.late[strategy]) * after
+        reference = self._own(self._reference(strategy), span, own)
+        return np.asarray(told**left * reference ** (1.0 - left))
 
 
 def endpoint_increments(columns: Columns, endpoint: Endpoint, boundaries: Array) -> Array:
