@@ -199,7 +199,7 @@ TABLES: Mapping[Sheet, tuple[Column, ...]] = {
         Column(
             "weight",
             10,
-            "How probable the scenario is held to be, in one of its rows, for markov psa --average; the base has the rest",
+            "Probability that the scenario holds, in one of its rows, for markov psa --average; the base has the rest",
         ),
     ),
     Sheet.CHANGE_LOG: (

@@ -307,7 +307,6 @@ class _EndpointCurves:
         reference = self._own(self._reference(strategy), span, own)
         return wane(self._own(strategy, span, own), reference, weights) if weights.any() else reference
 
-
     def _late(self, strategy: str, span: slice, own: dict[str, Array], told: Array) -> Array:
         """Increments ΔH^e·ΔH_ref^(1−e): after the trial's follow-up only e of the log hazard ratio is left.
 
