@@ -228,6 +228,27 @@ def weakest(statuses: Iterable[str]) -> Status:
 TRUSTED = (Status.SEED, Status.READ, Status.METHOD)
 
 
+CURRENCY_SIGNS = {"GBP": "£", "USD": "$", "EUR": "€", "JPY": "¥", "AUD": "A$", "CAD": "C$", "NZD": "NZ$"}
+
+
+def sign_of(currency: str) -> str:
+    """What stands before an amount: the sign of a currency, or its code where there is none.
+
+    >>> sign_of("GBP"), sign_of("USD"), sign_of("SEK")
+    ('£', '$', 'SEK ')
+    """
+    return CURRENCY_SIGNS.get(currency, f"{currency} " if currency else "")
+
+
+def money(amount: float, currency: str, decimals: int = 0) -> str:
+    """An amount as its jurisdiction writes it.
+
+    >>> money(-1234.5, "GBP"), money(1234.5, "USD", 2), money(1e6, "SEK")
+    ('−£1,234', '$1,234.50', 'SEK 1,000,000')
+    """
+    return f"{'−' if amount < 0 else ''}{sign_of(currency)}{abs(amount):,.{decimals}f}"
+
+
 class Distribution(StrEnum):
     """Sampling distributions of parameters."""
 

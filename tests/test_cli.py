@@ -26,7 +26,7 @@ def test_run_writes_a_report_says_the_answer_and_leaves_the_workbook_alone(tmp_p
     done = markov("run", CALGB, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "quiet when not a terminal"
-    assert "Lenalidomide costs GBP" in done.stdout
+    assert "Lenalidomide costs £" in done.stdout
     assert "per QALY gained" in done.stdout
     assert (tmp_path / "reports" / "calgb_100104.report.xlsx").exists()
     assert [p.name for p in (tmp_path / "reports").iterdir()] == ["calgb_100104.report.xlsx"]

@@ -61,7 +61,10 @@ def tables_of(pages: list[Page]) -> list[Table]:
 
 
 def words_of(table: Table) -> list[list[str]]:
-    rows = [[shown(value, look_of(table, i, j)) for j, value in enumerate(row)] for i, row in enumerate(table.rows)]
+    rows = [
+        [shown(value, look_of(table, i, j), table.currency) for j, value in enumerate(row)]
+        for i, row in enumerate(table.rows)
+    ]
     return [[column.header for column in table.columns], *rows]
 
 
@@ -77,7 +80,7 @@ def test_every_table_holds_the_numbers_of_its_page_as_excel_shows_them(file: Pat
 
 def test_the_totals_are_the_outcomes_of_the_run(file: Path, case: BaseCase) -> None:
     rows = {row[0]: row for table in docx.Document(str(file)).tables for row in texts(table)}
-    assert rows["Cost, discounted"][2:] == [f"{cost:,.0f}" for cost in case.outcomes.cost[0]]
+    assert rows["Cost, discounted"][2:] == [f"£{cost:,.0f}" for cost in case.outcomes.cost[0]]
     assert rows["QALYs, discounted"][2:] == [f"{qaly:.3f}" for qaly in case.outcomes.qaly[0]]
 
 

@@ -123,13 +123,13 @@ def test_every_table_holds_every_value_of_its_page_to_the_last_digit(tree: Node,
                 if value is None or isinstance(value, str):
                     assert cell.words() == (value or "")
                 else:
-                    assert float(cell.given.get("title", cell.words().replace(",", ""))) == value
+                    assert float(cell.given.get("title", re.sub("[£$€,]", "", cell.words()))) == value
 
 
 def test_the_page_shows_the_outcomes_of_the_run(tree: Node, case: BaseCase) -> None:
     totals = next(t for t in tree.all("table") if "Cost, discounted" in t.words())
     row = next(r for r in totals.all("tr") if r.words().startswith("Cost, discounted"))
-    assert [cell.words() for cell in row.all("td")[1:]] == [f"{cost:,.0f}" for cost in case.outcomes.cost[0]]
+    assert [cell.words() for cell in row.all("td")[1:]] == [f"£{cost:,.0f}" for cost in case.outcomes.cost[0]]
     assert len([cell for cell in row.all("td")[1:] if "title" in cell.given]) == len(case.labels)
 
 

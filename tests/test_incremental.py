@@ -141,18 +141,18 @@ def test_swapping_the_arms_swaps_the_quadrant_and_keeps_the_ratio() -> None:
     names, costs, effects = ["old", "new"], [20_000.0, 8_000.0], [5.0, 4.0]
     (forth,), (back,) = pairwise(names, costs, effects, "old"), pairwise(names, costs, effects, "new")
     assert (forth.icer, back.icer) == (12_000.0, 12_000.0)
-    assert icer_in_words(forth, "GBP") == "saves GBP 12,000 per QALY lost"
-    assert icer_in_words(back, "GBP") == "GBP 12,000 per QALY gained"
+    assert icer_in_words(forth, "GBP") == "saves £12,000 per QALY lost"
+    assert icer_in_words(back, "GBP") == "£12,000 per QALY gained"
 
 
 @pytest.mark.parametrize(
     ("cost", "effect", "words"),
     [
-        (8, 2, "EUR 4.00 per QALY gained"),
-        (300_004, 4, "EUR 100,000 per QALY gained"),
+        (8, 2, "€4.00 per QALY gained"),
+        (300_004, 4, "€100,000 per QALY gained"),
         (1, 2, "dominant: costs less and gives more"),
         (8, 0, "dominated: costs more and gives less"),
-        (2, 0.5, "saves EUR 4.00 per QALY lost"),
+        (2, 0.5, "saves €4.00 per QALY lost"),
         (4, 2, "dominant: costs the same and gives more"),
         (4, 0, "dominated: costs the same and gives less"),
         (8, 1, "dominated: costs more and gives the same"),
@@ -170,7 +170,7 @@ def test_the_incremental_table_has_its_words() -> None:
     assert [(row.strategy, icer_in_words(row, "GBP")) for row in rows] == [
         ("A", "reference"),
         ("B", "extendedly dominated by a mix of A and C"),
-        ("C", "GBP 10,000 per QALY gained"),
+        ("C", "£10,000 per QALY gained"),
         ("E", "equal costs and effects"),
         ("D", "dominated by C"),
     ]

@@ -15,7 +15,8 @@ from markov.inputs.template import shipped
 from markov.report.workbook import ReportError
 from markov.terms import LIVING, CostCategory, State
 
-PAGES = ("Summary", "Results", "Disaggregated", "Incremental", "Survival", "Bridge", "Inputs used", "Checks")
+FIRST = ("Summary", "Contents", "Results", "Disaggregated", "Incremental")
+PAGES = (*FIRST, "Survival", "Bridge", "Inputs used", "Checks")
 SHEETS = [*PAGES, "Provenance"]
 
 

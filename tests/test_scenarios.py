@@ -120,7 +120,7 @@ def test_ratios_are_told_in_the_words_of_their_quadrant(results: Mapping[str, Sc
     for result in words.values():
         assert result.against is not None
         if result.against.delta_cost < 0 and result.against.delta_qaly < 0:
-            assert result.ratio.startswith("saves GBP ") and result.ratio.endswith(" per QALY lost")
+            assert result.ratio.startswith("saves £") and result.ratio.endswith(" per QALY lost")
         elif result.against.delta_cost > 0 and result.against.delta_qaly > 0:
             assert result.ratio.endswith(" per QALY gained")
         else:

@@ -24,7 +24,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from markov.terms import Array, Position
+from markov.terms import Array, Position, money
 
 COLLINEAR = 1e-12
 
@@ -165,9 +165,9 @@ def icer_in_words(row: IncrementalRow | PairwiseRow, currency: str) -> str:
 
     >>> two = ["old", "new"]
     >>> icer_in_words(pairwise(two, [0.0, 83117.0], [3.0, 3.5], "old")[0], "GBP")
-    'GBP 166,234 per QALY gained'
+    '£166,234 per QALY gained'
     >>> icer_in_words(pairwise(two, [20000.0, 8000.0], [5.0, 4.0], "old")[0], "GBP")
-    'saves GBP 12,000 per QALY lost'
+    'saves £12,000 per QALY lost'
     >>> icer_in_words(pairwise(two, [20000.0, 8000.0], [4.0, 5.0], "old")[0], "GBP")
     'dominant: costs less and gives more'
     >>> [icer_in_words(row, "GBP") for row in incremental(two, [20000.0, 8000.0], [4.0, 5.0])]
@@ -175,10 +175,10 @@ def icer_in_words(row: IncrementalRow | PairwiseRow, currency: str) -> str:
     """
     if row.icer is None:
         return _verdict(row)
-    money = f"{currency} {row.icer:,.0f}" if row.icer >= 100 else f"{currency} {row.icer:,.2f}"
+    ratio = money(row.icer, currency, 0 if row.icer >= 100 else 2)
     if isinstance(row, PairwiseRow) and row.quadrant is Quadrant.LESS_COSTLY_LESS_EFFECTIVE:
-        return f"saves {money} per QALY lost"
-    return f"{money} per QALY gained"
+        return f"saves {ratio} per QALY lost"
+    return f"{ratio} per QALY gained"
 
 
 def net_benefit(costs: ArrayLike, effects: ArrayLike, thresholds: ArrayLike) -> NetBenefit:

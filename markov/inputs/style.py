@@ -24,6 +24,7 @@ FORMATS: dict[str, dict[str, Any]] = {
         "font_color": PAPER,
         "bg_color": HEADER,
         "text_wrap": True,
+        "indent": 1,
         "valign": "vcenter",
         "border": 1,
         "border_color": RULE,

@@ -54,7 +54,7 @@ def applicability_page(inputs: Inputs, result: Scenarios) -> Page:
         blocks.append(_table(inputs, topic, found) if found else Text(_missing(starts)))
     blocks.append(_behind_table(inputs))
     subtitle = "Would the result hold where the drug is used? Each switch is a scenario, run from a clean base case."
-    widths = (34.0, 26.0, 24.0, *(14.0,) * (2 * count), 24.0, 60.0)
+    widths = (28.0, 18.0, 24.0, *(13.0,) * (2 * count), 22.0, 48.0)
     return Page("Applicability", "Applicability", subtitle, tuple(blocks), widths)
 
 

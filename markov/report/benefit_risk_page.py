@@ -3,14 +3,13 @@
 from markov.analysis.benefit_risk import BenefitRisk, Periods, QTwist
 from markov.inputs.parameters import Inputs
 from markov.inputs.style import BAD, GOOD
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import PERIOD_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
 
 PERIODS = (
     ("With severe toxicity (TOX)", 1),
     ("Without symptoms or toxicity (TWiST)", 2),
     ("After progression (REL)", 3),
 )
-COLOURS = ("#D1802E", "#2F6DB5", "#9AA5B1")
 EVEN = 0.005  # years: a difference that rounds to 0.00 has no colour
 
 
@@ -72,7 +71,7 @@ def _chart(result: BenefitRisk) -> Chart:
     told = ", ".join(f"{each.label} {each.twist:.1f}" for each in result.periods)
     series = tuple(
         Series(name, "Benefit and risk", "periods", 0, column, painted)
-        for (name, column), painted in zip(PERIODS, COLOURS, strict=True)
+        for (name, column), painted in zip(PERIODS, PERIOD_COLOURS, strict=True)
     )
     title = f"Years without symptoms or toxicity: {told}"
     return Chart("bars", title, "", "Years per patient, undiscounted", series, y_format="0")

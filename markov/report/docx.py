@@ -308,7 +308,7 @@ def _write_row(cells: "Sequence[_Cell]", table: Table, number: int, style: str) 
     for i, cell in enumerate(cells):
         value, look = table.rows[number][i], look_of(table, number, i)
         mark = mark_of(table, number, i)
-        words = shown(value, look)
+        words = shown(value, look, table.currency)
         right = is_numeric(look) and not isinstance(value, str)
         colour = "#C00000" if look == "money" and words.startswith("-") else ""
         heavy = bold or look == "strong" or mark == "fail"

@@ -57,7 +57,7 @@ def survival_page(result: BaseCase) -> Page:
         "Survival against the trial",
         "Each published figure of the trial beside the model's own.",
         blocks,
-        widths=(18.0, 22.0, 16.0, 10.0, 9.0, 9.0, 10.0, 10.0, 13.0, 18.0, 70.0),
+        widths=(16.0, 20.0, 16.0, 10.0, 8.0, 8.0, 10.0, 11.0, 12.0, 17.0, 58.0),
     )
 
 
@@ -138,7 +138,7 @@ def inputs_page(result: BaseCase) -> Page:
                 "Read in their source, or choices of method", columns, tuple(_input_row(p) for p in strong), "inputs"
             ),
         ),
-        widths=(44.0, 40.0, 24.0, 20.0, 9.0, 13.0, 19.0, 40.0, 20.0, 18.0, 14.0, 56.0),
+        widths=(34.0, 30.0, 14.0, 16.0, 8.0, 12.0, 16.0, 32.0, 14.0, 16.0, 10.0, 38.0),
     )
 
 
@@ -159,7 +159,7 @@ def checks_page(result: BaseCase) -> Page:
     blocks: list[Table] = [Table("Checks of this run", columns, rows, "checks", verdict=3)]
     if warnings:
         headers = (Column("Place", "strong"), Column("Rule"), Column("Found"), Column("Remedy"))
-        blocks.append(Table("Warnings about the workbook", headers, warnings, "warnings"))
+        blocks.append(Table("Warnings about the workbook", headers, warnings, "warnings", spread=True))
     return Page(
         "Checks",
         "Checks",

@@ -3,6 +3,7 @@
 The file asks for nothing from outside: its style stands in it, its charts are drawn in it, and it runs no script.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -176,7 +177,7 @@ def _row(table: Table, number: int) -> str:
 def _cell(table: Table, row: int, column: int) -> str:
     """A cell; the first one heads its row, and a number that is rounded carries all its digits as a title."""
     value, look = table.rows[row][column], look_of(table, row, column)
-    words = shown(value, look)
+    words = shown(value, look, table.currency)
     kinds = [
         "t" if isinstance(value, str) or not is_numeric(look) else "",
         "s" if look == "strong" and value else "",
@@ -186,8 +187,6 @@ def _cell(table: Table, row: int, column: int) -> str:
     kind = " ".join(k for k in kinds if k)
     tint = escape(tint_of(table, row, column))
     classed = (f' class="{kind}"' if kind else "") + (f' style="background:{tint}"' if tint else "")
-    if table.tints and table.tints[row][column]:
-        classed += f' style="background:{escape(table.tints[row][column])}"'
     if column == 0 and words:
         breakable = escape(words).replace("_", "_<wbr>")  # ids are long
         return f'<th scope="row"{classed}{_title(value, words)}>{breakable}</th>'
@@ -198,5 +197,5 @@ def _title(value: Cell, words: str) -> str:
     """All digits of a number that its cell rounds."""
     if value is None or isinstance(value, str):
         return ""
-    plain = words.replace(",", "")
+    plain = re.sub(r"[^-.\d%]", "", words)
     return "" if "%" not in plain and float(plain) == value else f' title="{float(value)!r}"'

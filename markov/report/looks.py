@@ -4,9 +4,11 @@ import math
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from markov.report.pages import Cell, Look, Page, Table
+from markov.terms import sign_of
 
 NUMBER_FORMATS = {
     "money": "#,##0_);[Red]-#,##0_)",
+    "whole": "#,##0_)",
     "number": "0.000_)",
     "qaly": "0.000_)",
     "years": "0.00_)",
@@ -17,6 +19,7 @@ NUMBER_FORMATS = {
     "integer": "0_)",
     "exact": "General",
 }
+SIGNIFICANT = 4
 SETTLED = ("read", "seed", "", None)  # evidence that somebody looked up; anything else is marked as weak
 FOLDED_ROWS = 100
 EVERY_DIGIT = Context(prec=400, rounding=ROUND_HALF_UP)  # of the largest number there is
@@ -35,6 +38,11 @@ def formatted(value: float, code: str, least: int = 0) -> str:
         raise ValueError(f"a report holds finite numbers, found {value}")
     value = float(value) + 0.0  # no minus before a plain zero
     code = code.split(";")[0].removesuffix("_)")
+    sign, code = code[1:].split('"') if code.startswith('"') else ("", code)
+    if sign and value < 0.0:
+        return f"-{sign}{formatted(-value, code, least)}"
+    if sign:
+        return f"{sign}{formatted(value, code, least)}"
     if code == "General" and least == 0:
         return f"{value:.11g}"
     percent = 2 if code.endswith("%") else 0
@@ -53,15 +61,30 @@ def decimals_of(code: str) -> int:
     return len(code.partition(".")[2].rstrip("%")) + 2 * code.endswith("%")
 
 
-def shown(value: Cell, look: Look) -> str:
+def number_format(look: Look | str, value: float, currency: str = "") -> str:
+    """Excel's number format of a value: amounts with the sign of their currency, some with so many digits as count.
+
+    >>> number_format("money", -5.0, "USD"), number_format("significant", 0.01234), number_format("qaly", 1.0)
+    ('"$"#,##0_);[Red]-"$"#,##0_)', '#,##0.00000_)', '0.000_)')
+    """
+    if look == "money" and currency:
+        plain = f'"{sign_of(currency)}"#,##0_)'
+        return f"{plain};[Red]-{plain}"
+    if look == "significant" and value and float(value) != int(value):
+        decimals = max(SIGNIFICANT - 1 - math.floor(math.log10(abs(value))), 0)
+        return f"#,##0{'.' * (decimals > 0)}{'0' * min(decimals, 10)}_)"
+    return NUMBER_FORMATS.get(look, "#,##0_)" if look == "significant" else "General")
+
+
+def shown(value: Cell, look: Look, currency: str = "") -> str:
     """What a cell says.
 
-    >>> shown(0.98765, "percent"), shown("not reached", "months"), shown(None, "money")
-    ('98.8%', 'not reached', '')
+    >>> shown(0.98765, "percent"), shown("not reached", "months"), shown(-1234.5, "money", "GBP")
+    ('98.8%', 'not reached', '-£1,235')
     """
     if value is None or isinstance(value, str):
         return value or ""
-    return formatted(value, NUMBER_FORMATS.get(look, "General"))
+    return formatted(value, number_format(look, value, currency))
 
 
 def look_of(table: Table, row: int, column: int) -> Look:
@@ -99,7 +122,7 @@ def widths_of(page: Page, table: Table) -> list[float]:
 
 def is_numeric(look: Look) -> bool:
     """Whether a column of this look stands to the right."""
-    return look not in ("text", "strong")
+    return look not in ("text", "strong", "link")
 
 
 def is_long(table: Table) -> bool:

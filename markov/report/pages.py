@@ -1,26 +1,35 @@
 """A report as data: pages of text, tables and charts, before anything is written."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Look = Literal[
-    "text", "strong", "money", "number", "qaly", "years", "months", "percent", "share", "rate", "integer", "exact"
+    "text",
+    "strong",
+    "link",
+    "money",
+    "whole",
+    "number",
+    "qaly",
+    "years",
+    "months",
+    "percent",
+    "share",
+    "rate",
+    "integer",
+    "significant",
+    "exact",
 ]
 ChartKind = Literal["lines", "area", "bars", "columns", "horizontal", "points"]
 Cell = str | float | int | None
 
+CONTENTS = "Contents"
 STRATEGY_COLOURS = ("#5B6B7F", "#2F6DB5", "#D1802E", "#3E8E5A", "#8A5BA6", "#B5483F")
-STATE_COLOURS = ("#2F6DB5", "#8DB7E2", "#E0A458", "#B5483F", "#DE9A94", "#9AA5B1")
-CATEGORY_COLOURS = (
-    "#1F3A5F",
-    "#2F6DB5",
-    "#8DB7E2",
-    "#3E8E5A",
-    "#E0A458",
-    "#D1802E",
-    "#B5483F",
-    "#9AA5B1",
-)
+STATE_COLOURS = ("#1B8A8F", "#8FD0CF", "#E3B23C", "#8C2F5B", "#D692B3", "#C3CAD2")
+CATEGORY_COLOURS = ("#1F3A5F", "#4E7298", "#93AECB", "#6F5E4C", "#A8845A", "#D3B483", "#7F1D3A", "#A3ABB5")
+PERIOD_COLOURS = ("#A14A1F", "#5C8A2F", "#B9B4A6")
+LINE_COLOURS = ("#1F3A5F", "#8DB7E2", "#55606E", "#B8C4D2")
+"""No colour stands for two things: those of strategies, of states, of costs and of periods differ."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Table:
     `looks` overrides the look of each row's numbers. `verdict` is the column whose word colours the cell, `weak` the
     column of evidence status; `bold` marks rows; a `long` table repeats its header on every printed page. `tints`
     colours cells, row by row, with an empty text for none; in Excel the last column of a `spread` table takes all
-    columns that the page has left.
+    columns that the page has left. A `link` is the name of a sheet. Amounts carry the sign of the `currency`.
     """
 
     title: str
@@ -61,6 +70,7 @@ class Table:
     looks: tuple[Look, ...] = ()
     tints: tuple[tuple[str, ...], ...] = ()
     spread: bool = False
+    currency: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,12 @@ class Page:
     blocks: tuple[Text | Table | tuple[Chart, ...], ...]
     widths: tuple[float, ...] = field(default=(34.0, *(15.0,) * 9))
     one_page: bool = False
+
+
+def in_currency(page: Page, currency: str) -> Page:
+    """The same page with its amounts in a currency."""
+    blocks = (replace(block, currency=currency) if isinstance(block, Table) else block for block in page.blocks)
+    return replace(page, blocks=tuple(blocks))
 
 
 def trace_name(label: str) -> str:

@@ -1,32 +1,43 @@
 """A report from results: which pages, in what order, and where they go."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.deterministic import Deterministic
 from markov.report.bridge_page import bridge_page
+from markov.report.contents_page import contents_page
 from markov.report.deterministic_pages import plausibility_pages, sensitivity_pages
 from markov.report.evidence import checks_page, inputs_page, survival_page
 from markov.report.glossary_page import glossary_page
-from markov.report.pages import Page
+from markov.report.pages import CONTENTS, Page, in_currency
 from markov.report.provenance import provenance_page
 from markov.report.summary import summary_page
 from markov.report.tables import disaggregated_page, incremental_page, results_page, trace_page
 from markov.report.workbook import write_pages
 
+LIVE_GUIDE = ("Live guide", "The model as Excel formulas: where to type another value, and how the answer moves.")
+
 
 def report_pages(
-    result: BaseCase, command: str, seconds: float, now: datetime.datetime, deterministic: Deterministic | None = None
+    result: BaseCase,
+    command: str,
+    seconds: float,
+    now: datetime.datetime,
+    deterministic: Deterministic | None = None,
+    linked: Sequence[tuple[str, str]] = (),
 ) -> list[Page]:
-    """Every page of a report, in order: of a base case, and where given of its deterministic sensitivity analyses."""
+    """Every page of a report, in order: of a base case, and where given of its deterministic sensitivity analyses.
+
+    `linked` names sheets that come after them, each with a sentence for the contents.
+    """
     answers, evidence, terms = [], [], []
     if deterministic is not None:
         answers, evidence = sensitivity_pages(result, deterministic), plausibility_pages(result, deterministic)
         terms = [glossary_page()]
-    return [
+    pages = [
         summary_page(result, deterministic),
         results_page(result),
         disaggregated_page(result),
@@ -41,6 +52,8 @@ def report_pages(
         *terms,
         provenance_page(result, command, seconds, now),
     ]
+    pages.insert(1, contents_page(result, pages, linked))
+    return [in_currency(page, result.inputs.currency) for page in pages]
 
 
 def write_report(
@@ -67,7 +80,10 @@ def write_report(
     'report.xlsx'
     """
     now = datetime.datetime.now(datetime.UTC)
-    pages = report_pages(result, command, seconds, now, deterministic)
+    linked = (LIVE_GUIDE,) if live and kind == "xlsx" else ()
+    pages = report_pages(result, command, seconds, now, deterministic, linked)
+    if kind != "xlsx":  # a page has its own contents, a document its headings
+        pages = [page for page in pages if page.name != CONTENTS]
     if kind == "html":
         from markov.report.html import write_html
 
@@ -83,4 +99,4 @@ def write_report(
     def more(book: Any, formats: Mapping[str, Any]) -> object:
         return write_live_model(book, result.inputs, result.outcomes, dict(formats))
 
-    return write_pages(pages, path, result.inputs.title, more, ("Live guide",))
+    return write_pages(pages, path, result.inputs.title, more, (LIVE_GUIDE[0],))

@@ -40,7 +40,7 @@ def scenario_pages(result: Scenarios) -> list[Page]:
             "What each scenario changes",
             "The base case's value beside the scenario's, with the reason that the workbook gives.",
             changes,
-            (36.0, 19.0, 19.0, 18.0, 46.0, 40.0, 70.0),
+            (28.0, 15.0, 15.0, 16.0, 34.0, 34.0, 52.0),
         ),
     ]
 

@@ -6,9 +6,7 @@ from markov.analysis.threshold import NEXT_BEST, ThresholdValue
 from markov.analysis.value_based_price import PackPrice, ValueBasedPrice
 from markov.inputs.parameters import Inputs
 from markov.report import words
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
-
-LINES = ("#1F3A5F", "#8DB7E2", "#2F6DB5", "#9AA5B1")
+from markov.report.pages import LINE_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
 
 
 def threshold_page(
@@ -25,7 +23,7 @@ def threshold_page(
         blocks += _follow_up(inputs, [price for price in follow_up if price.strategy == strategy])
     blocks.append(_value_table(inputs, values))
     subtitle = "What would have to be true for the decision to turn: a price, an assumption on survival, an input."
-    return Page("Threshold", "Threshold analysis", subtitle, tuple(blocks), (46.0, *(16.0,) * 8, 40.0))
+    return Page("Threshold", "Threshold analysis", subtitle, tuple(blocks), (40.0, *(14.0,) * 8, 32.0))
 
 
 def price_in_words(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterator[str]:
@@ -146,9 +144,10 @@ def _follow_up_chart(
         f"{words.money(min(found), inputs.currency)} to {words.money(max(found), inputs.currency)}" if found else "none"
     )
     at = words.money(thresholds[0], inputs.currency)
-    title = f"{label}: value-based price at {at} per QALY {span} per pack (list {pack.list_price:,.0f})"
+    listed = words.money(pack.list_price, inputs.currency)
+    title = f"{label}: value-based price at {at} per QALY {span} per pack (list {listed})"
     series = tuple(
-        Series(f"{words.money(t, inputs.currency)} per QALY", "Threshold", key, 0, 2 + 2 * i, LINES[i % len(LINES)])
+        Series(f"{words.money(t, inputs.currency)} per QALY", "Threshold", key, 0, 2 + 2 * i, LINE_COLOURS[i % 4])
         for i, t in enumerate(thresholds)
     )
     return Chart("columns", title, "", f"{inputs.currency} per pack", series, y_format="#,##0")
@@ -163,8 +162,8 @@ def _value_table(inputs: Inputs, values: Sequence[ThresholdValue]) -> Table:
         Column("Input", "strong"),
         Column("Strategy"),
         Column(f"Threshold ({money} per QALY)", "money"),
-        Column("Base case", "exact"),
-        Column("Threshold value", "exact"),
+        Column("Base case", "significant"),
+        Column("Threshold value", "significant"),
         Column("Unit"),
         Column(f"Net benefit at the lowest value ({money})", "money"),
         Column(f"Net benefit at the highest value ({money})", "money"),
@@ -195,7 +194,7 @@ def _value_row(inputs: Inputs, value: ThresholdValue) -> tuple[Cell, ...]:
         inputs.labels[value.question.strategy],
         value.question.threshold,
         side.base,
-        None if turning is None else _short(turning.value),
+        None if turning is None else turning.value,
         side.unit,
         value.at_low,
         value.at_high,

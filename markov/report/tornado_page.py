@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from markov.analysis.incremental import PairwiseRow, Quadrant, icer_in_words
 from markov.analysis.one_way import Bar, Factor, OneWay
 from markov.inputs.style import WARN
 from markov.report import words
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import LINE_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
 
-LOW_END, HIGH_END = "#8DB7E2", "#1F3A5F"
+HIGH_END, LOW_END = LINE_COLOURS[:2]
 
 
 def tornado_page(result: OneWay) -> Page:
@@ -21,7 +22,7 @@ def tornado_page(result: OneWay) -> Page:
         "Each uncertain input goes to both ends of its own 95 % interval, all else as in the base case. Bars are "
         "changes in net benefit over the reference."
     )
-    widths = (64.0, 22.0, 11.0, 11.0, 11.0, *(15.0,) * 5, 44.0)
+    widths = (44.0, 16.0, 10.0, 10.0, 10.0, *(13.0,) * 5, 32.0)
     return Page("Tornado", "One-way sensitivity analysis", subtitle, tuple(blocks), widths)
 
 
@@ -52,10 +53,11 @@ def _of_strategy(result: OneWay, strategy: str) -> Iterator[Table | tuple[Chart,
     found = [(t, result.tornado(t, strategy)) for t in result.thresholds]
     shown = [(t, tuple(bar for bar in bars if bar.has_effect)) for t, bars in found]
     shown = [(t, bars) for t, bars in shown if bars]
-    if shown:
-        yield tuple(_chart(result, strategy, t, bars) for t, bars in shown)
     for t, bars in shown:
+        yield (_chart(result, strategy, t, bars),)
         yield _table(result, strategy, t, bars)
+    if shown:
+        yield _ratio_table(result, strategy, shown[0][1])
 
 
 def _key(strategy: str, threshold: float) -> str:
@@ -88,14 +90,37 @@ def _table(result: OneWay, strategy: str, threshold: float, bars: tuple[Bar, ...
     return Table(title, _columns(result), rows, _key(strategy, threshold), notes, tints=tints)
 
 
+def _ratio_table(result: OneWay, strategy: str, bars: tuple[Bar, ...]) -> Table:
+    """The same bars as ratios, in words where a ratio would mislead."""
+    columns = (
+        *_columns(result)[:5],
+        Column(f"ICER at the low end ({result.currency} per QALY)", "money"),
+        Column(f"ICER at the high end ({result.currency} per QALY)", "money"),
+    )
+    rows = tuple(
+        (*_range_of(bar), *(_ratio(end, result.currency) for end in (bar.at_low, bar.at_high))) for bar in bars
+    )
+    title = f"{result.labels[strategy]}: the same inputs by ICER"
+    note = (
+        "Bars are not drawn in ICERs: where the difference in QALYs comes close to 0 an ICER grows without limit, and "
+        "the same figure means a gain or a loss. Words stand where a number would mislead."
+    )
+    return Table(title, columns, rows, f"ratios_{strategy}", (note,))
+
+
+def _ratio(row: PairwiseRow, currency: str) -> float | str:
+    readable = row.icer is not None and row.quadrant is Quadrant.MORE_COSTLY_MORE_EFFECTIVE
+    return row.icer if readable and row.icer is not None else icer_in_words(row, currency)
+
+
 def _columns(result: OneWay) -> tuple[Column, ...]:
     money = result.currency
     return (
         Column("Input", "strong"),
         Column("Unit"),
-        Column("Base case", "exact"),
-        Column("Low end", "exact"),
-        Column("High end", "exact"),
+        Column("Base case", "significant"),
+        Column("Low end", "significant"),
+        Column("High end", "significant"),
         Column(f"Net benefit at the low end ({money})", "money"),
         Column(f"Net benefit at the high end ({money})", "money"),
         Column(f"Swing ({money})", "money"),
@@ -106,11 +131,14 @@ def _columns(result: OneWay) -> tuple[Column, ...]:
 
 
 def _row(result: OneWay, bar: Bar) -> tuple[Cell, ...]:
-    first = bar.factor.members[0]
-    range_of = (_short(first.base), _short(first.low), _short(first.high))
     low, high = _drawn(bar)
     remarks = "; ".join([*dict.fromkeys(m.status for m in bar.factor.members if m.status), *_remarks(result, bar)])
-    return (bar.factor.label, first.unit, *range_of, bar.low, bar.high, bar.swing, low, high, remarks)
+    return (*_range_of(bar), bar.low, bar.high, bar.swing, low, high, remarks)
+
+
+def _range_of(bar: Bar) -> tuple[str, str, float, float, float]:
+    first = bar.factor.members[0]
+    return bar.factor.label, first.unit, first.base, first.low, first.high
 
 
 def _drawn(bar: Bar) -> tuple[float, float]:
@@ -131,11 +159,6 @@ def _remarks(result: OneWay, bar: Bar) -> Iterator[str]:
         yield "the base value lies outside the interval of a very skewed distribution"
 
 
-def _short(value: float) -> float:
-    """A value to four significant digits: an end of an interval has no more to say."""
-    return float(f"{value:.4g}")
-
-
 # ---------------------------------------------------------------------------------- together, and declared
 
 
@@ -145,9 +168,9 @@ def _together_table(result: OneWay) -> Iterator[Table]:
     columns = (
         Column("Bar", "strong"),
         Column("Unit"),
-        Column("Base case", "exact"),
-        Column("At the low end", "exact"),
-        Column("At the high end", "exact"),
+        Column("Base case", "significant"),
+        Column("At the low end", "significant"),
+        Column("At the high end", "significant"),
         Column("How it moves"),
         Column("Input"),
     )
@@ -155,9 +178,9 @@ def _together_table(result: OneWay) -> Iterator[Table]:
         (
             factor.label if i == 0 else "",
             member.unit,
-            _short(member.base),
-            _short(member.low),
-            _short(member.high),
+            member.base,
+            member.low,
+            member.high,
             "follows" if member.follows else "together",
             f"{member.label} ({member.id})",
         )

@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from markov.analysis.two_way import Axis, BorderPoint, TwoWay
+from markov.inputs.style import INK
 from markov.report import words
-from markov.report.pages import Cell, Chart, Column, Look, Page, Series, Table, Text
+from markov.report.pages import LINE_COLOURS, Cell, Chart, Column, Look, Page, Series, Table, Text
 
 TINTS = ("#E4E8ED", "#D3E3F4", "#F7E4CE", "#D5EADC", "#E6DAEE", "#F3D6D3")
 """Pale twins of the strategies' colours."""
-
-LARGE = 20.0  # an axis that reaches this far needs no decimals
-BORDERS = ("#1F3A5F", "#2F6DB5", "#8DB7E2", "#9AA5B1")
 
 
 def two_way_page(grids: Sequence[TwoWay]) -> Page:
@@ -64,11 +62,11 @@ def _lead(grid: TwoWay, strategy: str) -> str:
 def _grid_table(grid: TwoWay, number: int, t: int, strategy: str) -> Table:
     i = grid.strategies.index(strategy)
     columns = (
-        Column(f"{_named(grid.second)}, down; {_named(grid.first)}, across", "exact"),
+        Column(f"{_named(grid.second)}, down; {_named(grid.first)}, across", "significant"),
         *(Column(f"{value:,.4g}", "money") for value in grid.first.values),
     )
     gain = grid.gain[t, :, :, i]
-    rows = tuple((_short(value), *gain[:, j].tolist()) for j, value in enumerate(grid.second.values))
+    rows = tuple((value, *gain[:, j].tolist()) for j, value in enumerate(grid.second.values))
     tints = tuple(
         ("", *(_tint(grid, grid.optimal[t][k][j]) for k in range(len(grid.first.values))))
         for j in range(len(grid.second.values))
@@ -97,12 +95,8 @@ def _base(side: Axis) -> str:
 
 
 def _look(side: Axis) -> Look:
-    """Whole numbers for what is large, such as a price."""
-    return "money" if side.values[-1] >= LARGE else "number"
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
+    """Amounts for a price, else as many digits as count."""
+    return "money" if side.id.startswith("price.") else "significant"
 
 
 # ------------------------------------------------------------------------------------------------- the border
@@ -154,10 +148,10 @@ def _chart(grid: TwoWay, number: int) -> Chart:
         name = f"{words.money(threshold, grid.currency)} per QALY"
         name += f": {' and '.join(grid.labels[each].lower() for each in pair)}" if many else ""
         last = first + len(points) - 1
-        series.append(Series(name, "Two-way", key, 2, 3, BORDERS[place % len(BORDERS)], first, last))
+        series.append(Series(name, "Two-way", key, 2, 3, LINE_COLOURS[place % len(LINE_COLOURS)], first, last))
         first = last + 1
     if isinstance(grid.first.base, float) and isinstance(grid.second.base, float):
-        series.append(Series("Base case", "Two-way", key, 2, 3, "#B5483F", first, first, markers=True))
+        series.append(Series("Base case", "Two-way", key, 2, 3, INK, first, first, markers=True))
     return Chart("lines", _finding(grid), _named(grid.second), _named(grid.first), tuple(series), y_format="#,##0")
 
 

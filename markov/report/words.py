@@ -10,15 +10,7 @@ from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import Sheet
 from markov.model.outcomes import Outcomes
 from markov.terms import COST_LABELS, TRUSTED, CostCategory, PriceSet, Status, Verdict
-
-
-def money(amount: float, currency: str) -> str:
-    """An amount in words, whole units.
-
-    >>> money(-1234.5, "GBP")
-    '−GBP 1,234'
-    """
-    return f"{'−' if amount < 0 else ''}{currency} {abs(amount):,.0f}"
+from markov.terms import money as money  # sentences and pages write amounts alike
 
 
 def comparison(outcomes: Outcomes, inputs: Inputs, strategy: str) -> str:

@@ -6,6 +6,7 @@ cell holds a value, so that Protected View and previews show them.
 
 import datetime
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from markov.inputs.style import (
     width_in_points,
 )
 from markov.report.files import ReportError, write_whole
-from markov.report.looks import NUMBER_FORMATS, verdict_look
-from markov.report.pages import Cell, Chart, Page, Series, Table, Text
+from markov.report.looks import is_numeric, look_of, number_format, verdict_look
+from markov.report.pages import CONTENTS, Cell, Chart, Page, Series, Table, Text
 
 __all__ = ["ReportError", "write_pages"]
 
@@ -36,7 +37,10 @@ CHART_TYPES = {
     "columns": {"type": "column"},
     "horizontal": {"type": "bar", "subtype": "stacked"},
 }
+DEFAULT_WIDTH = 8.43  # of a column that nobody has set
+LARGEST_PRINT = 0.75
 CHART_ROWS = 19
+CHART, WIDE_CHART = 760.0, 1000.0  # pixels; names of inputs and scenarios are long
 BOLD = 0.85  # bold text is wider
 ROW_PIXELS = 20
 ROW_POINTS = 15.0
@@ -57,6 +61,12 @@ def write_pages(
     return write_whole(path, lambda file: _Writer(str(file), title).write(pages, more, linked))
 
 
+def _margin(widths: Sequence[float]) -> list[float]:
+    """Empty columns beside a narrow page, so that its print is no larger than need be and fills the paper."""
+    missing = PAGE_WIDTH / LARGEST_PRINT - sum(map(width_in_points, widths))
+    return [DEFAULT_WIDTH] * max(math.ceil(missing / width_in_points(DEFAULT_WIDTH)), 0)
+
+
 class _Writer:
     """Lays out pages from top to bottom and remembers where each table landed, for the charts."""
 
@@ -70,11 +80,13 @@ class _Writer:
         self.looks: dict[tuple[str, str, str], Any] = {}
         self.tables: dict[tuple[str, str], tuple[int, Table]] = {}
         self.heights: dict[int, float] = {}
+        self.links: frozenset[str] = frozenset()
         self.charts: list[tuple[Any, int, float, Chart, float]] = []
 
     def write(self, pages: Sequence[Page], more: More | None = None, linked: Sequence[str] = ()) -> None:
         """Write every page, then the charts, whose data may stand on later pages, and what comes after them."""
         names = [*(page.name for page in pages), *linked]
+        self.links = frozenset(names)
         for page in pages:
             sheet = self.book.add_worksheet(page.name)
             self._page(sheet, page, names)
@@ -89,28 +101,25 @@ class _Writer:
         widths = [*page.widths, *(page.widths[-1:] * columns)][:columns]
         for i, width in enumerate(widths):
             sheet.set_column(i, i, width)
-        scale = min(PAGE_WIDTH / sum(map(width_in_points, widths)), 1.0)
+        margin = _margin(widths)
+        scale = PAGE_WIDTH / sum(map(width_in_points, [*widths, *margin]))
         set_page(sheet, self.title, pages_high=int(page.one_page))
         self.heights = {}
         sheet.write(0, 0, page.title, self.formats["title"])
         self._height(sheet, 0, 26)
         row = self._text(sheet, 1, Text(page.subtitle, "subtitle"), widths)
-        if page is not None and page.name == names[0]:
-            row = self._contents(sheet, row, names[1:], columns)
-        else:
-            sheet.write_url(row, 0, f"internal:'{names[0]}'!A1", self.formats["link"], f"Back to {names[0]}")
-            row += 1
-        row += 1
+        row = self._way(sheet, row, page, names, columns) + 1
         starts = []
-        for block in page.blocks:
-            starts.append(row)
+        for before, block in zip((None, *page.blocks), page.blocks, strict=False):
+            if not isinstance(before, Text):  # words stand on the page of what they lead to
+                starts.append(row)
             if isinstance(block, Text):
                 row = self._text(sheet, row, block, widths)
             elif isinstance(block, Table):
                 row = self._table(sheet, row, page, block, widths)
             else:
                 row = self._place_charts(sheet, row, block, widths)
-        sheet.print_area(0, 0, max(row - 1, 1), len(widths) - 1)
+        sheet.print_area(0, 0, max(row - 1, 1), len(widths) + len(margin) - 1)
         if not page.one_page:
             sheet.set_h_pagebreaks(self._breaks([*starts, row], 0.93 * PAGE_HEIGHT / scale))
 
@@ -129,12 +138,23 @@ class _Writer:
             used = (used + size) % page
         return breaks
 
+    def _way(self, sheet: Any, row: int, page: Page, names: Sequence[str], columns: int) -> int:
+        """The way to the contents and back to the first page; a report without contents lists its sheets there."""
+        if page.name == names[0] and CONTENTS not in names:
+            return self._contents(sheet, row, names[1:], columns)
+        back = names[0] if page.name == CONTENTS else CONTENTS if CONTENTS in names else f"Back to {names[0]}"
+        self._link(sheet, row, 0, back.removeprefix("Back to "), back)
+        return row + 1
+
+    def _link(self, sheet: Any, row: int, column: int, name: str, words: str) -> None:
+        sheet.write_url(row, column, f"internal:'{name}'!A1", self.formats["link"], words)
+
     def _contents(self, sheet: Any, row: int, names: Sequence[str], columns: int) -> int:
         """Links to the other sheets, side by side."""
         across = max(columns // 2, 1)
         for i, name in enumerate(names):
             place = (row + i // across, 2 * (i % across) if columns > 1 else 0)
-            sheet.write_url(*place, f"internal:'{name}'!A1", self.formats["link"], name)
+            self._link(sheet, *place, name, name)
         return row + (len(names) - 1) // across + 1
 
     def _text(self, sheet: Any, row: int, text: Text, widths: Sequence[float]) -> int:
@@ -156,7 +176,7 @@ class _Writer:
         sheet.merge_range(row, 0, row, max(len(table.columns) - 1, 1), table.title, self.formats["section"])
         header = row + 1
         for i, column in enumerate(table.columns):
-            numeric = column.look not in ("text", "strong")
+            numeric = is_numeric(column.look)
             look = self.formats["header_number" if numeric else "header"]
             if table.spread and i == len(table.columns) - 1 < len(widths) - 1:
                 sheet.merge_range(header, i, header, len(widths) - 1, "", look)
@@ -179,9 +199,7 @@ class _Writer:
         values, bold, lines = table.rows[number], number in table.bold, 1
         for i, (value, column) in enumerate(zip(values, table.columns, strict=True)):
             tint = table.tints[number][i] if table.tints else ""
-            look = self._look(
-                table.looks[number] if table.looks and column.look == "number" else column.look, value, bold, tint
-            )
+            look = self._look(look_of(table, number, i), value, bold, tint, table.currency)
             if i == table.verdict:
                 look = self.formats[verdict_look(str(value))]
             elif i == table.weak:
@@ -189,7 +207,9 @@ class _Writer:
             last = len(widths) - 1 if table.spread and i == len(values) - 1 else i
             if last > i:
                 sheet.merge_range(row, i, row, last, "", look)
-            if isinstance(value, str):
+            if column.look == "link" and value in self.links:
+                self._link(sheet, row, i, str(value), str(value))
+            elif isinstance(value, str):
                 sheet.write_string(row, i, value, look)
                 heavy = bold or column.look == "strong"
                 lines = max(lines, lines_needed(value, sum(widths[i : last + 1]) * (BOLD if heavy else 1.0)))
@@ -200,14 +220,15 @@ class _Writer:
         if lines > 1:
             self._height(sheet, row, 15 * lines)
 
-    def _look(self, look: str, value: Cell, bold: bool, tint: str = "") -> Any:
+    def _look(self, look: str, value: Cell, bold: bool, tint: str = "", currency: str = "") -> Any:
         base = "strong" if bold or look == "strong" else "text"
         words = isinstance(value, str) or value is None
         if words and not tint:
             return self.formats[base]
-        key = (base, "text" if words else look, tint)
+        code = "text" if words else number_format(look, float(value or 0.0), currency)
+        key = (base, code, tint)
         if key not in self.looks:
-            number = {"num_format": NUMBER_FORMATS.get(look, "General"), "indent": 0, "text_wrap": False}
+            number = {"num_format": code, "indent": 0, "text_wrap": False}
             colour = {"bg_color": tint} if tint else {}
             self.looks[key] = self.book.add_format(
                 {"font_name": FONT, "font_color": INK, **FORMATS[base], **({} if words else number), **colour}
@@ -218,7 +239,8 @@ class _Writer:
 
     def _place_charts(self, sheet: Any, row: int, charts: Sequence[Chart], widths: Sequence[float]) -> int:
         pixels = sum(w * 7 + 5 for w in widths)
-        each = min(max(pixels / len(charts), 300.0), 760.0)
+        widest = WIDE_CHART if charts[0].kind == "horizontal" else CHART
+        each = min(max(pixels / len(charts), 300.0), widest)
         for i, chart in enumerate(charts):
             self.charts.append((sheet, row + 1, i * each, chart, each - 10))
         return row + CHART_ROWS + 2
