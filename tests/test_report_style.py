@@ -119,7 +119,11 @@ def test_the_contents_name_every_sheet_and_every_sheet_leads_back(pages: list[Pa
     linked = {sheet.title: [c.hyperlink for row in sheet.iter_rows() for c in row if c.hyperlink] for sheet in book}
     targets = {name: [link.location for link in links] for name, links in linked.items()}
     assert targets["Contents"] == ["'Summary'!A1", *(f"'{p.name}'!A1" for p in pages if p.name != "Contents")]
-    assert all(links == ["'Contents'!A1"] for name, links in targets.items() if name != "Contents")
+    others = {name: links for name, links in targets.items() if name != "Contents"}
+    assert all(
+        links[0] == "'Contents'!A1" and set(links) <= set(targets["Contents"]) | {links[0]} for links in others.values()
+    )
+    assert {name for name, links in others.items() if len(links) > 1} == {"CHEERS 2022", "AdViSHE"}
     told = {row[0]: row[1] for row in book["Contents"].iter_rows(values_only=True)}
     assert all(len(str(told[page.name])) > 20 for page in pages if page.name != "Contents")
 

@@ -199,7 +199,8 @@ class _Writer:
         values, bold, lines = table.rows[number], number in table.bold, 1
         for i, (value, column) in enumerate(zip(values, table.columns, strict=True)):
             tint = table.tints[number][i] if table.tints else ""
-            look = self._look(look_of(table, number, i), value, bold, tint, table.currency)
+            told = "text" if column.look == "link" and value not in self.links else look_of(table, number, i)
+            look = self._look(told, value, bold, tint, table.currency)
             if i == table.verdict:
                 look = self.formats[verdict_look(str(value))]
             elif i == table.weak:
