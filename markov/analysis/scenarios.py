@@ -258,7 +258,7 @@ def _run(
         assert isinstance(inputs, Inputs) and isinstance(outcomes, dict)
         return _scenario(name, inputs, outcomes, base, before, rows)
     except FAILURES as error:
-        return Scenario(name, rows[0].reason, _changes(base, rows), None, {}, (), str(error) or type(error).__name__)
+        return Scenario(name, rows[0].reason, changes_of(base, rows), None, {}, (), str(error) or type(error).__name__)
 
 
 def _scenario(
@@ -273,7 +273,7 @@ def _scenario(
     priced = {p: _priced(p, inputs, found, base, base_outcomes.get(p)) for p, found in outcomes.items()}
     own = _priced(paid, inputs, outcomes[paid], base, base_outcomes[base_paid])
     reason = rows[0].reason if rows else ""
-    return Scenario(name, reason, _changes(base, rows), own, priced, tuple(_remarks(base, inputs, rows)))
+    return Scenario(name, reason, changes_of(base, rows), own, priced, tuple(_remarks(base, inputs, rows)))
 
 
 def _priced(price_set: PriceSet, inputs: Inputs, outcomes: Outcomes, base: Inputs, before: Outcomes | None) -> Priced:
@@ -323,7 +323,8 @@ def _decisions_changed(best: Sequence[str], base: Inputs, before: Outcomes | Non
     return tuple(now != then[0] for now, then in zip(best, optimal(before, base.thresholds), strict=True))
 
 
-def _changes(base: Inputs, rows: Sequence[ScenarioChange]) -> tuple[Change, ...]:
+def changes_of(base: Inputs, rows: Sequence[ScenarioChange]) -> tuple[Change, ...]:
+    """What rows of a scenario change, each value beside that of the base."""
     return tuple(_change(base, row) for row in rows)
 
 

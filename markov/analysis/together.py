@@ -38,12 +38,12 @@ def evaluate_together(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
     (True, 1)
     """
     found: dict[int, Outcomes | Exception] = {}
-    for members in _groups(asked):
+    for members in groups_of(asked):
         found |= zip(members, _answers([asked[i] for i in members]), strict=True)
     return [found[i] for i in range(len(asked))]
 
 
-def _groups(asked: Sequence[Asked]) -> list[list[int]]:
+def groups_of(asked: Sequence[Asked]) -> list[list[int]]:
     """Places of the questions that may share an evaluation."""
     moving = _moving([inputs for inputs, _ in asked])
     groups: dict[Any, list[int]] = {}

@@ -28,12 +28,17 @@ def read_tables(file: File, problems: list[Problem]) -> dict[Sheet, tuple[Row, .
     """Every table of the schema as rows of raw cells; what is wrong with sheets or headers joins the problems."""
     rows: dict[Sheet, tuple[Row, ...]] = {}
     for sheet in (*PARAMETER_SHEETS, *TABLES):
-        name = sheet_named(file, sheet, problems)
-        found = None if name is None else _rows(f"{file.name}, {sheet}", sheet, file.grids[name], problems)
+        found = read_table(file, sheet, problems)
         if found is not None:
             rows[sheet] = found
     problems += _misnamed(file)
     return rows
+
+
+def read_table(file: File, sheet: Sheet, problems: list[Problem]) -> tuple[Row, ...] | None:
+    """One table of the schema as rows of raw cells; None, with the reason among the problems, where there is none."""
+    name = sheet_named(file, sheet, problems)
+    return None if name is None else _rows(f"{file.name}, {sheet}", sheet, file.grids[name], problems)
 
 
 def sheet_named(file: File, sheet: Sheet, problems: list[Problem]) -> str | None:

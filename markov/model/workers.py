@@ -8,9 +8,11 @@ script (no `if __name__ == "__main__"`), on Windows as elsewhere. They stay for 
 import atexit
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 COMMAND = "from markov.model.workers import serve; serve()"
@@ -46,6 +48,15 @@ class Helper:
         self.process.stdout.close()
         self.process.wait()
 
+    def discard(self) -> None:
+        """End the process at once, whatever it is doing."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.kill()
+        with suppress(OSError):  # what was not yet sent to a process that is gone
+            self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
 
 def borrow(count: int) -> list[Helper]:
     """Take helpers, started when none is idle; give them back with `give_back`."""
@@ -58,8 +69,7 @@ def give_back(helpers: list[Helper], *, sound: bool) -> None:
         _idle.extend(helpers)
     else:
         for helper in helpers:
-            helper.process.kill()
-            helper.close()
+            helper.discard()
 
 
 @atexit.register
@@ -70,6 +80,7 @@ def _close_all() -> None:
 
 def serve() -> None:
     """What a helper does: read a function and its arguments, write the result or the exception, until the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it decides when it ends
     source, target = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever is printed must not get among the results
     while True:
