@@ -4,8 +4,8 @@ The key is the SHA-256 of the content, not of the file: a renamed, moved or re-s
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -13,12 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from markov.inputs.parameters import Inputs, Parameter, SexTable
+from markov.inputs.parameters import Inputs
 from markov.report.provenance import program
 
 PACKAGE = Path(__file__).parents[1]
-COMPUTING = ("terms.py", "inputs", "survival", "model", "analysis")
+COMPUTING = ("terms.py", "inputs", "survival", "model", "analysis", "batch/tasks.py")
 WRITING = ("report",)
+
+
+WORDS = frozenset(
+    [
+        *("name", "sha256", "title", "label", "description", "definition", "cell", "place", "base_case"),
+        *("source", "page", "status", "comment", "reason", "value_set", "warnings", "changes", "scenarios"),
+        *("trial_results", "curve_points", "network", "curve_choices"),
+    ]
+)
+"""Fields of a workbook that no result depends on: words, places, and evidence that values were made from before."""
+
+SPREAD = frozenset(["se", "low", "high", "distribution", "group", "correlations"])
+"""Fields that only random draws depend on."""
 
 
 class Analysis(StrEnum):
@@ -46,13 +59,49 @@ def content_key(inputs: Inputs, analysis: Analysis, draws: int = 0) -> str:
     >>> content_key(inputs, Analysis.PSA, 100) == content_key(inputs, Analysis.PSA, 200)
     False
     """
-    parts = COMPUTING + WRITING if analysis is Analysis.REPORT else COMPUTING
-    digest = hashlib.sha256(f"{analysis}|{draws}|{program()}|{source_digest(parts)}\n".encode())
-    for line in _lines(inputs, analysis):
-        digest.update(f"{line}\n".encode())
-    return digest.hexdigest()
+    return Keys(analysis, draws).of(inputs)
 
 
+class Keys:
+    """Keys of one analysis of many inputs; what they have in common is spelled out once."""
+
+    def __init__(self, analysis: Analysis, draws: int = 0):
+        self.analysis = analysis
+        parts = COMPUTING + WRITING if analysis is Analysis.REPORT else COMPUTING
+        self.start = f"{analysis}|{draws}|{program()}|{source_digest(parts)}\n".encode()
+        self.left_out = {Analysis.BASE: WORDS | SPREAD, Analysis.PSA: WORDS}.get(analysis, frozenset())
+        self.spelled: dict[int, tuple[object, str]] = {}
+
+    def of(self, inputs: Inputs) -> str:
+        """The key of the result of some inputs."""
+        digest = hashlib.sha256(self.start)
+        for line in self._lines(inputs):
+            digest.update(f"{line}\n".encode())
+        return digest.hexdigest()
+
+    def _lines(self, inputs: Inputs) -> Iterator[str]:
+        """What counts, line by line, in an order that does not depend on where rows stand; for a report it does."""
+        everything = self.analysis is Analysis.REPORT
+        for identifier in inputs.parameters if everything else sorted(inputs.parameters):
+            parameter, value = inputs.parameters[identifier], inputs.value(identifier)
+            if everything:
+                yield self._once(parameter, parameter)
+            elif value is not None:
+                yield self._once(parameter, replace(parameter, value=value))
+        for field in fields(inputs):
+            if field.name != "parameters" and field.name not in self.left_out:
+                part = getattr(inputs, field.name)
+                yield self._once(part, part)
+
+    def _once(self, part: object, meant: object) -> str:
+        """A part in full, spelled out when it is first met; it is kept, so that no other takes its place in memory."""
+        known = self.spelled.get(id(part))
+        if known is None:
+            known = self.spelled[id(part)] = (part, _canonical(meant, self.left_out))
+        return known[1]
+
+
+@lru_cache
 def program_state() -> str:
     """Version and source of the program, which must be the same wherever a batch is computed.
 
@@ -68,31 +117,22 @@ def source_digest(parts: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         for file in sorted((PACKAGE / part).rglob("*.py")) or [PACKAGE / part]:
-            digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
+            digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()
 
 
-def _lines(inputs: Inputs, analysis: Analysis) -> Iterator[str]:
-    """What counts, line by line, in an order that does not depend on where rows stand."""
-    yield "|".join(strategy.id for strategy in inputs.strategies)
-    for identifier in sorted(inputs.parameters):
-        parameter = inputs.parameters[identifier]
-        value = inputs.value(identifier)
-        if value is not None:
-            yield "|".join([identifier, _text(value), parameter.unit, _text(parameter.price_year)])
-        if analysis is Analysis.PSA and parameter.is_sampled:
-            yield "|".join(_spread(parameter))
-    yield from (_table(table) for table in (inputs.life_table, inputs.population_utility))
-    yield from (f"{year}|{_text(index)}" for year, index in sorted(inputs.price_index.items()))
-    if analysis is Analysis.PSA:
-        yield from sorted(f"{row.first}|{row.second}|{_text(row.value)}" for row in inputs.correlations)
-    if analysis is Analysis.REPORT:
-        yield _everything(inputs)
-
-
-def _spread(parameter: Parameter) -> Iterator[str]:
-    yield from (parameter.id, parameter.distribution, parameter.group)
-    yield from (_text(value) for value in (parameter.se, parameter.low, parameter.high))
+def _canonical(part: Any, left_out: frozenset[str]) -> str:
+    """A value, table or record in full, without the fields that are left out; equal numbers read alike."""
+    if is_dataclass(part):
+        kept = (getattr(part, field.name) for field in fields(part) if field.name not in left_out)
+        return f"({'|'.join(_canonical(value, left_out) for value in kept)})"
+    if isinstance(part, np.ndarray):
+        return _canonical(part.tolist(), left_out)
+    if isinstance(part, Mapping):
+        return f"{{{'|'.join(f'{key}:{_canonical(value, left_out)}' for key, value in part.items())}}}"
+    if isinstance(part, tuple | list | set | frozenset):
+        return f"[{'|'.join(_canonical(value, left_out) for value in part)}]"
+    return _text(part)
 
 
 def _text(value: object) -> str:
@@ -100,20 +140,3 @@ def _text(value: object) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return (float(value) + 0.0).hex()
     return "" if value is None else str(value)
-
-
-def _table(table: SexTable) -> str:
-    return "|".join(_text(value) for column in (table.ages, table.male, table.female) for value in column.tolist())
-
-
-def _everything(part: Any) -> str:
-    """All that a report may print, the file's name, fingerprint and cells included."""
-    if is_dataclass(part):
-        return f"({'|'.join(_everything(getattr(part, f.name)) for f in fields(part))})"
-    if isinstance(part, np.ndarray):
-        return _everything(part.tolist())
-    if isinstance(part, dict):
-        return f"{{{'|'.join(f'{key}:{_everything(value)}' for key, value in part.items())}}}"
-    if isinstance(part, (tuple, list, set, frozenset)):
-        return f"[{'|'.join(map(_everything, part))}]"
-    return _text(part)

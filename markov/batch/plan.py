@@ -11,8 +11,8 @@ from pathlib import Path
 
 from markov.analysis.scenarios import Change, applied, changes_of
 from markov.analysis.together import groups_of
-from markov.batch.combinations import Conflict, combined, conflicts, grid
-from markov.batch.keys import Analysis, content_key, program_state
+from markov.batch.combinations import JOINED, Conflict, combined, conflicts, grid
+from markov.batch.keys import Analysis, Keys, program_state
 from markov.batch.tasks import Asked, Task, told
 from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem
@@ -20,6 +20,7 @@ from markov.inputs.scenario_sheets import ScenarioSheet, is_blank, read_shared, 
 
 ALL, BASE_ONLY = "all", "base"
 BASE_CASE = "Base case"
+COMBINED = "A combination of scenarios, each with its own reason"
 LARGEST_GRID = 20_000
 ROWS, COST = 64, 12.0
 """Most rows of one evaluation in a task, and what a task may cost: one for an evaluation, a fiftieth for each row."""
@@ -48,16 +49,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Variant:
-    """A workbook under a scenario: what changes, or why it cannot be run."""
+    """A workbook under a scenario: what changes and for what reason, or why it cannot be run."""
 
     scenario: str
     rows: tuple[ScenarioChange, ...] = ()
     problems: tuple[Problem, ...] = ()
-
-    @property
-    def reason(self) -> str:
-        """Why the scenario is run, as its rows say."""
-        return "; ".join(dict.fromkeys(row.reason for row in self.rows if row.reason))
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,12 +172,18 @@ def _listed(inputs: Inputs, own: ScenarioSheet, shared: ScenarioSheet | None) ->
         if name == BASE_CASE:
             rule = f'a scenario may not be called "{BASE_CASE}"'
             problems = (*problems, Problem(f"{inputs.name}, Scenarios", rule, remedy="Choose another name."))
-        yield Variant(_other_than_base(name), own.rows[name], problems)
+        yield Variant(_other_than_base(name), own.rows[name], problems, _reason(own.rows[name]))
     for name in shared.names if shared else ():
         assert shared is not None
         rows, wrong = shared.rows[name], shared.problems.get(name, ())
         unknown = () if wrong else tuple(unknown_names(inputs, rows))
-        yield Variant(f"{name} (shared)" if name in (*own.names, BASE_CASE) else name, rows, (*wrong, *unknown))
+        called = f"{name} (shared)" if name in (*own.names, BASE_CASE) else name
+        yield Variant(called, rows, (*wrong, *unknown), _reason(rows))
+
+
+def _reason(rows: Sequence[ScenarioChange]) -> str:
+    """Why a scenario is run: its first row says so."""
+    return rows[0].reason if rows else ""
 
 
 def _other_than_base(name: str) -> str:
@@ -216,16 +219,14 @@ def _grid(chosen: Sequence[Variant]) -> tuple[list[Variant], tuple[Conflict, ...
     """Every combination of sound scenarios; the others stand as they are, with their problems."""
     rows = {variant.scenario: variant.rows for variant in chosen if not variant.problems}
     apart = conflicts(rows)
-    variants = [Variant(name, found) for name, found in _combinations(rows, apart)]
+    variants = [_joined(members, rows) for members in grid(list(rows), apart, LARGEST_GRID)]
     return [*variants, *(variant for variant in chosen if variant.problems)], apart
 
 
-def _combinations(
-    rows: Mapping[str, tuple[ScenarioChange, ...]], apart: Sequence[Conflict]
-) -> Iterator[tuple[str, tuple[ScenarioChange, ...]]]:
-    for members in grid(list(rows), apart, LARGEST_GRID):
-        found = combined(members, rows)
-        yield found[0].scenario, found
+def _joined(members: Sequence[str], rows: Mapping[str, tuple[ScenarioChange, ...]]) -> Variant:
+    """Several scenarios as one; their reasons stand beside what each of them changes."""
+    alone = _reason(rows[members[0]]) if len(members) == 1 else COMBINED
+    return Variant(JOINED.join(members), combined(members, rows), reason=alone)
 
 
 # ------------------------------------------------------------------------------------------------------- jobs
@@ -237,13 +238,17 @@ def _add(plan: Plan, book: Book, analysis: Analysis) -> None:
         if not book.blank and analysis is Analysis.BASE:
             plan.jobs.append(Job(book.name, "", analysis, problems=book.problems))
         return
+    keys = Keys(analysis, _draws(plan, analysis))
     for start in range(0, len(book.variants), PLANNED_AT_ONCE):
-        asked = [_asked(plan, book, v, analysis) for v in book.variants[start : start + PLANNED_AT_ONCE]]
+        asked = [_asked(plan, book, variant, keys) for variant in book.variants[start : start + PLANNED_AT_ONCE]]
         sound = [each for each in asked if each is not None]
         for members in _together(sound, analysis):
-            plan.tasks.append(
-                Task(analysis, _clean(book.inputs, analysis), tuple(members), plan.request.draws, program_state())
-            )
+            inputs, draws = _clean(book.inputs, analysis), _draws(plan, analysis)
+            plan.tasks.append(Task(analysis, inputs, tuple(members), draws, program_state()))
+
+
+def _draws(plan: Plan, analysis: Analysis) -> int:
+    return plan.request.draws if analysis is Analysis.PSA else 0
 
 
 def _clean(inputs: Inputs, analysis: Analysis) -> Inputs:
@@ -251,15 +256,15 @@ def _clean(inputs: Inputs, analysis: Analysis) -> Inputs:
     return inputs if analysis is Analysis.REPORT else replace(inputs, scenarios=())
 
 
-def _asked(plan: Plan, book: Book, variant: Variant, analysis: Analysis) -> tuple[Asked, Inputs] | None:
+def _asked(plan: Plan, book: Book, variant: Variant, keys: Keys) -> tuple[Asked, Inputs] | None:
     """The job of a workbook under a scenario, and its inputs; None where it cannot be run."""
     assert book.inputs is not None
-    draws = plan.request.draws if analysis is Analysis.PSA else 0
+    analysis, draws = keys.analysis, _draws(plan, keys.analysis)
     inputs, problems = _under(_clean(book.inputs, analysis), variant)
     if inputs is None:
         plan.jobs.append(Job(book.name, variant.scenario, analysis, draws=draws, problems=problems))
         return None
-    key = content_key(inputs, analysis, draws)
+    key = keys.of(inputs)
     plan.jobs.append(
         Job(book.name, variant.scenario, analysis, key, draws, variant.reason, inputs.thresholds, inputs.reference)
     )

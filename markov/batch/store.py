@@ -154,7 +154,7 @@ class Store:
         self._insert("changes", changes)
 
     def _add_job(self, run: int, number: int, job: Job) -> None:
-        thresholds = "; ".join(f"{threshold:g}" for threshold in job.thresholds)
+        thresholds = "; ".join(f"{threshold!r}" for threshold in job.thresholds)
         facts = (job.workbook, job.scenario, job.analysis, job.draws, job.key, job.reason, thresholds, job.reference)
         self._insert("jobs", [(run, number, *facts)])
         self.add_problems(run, number, job.problems)

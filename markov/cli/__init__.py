@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from markov.cli import evidence, run, uncertainty, workbooks
+from markov.cli import batch, evidence, run, uncertainty, workbooks
 from markov.cli.steps import BAD_INPUT, INTERRUPTED, NOT_WRITTEN, stop
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ COMMANDS = (
     uncertainty.psa,
     uncertainty.sobol,
     uncertainty.voi,
+    batch.batch,
 )
 for command in COMMANDS:
     app.command()(command)

@@ -68,8 +68,8 @@ def is_blank(path: Path) -> bool:
 
 
 def _has_no_values(sheets: Sheets) -> bool:
-    curves = (row["value"] for row in sheets.rows.get(Sheet.SURVIVAL, ()))
-    return not sheets.rows.get(Sheet.LIFE_TABLE, ()) and all(cell.is_empty for cell in curves)
+    families = (r["value"] for r in sheets.rows.get(Sheet.SURVIVAL, ()) if r["id"].text().startswith("pfs.family."))
+    return not sheets.rows.get(Sheet.LIFE_TABLE, ()) and all(cell.is_empty for cell in families)
 
 
 def read_shared(path: Path) -> ScenarioSheet:

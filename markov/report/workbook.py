@@ -210,6 +210,8 @@ class _Writer:
                 sheet.merge_range(row, i, row, last, "", look)
             if column.look == "link" and value in self.links:
                 self._link(sheet, row, i, str(value), str(value))
+            elif column.look == "link" and str(value).endswith(".xlsx"):
+                sheet.write_url(row, i, f"external:{value}", self.formats["link"], "Open")
             elif isinstance(value, str):
                 sheet.write_string(row, i, value, look)
                 heavy = bold or column.look == "strong"
