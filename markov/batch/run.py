@@ -1,7 +1,7 @@
 """Computes a plan: takes up tasks, gives them to an engine, keeps what comes back, and says how far it is.
 
 Whatever happens, the store holds whole results and the log says what became of the rest. A task that loses its worker
-is given again; after a second loss its jobs go one by one, and a job that loses three workers fails.
+is given again; after a second loss its jobs go one by one, and a job that loses three workers by itself fails.
 """
 
 import re
@@ -26,7 +26,7 @@ PAUSE = 0.5
 """Seconds between two looks at what other runs are computing."""
 
 LOSSES = 3
-"""Workers that a job may lose before it fails."""
+"""Workers that a job loses by itself before it fails."""
 
 Watch = Callable[[Counts], None]
 """Is told how far the run is."""
