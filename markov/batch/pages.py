@@ -9,12 +9,13 @@ from markov.batch.store import FILE
 from markov.inputs.style import WARN
 from markov.report import words
 from markov.report.charts import colour
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text, in_currency
 
-SHOWN, SHOWN_OF_LONG = 15, 8
+SHOWN, SHOWN_OF_LONG = 12, 8
 LONG_NAME = 50
 """Characters of a scenario's name above which a chart has room for fewer."""
 
+NAMED = 6
 SHEET_NAME = 31 - len(" totals")
 NO_TINT = ""
 
@@ -22,13 +23,12 @@ NO_TINT = ""
 def batch_pages(result: Comparison) -> list[Page]:
     """Every page, the summary first; each workbook has a page of differences and one of totals."""
     read = [book for book in result.books if book.base is not None]
-    names = sheet_names([book.name for book in read])
-    books = [
-        page for book, name in zip(read, names, strict=True) for page in (_differences(book, name), _totals(book, name))
-    ]
+    names = dict(zip((book.name for book in read), sheet_names([book.name for book in read]), strict=True))
+    pairs = [(book, page(book, names[book.name])) for book in read for page in (_differences, _totals)]
+    books = [in_currency(page, book.currency) for book, page in pairs]
     grid = (_apart_page(result),) if result.conflicts else ()
     largest = (_largest(result),) if any(book.scenarios for book in read) else ()
-    answers = (_summary(result), _decisions(result), *largest)
+    answers = (_summary(result, names), _decisions(result), *largest)
     return [*answers, *books, _changes(result), *grid, _failures(result), _about(result)]
 
 
@@ -52,10 +52,10 @@ def sheet_names(names: Sequence[str]) -> list[str]:
 # --------------------------------------------------------------------------------------------------- summary
 
 
-def _summary(result: Comparison) -> Page:
+def _summary(result: Comparison, names: Mapping[str, str]) -> Page:
     blocks = (
         Text(" ".join(in_words(result)), "lead"),
-        _books_table(result),
+        _books_table(result, names),
         _balance_table(result),
         Text(
             "Each scenario runs from a clean base case. “Best” is the strategy with the highest net benefit; "
@@ -78,9 +78,11 @@ def in_words(result: Comparison) -> Iterator[str]:
         yield f"{counts.left:,} are still to be computed: run the same command again."
     changed = sum(any(case.changed) for _, case in scenarios)
     yield f"The best strategy is another than in the base case in {changed:,} of {len(scenarios):,} scenarios."
-    still = sum(not case.moves for _, case in scenarios)
+    still = [f"{case.scenario} ({book.name})" for book, case in scenarios if not case.moves]
     if still:
-        yield f"{_many(still, 'scenario')} {'leaves' if still == 1 else 'leave'} costs and QALYs as they are."
+        named = "; ".join(still[:NAMED]) + (" and others" if len(still) > NAMED else "")
+        leave = "leaves" if len(still) == 1 else "leave"
+        yield f"{_many(len(still), 'scenario')} {leave} costs and QALYs as they are: {named}."
     if result.failed_checks:
         yield f"{_many(len(result.failed_checks), 'check')} failed: see the sheet Failures before using those results."
     blank = [book.name for book in result.books if book.state == "blank"]
@@ -97,16 +99,18 @@ def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _books_table(result: Comparison) -> Table:
+def _books_table(result: Comparison, names: Mapping[str, str]) -> Table:
     columns = (
-        Column("Workbook", "strong"),
+        Column("Workbook", "link"),
         Column("Title"),
         Column("Scenarios with results", "integer"),
         Column("Failed", "integer"),
         Column("Another is best", "integer"),
         Column("Best in the base case"),
     )
-    rows = tuple(_book_row(result, book) for book in result.books if book.state != "blank")
+    rows = tuple(
+        (names.get(book.name, book.name), *_book_row(result, book)) for book in result.books if book.state != "blank"
+    )
     tints = tuple((NO_TINT,) * 3 + (WARN if row[3] else NO_TINT, NO_TINT, NO_TINT) for row in rows)
     note = "Another is best: scenarios in which the choice differs from the base case at one threshold or more."
     return Table("Workbooks", columns, rows, "books", (note,), tints=tints, spread=True)
@@ -116,19 +120,19 @@ def _book_row(result: Comparison, book: BookResult) -> tuple[Cell, ...]:
     failed = {failure.scenario for failure in result.failures if failure.workbook == book.name}
     if book.base is None:
         why = next((f.message for f in result.failures if f.workbook == book.name), "not computed yet")
-        return (book.name, book.title, 0, len(failed), None, why)
+        return (book.title, 0, len(failed), None, why)
     changed = sum(any(case.changed) for case in book.scenarios)
-    return (book.name, book.title, len(book.scenarios), len(failed), changed, best_in_words(book.base, book.currency))
+    return (book.title, len(book.scenarios), len(failed), changed, best_in_words(book.base, book.currency))
 
 
 def best_in_words(case: Case, currency: str) -> str:
     """The best strategy, or each one with the thresholds at which it is best."""
     where: dict[str, list[str]] = {}
     for threshold, strategy in zip(case.thresholds, case.optimal, strict=True):
-        where.setdefault(case.label(strategy), []).append(f"{threshold:,.0f}")
+        where.setdefault(case.label(strategy), []).append(words.money(threshold, currency))
     if len(where) == 1:
         return next(iter(where))
-    return "; ".join(f"{label} at {currency} {' and '.join(at)}" for label, at in where.items())
+    return "; ".join(f"{label} at {' and '.join(at)}" for label, at in where.items())
 
 
 def _balance_table(result: Comparison) -> Table:
@@ -262,7 +266,7 @@ def _drawn(book: BookResult, ranked: list[list[tuple[str, float]]]) -> Table:
     zero = (BASE_CASE, 0.0)  # so that every axis has its zero
     filled = [[*told, zero, *[("", None)] * (height - len(told))] for told in ranked]
     rows = tuple(tuple(cell for pair in pairs for cell in pair) for pairs in zip(*filled, strict=True))
-    return Table(f"{book.name}: the numbers drawn", tuple(columns), rows, book.name)
+    return Table(f"{book.name}: the numbers drawn", tuple(columns), rows, book.name, currency=book.currency)
 
 
 # ------------------------------------------------------------------------------------------------ one workbook

@@ -55,7 +55,8 @@ class Table:
     `looks` overrides the look of each row's numbers. `verdict` is the column whose word colours the cell, `weak` the
     column of evidence status; `bold` marks rows; a `long` table repeats its header on every printed page. `tints`
     colours cells, row by row, with an empty text for none; in Excel the last column of a `spread` table takes all
-    columns that the page has left. A `link` is the name of a sheet, or a file beside the report. Amounts carry the sign of the `currency`.
+    columns that the page has left. A `link` is the name of a sheet, or a file beside the report. Amounts carry the sign
+    of the `currency`.
     """
 
     title: str
