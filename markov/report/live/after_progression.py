@@ -1,4 +1,5 @@
-"""Deaths in `progression`, in cells: a constant excess rate, or the increment that brings the cohort to its OS curve.
+"""Deaths in `progression`, in cells: a constant excess rate, a curve from progression (`tunnels`), or the increment
+that brings the cohort to its OS curve.
 
 The solver finds the root that `markov.model.maintenance` finds, in a fixed number of steps.
 """
@@ -9,6 +10,7 @@ from markov.report.live.cycles_sheet import Clock
 from markov.report.live.formulas import Term, exp, larger, ln, same, sqrt, where, within
 from markov.report.live.grid import Column, Grid
 from markov.report.live.inputs_sheet import LiveInputs
+from markov.report.live.tunnels import Deaths, deaths_by_tunnel
 from markov.terms import PostProgression, PostProgressionRate
 
 STEPS = 4
@@ -26,6 +28,7 @@ class Death:
     die_later: Column
     strategy: str
     has_curve: bool
+    tunnels: Deaths | None
 
 
 def deaths_in_progression(live: LiveInputs, times: Clock, grid: Grid, d: Death) -> Column:
@@ -33,13 +36,15 @@ def deaths_in_progression(live: LiveInputs, times: Clock, grid: Grid, d: Death) 
     common = live.of("post_progression.excess_rate.common")
     own = live.of(f"post_progression.excess_rate.{d.strategy}")
     is_common = same(live.typed("settings.post_progression_rate"), PostProgressionRate.COMMON)
-    by_rate = d.background + where(is_common, common, own) * times.length
-    if not d.has_curve:
-        return grid.add("Death increment of progression", "background + excess rate × length", by_rate, "increment")
-    solved = _solve(live, times, grid, d)
-    anchored = same(live.typed("settings.post_progression"), PostProgression.OVERALL_SURVIVAL)
-    words = "solved, or background + excess rate × length"
-    return grid.add("Death increment of progression", words, where(anchored, solved, by_rate), "increment")
+    increment = d.background + where(is_common, common, own) * times.length
+    words = "background + excess rate × length"
+    if d.has_curve:
+        anchored = same(live.typed("settings.post_progression"), PostProgression.OVERALL_SURVIVAL)
+        increment, words = where(anchored, _solve(live, times, grid, d), increment), f"solved, or {words}"
+    if d.tunnels:
+        by_tunnel = deaths_by_tunnel(d.tunnels, d.present, d.sigma, live.method("smallest"))
+        increment, words = where(d.tunnels.used, by_tunnel, increment), f"(x − staying)/leaving − SPM, or {words}"
+    return grid.add("Death increment of progression", words, increment, "increment")
 
 
 def _solve(live: LiveInputs, times: Clock, grid: Grid, d: Death) -> Column:

@@ -50,7 +50,9 @@ def check_rows(model: "LiveModel") -> list[Checked]:
 
 
 def limit_rows(model: "LiveModel") -> list[Limit]:
-    """What the rows written can hold: cycles, dispensings, and the periods in which stops are counted."""
+    """What the rows written can hold: cycles, dispensings, the periods in which stops are counted, and the spells in
+    which a curve from progression is below the background.
+    """
     live, rows = model.live, model.cycles.grid.rows
     values = {line.name: line.formula.value for line in model.values.lines if line.formula is not None}
     found: list[Limit] = [("Cycles to the horizon", "horizon.cycles", float(values["horizon.cycles"]), float(rows - 1))]
@@ -68,20 +70,28 @@ def limit_rows(model: "LiveModel") -> list[Limit]:
         found.append((label, text, (years + longest) / length, float(grid.rows - 1)))
     for s in live.treated:
         found += _dispensings(model, s, float(values["horizon.end"]))
+    if "tunnels.spells" in {line.name for line in model.values.lines}:
+        found += [_missed(model, s) for s in model.traces]
     return found
+
+
+def _missed(model: "LiveModel", strategy: str) -> Limit:
+    """Patients whose curve from progression falls below the background more often than the sheet follows."""
+    column = model.traces[strategy].grid.named(f"tunnels.missed.{strategy}")
+    label = "Patients whose curve from progression falls below the background more often than written, {}"
+    return label.format(model.live.inputs.labels[strategy]), f"SUM(tunnels.missed.{strategy})", float(column.sum()), 0.0
 
 
 def _dispensings(model: "LiveModel", strategy: str, end: float) -> list[Limit]:
     """Dispensings to the horizon or the planned stop, by product and dose."""
     live, grid = model.live, model.traces[strategy].grid
     found: list[Limit] = []
-    for name, cells in grid.names.items():
+    for name in grid.names:
         if not name.startswith("dispensed.costs."):
             continue
         product = name.removeprefix("dispensed.costs.").split(".")[0]
         interval, start = live.of(f"dose.interval.{product}.{strategy}"), live.of(f"treatment.start.{strategy}")
-        letter = cells.split("$")[1]
-        written = next(len(f.values) for f in grid.columns if f.column.letter == letter)
+        written = len(grid.named(name))
         text = f"(MIN(used.planned_stop.{strategy},horizon.end)-{start.text})/{interval.text}"
         stop = live.of(f"treatment.planned_stop.{strategy}").value
         last = min(end, float(stop)) if stop not in (None, "") else end

@@ -50,7 +50,7 @@ def curve_columns(live: LiveInputs, tables: Tables, cycles: Cycles, grid: Grid, 
         where(same(months, 0), 0, known),
         rows=grid.rows,
     )
-    tail = _tail(live, tables, grid, curve, argument, label)
+    tail = _tail(live, tables, grid, curve, (months, argument), label)
     closed: list[Term] = [
         argument,
         ln(1 + argument),
@@ -69,14 +69,18 @@ def _gompertz(live: LiveInputs, curve: Curve, time: Term, argument: Column) -> T
     return smaller(curve.first * time * growth(live, argument), live.method("largest"))
 
 
-def _tail(live: LiveInputs, tables: Tables, grid: Grid, curve: Curve, argument: Column, label: str) -> Column:
-    """Survival of the families that have no closed form; 1 for the others."""
+def _tail(
+    live: LiveInputs, tables: Tables, grid: Grid, curve: Curve, known: tuple[Column, Column], label: str
+) -> Column:
+    """Survival of the families that have no closed form, from months and argument; 1 for the others."""
+    months, argument = known
+    start = same(months, 0)
     shape, kind, rows = curve.gamma_shape, curve.kinds["tail"], grid.rows
     power = pick(curve.kinds["argument"], argument, 0, 0, shape * exp(curve.q * argument))
     x = grid.add(
         f"{label}: argument of the gamma distribution",
         "rate × t, or e^(Q·w)/Q²; 0 for other families and at time zero",
-        where(any_of(term(1) < kind, same(grid_time(grid), 0)), 0, power),
+        where(any_of(term(1) < kind, start), 0, power),
         rows=rows,
     )
     steep = grid.add(
@@ -98,13 +102,7 @@ def _tail(live: LiveInputs, tables: Tables, grid: Grid, curve: Curve, argument: 
         beta = beta_below(1 / (1 + curve.f["ratio"] * exp(held)), curve.f["s2"], curve.f["s1"])
     survival = pick(kind, gamma_tail, normal(-argument), beta, 1)
     words = "Φ(−z), a gamma's or a beta's tail; 1 for other families"
-    start = same(grid_time(grid), 0)
     return grid.add(f"{label}: survival by its distribution", words, where(start, 1, survival), rows=rows)
-
-
-def grid_time(grid: Grid) -> Column:
-    """The column of years, second on every trace."""
-    return grid.columns[1].column
 
 
 def _tail_integrand(nodes: Term, steep: Term, shape: Term, x: Term) -> Term:

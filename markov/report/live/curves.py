@@ -35,7 +35,7 @@ from markov.report.live.inputs_sheet import LiveInputs, endpoints, families, may
 from markov.report.live.tables_sheet import Tables
 from markov.terms import SPLINES, Endpoint, Family
 
-LABELS = {Endpoint.PFS: "PFS", Endpoint.OS: "OS"}
+LABELS = {Endpoint.PFS: "PFS", Endpoint.OS: "OS", Endpoint.POST_PROGRESSION: "Survival from progression"}
 WITH_SHAPE = (Family.WEIBULL, Family.GOMPERTZ, Family.LOG_LOGISTIC, Family.GAMMA)
 WITH_SIGMA = (Family.GENERALISED_GAMMA, Family.GENERALISED_F)
 CLOSED = (Family.EXPONENTIAL, Family.WEIBULL)

@@ -306,3 +306,12 @@ def position_of(value: Operand, cells: Term) -> Term:
     sought = term(value)
     found = np.flatnonzero(cells.value == sought.value)
     return Term(f"MATCH({sought.text},{cells.text},0)", float(found[0]) + 1.0 if len(found) else np.nan)
+
+
+def first_where(condition: Term, places: Term, last: Term) -> Term:
+    """The first of some places, counted up to `last`, at which a condition holds; `last` where it holds nowhere.
+
+    SUMPRODUCT lets MAX look at the whole range without an array formula.
+    """
+    product = condition * (last - places)
+    return last - Term(f"SUMPRODUCT(MAX({product.text}))", np.max(product.value, axis=-1))

@@ -25,7 +25,7 @@ CYCLE_BY_CYCLE = Term("cycle_by_cycle", 0.0)
 LibreOffice (7.4) calculates many rows of a column at once, and takes stale values where columns lean on each other in
 turn; a formula with a look-up in it, as behind this name, is calculated cell by cell.
 """
-MARK = re.compile(f"[{chr(OWN_ROW - 9)}-{chr(OWN_ROW + 9)}]")
+MARK = re.compile(f"[{chr(OWN_ROW - 0x100)}-{chr(0xF8FF)}]")
 
 
 def mark(offset: int) -> str:
@@ -77,6 +77,53 @@ class Column(Term):
     def first(self) -> Term:
         """The cell of cycle 0."""
         return Term(f"'{self.sheet}'!${self.letter}${FIRST_ROW}", float(self.value[0]))
+
+    # Ranges that differ by row: their values are (rows, cells of the range), filled up with zeros.
+
+    def _range(self, first: str, last: str, value: Array) -> Term:
+        return Term(f"'{self.sheet}'!{self.letter}{first}:{self.letter}{last}", value)
+
+    def rows_from(self, first: int, count: int) -> Term:
+        """So many rows, from row number `first` on: the same range in every row."""
+        top = FIRST_ROW + first
+        return self._range(f"${top}", f"${top + count - 1}", self.value[first : first + count])
+
+    def ahead(self, count: int, *, skip: int = 0) -> Term:
+        """So many cells below a row's own, after some that are skipped; beyond the column stands nothing."""
+        padded = np.concatenate([self.value, np.zeros(count + skip + 1)])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, count)
+        return self._range(mark(1 + skip), mark(count + skip), windows[1 + skip :][: len(self.value)])
+
+    @property
+    def earlier(self) -> Term:
+        """The cells above, from the empty one before cycle 0 on, so that cycle 0 has a range too."""
+        rows = len(self.value)
+        before = np.concatenate([[0.0], self.value[:-1]])
+        return self._range(f"${FIRST_ROW - 1}", mark(-1), np.tril(np.broadcast_to(before, (rows, rows))))
+
+    @property
+    def upto(self) -> Term:
+        """The cells from cycle 0 to a row's own."""
+        rows = len(self.value)
+        return self._range(f"${FIRST_ROW}", mark(0), np.tril(np.broadcast_to(self.value, (rows, rows))))
+
+    def youngest(self, written: Term, number_of: Term, least: int) -> Term:
+        """Of a column by age that runs backwards, its last cells: as many as a row's number and one more.
+
+        They end at the age `least`. `written` is the number of rows.
+        """
+        rows = len(self.value)
+        ages = np.arange(rows)[:, None] - np.arange(rows) + least
+        value = np.where(ages >= least, self.value[::-1][np.clip(ages, 0, rows - 1)], 0.0)
+        start = written - number_of if least == 0 else written - least - number_of
+        last = FIRST_ROW + rows - 1 - least
+        return Term(f"INDEX({self.every.text},{start.text}):'{self.sheet}'!${self.letter}${last}", value)
+
+
+def in_rows(cell: Term) -> Term:
+    """A row's own cell beside ranges that differ by row: its values stand across, not along."""
+    value = cell.value[:, None] if np.ndim(cell.value) == 1 else cell.value
+    return Term(cell.text, value, cell.level)
 
 
 @dataclass
@@ -147,6 +194,11 @@ class Grid:
         """A defined name for a whole column."""
         self.names[name] = column.every.text
         return Term(name, column.value)
+
+    def named(self, name: str) -> Array:
+        """Values of the column behind a defined name."""
+        letter = self.names[name].split("$")[1]
+        return np.asarray(next(f.values for f in self.columns if f.column.letter == letter), dtype=float)
 
     def bring(self, column: Column) -> Column:
         """A copy of another sheet's column, row by row, so that this sheet's formulas refer to their own rows."""

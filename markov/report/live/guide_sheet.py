@@ -41,7 +41,7 @@ def _reading(model: "LiveModel") -> list[Line]:
 
 
 def _switches(model: "LiveModel") -> list[Line]:
-    anchored = "overall_survival" in model.live.rows["settings.post_progression"].choices
+    choices = model.live.rows["settings.post_progression"].choices
     return [
         (
             "Curve families",
@@ -51,9 +51,8 @@ def _switches(model: "LiveModel") -> list[Line]:
         ("Waning", "waning_start and waning_end, in months: the effect falls to the reference's hazard in between."),
         (
             "Mortality after progression",
-            "settings.post_progression: "
-            + ("overall_survival, or rate " if anchored else "rate ")
-            + "with settings.post_progression_rate common or by_strategy.",
+            f"settings.post_progression: {' or '.join(choices)}. Under rate, settings.post_progression_rate says "
+            "whether one holds for all strategies. time_since_progression is live where the base case uses it.",
         ),
         ("Curves that cross", "settings.crossing: cap_hazard or cap_curve; error leaves the curves as they are."),
         (
@@ -74,7 +73,9 @@ def _fixed() -> list[Line]:
         ("Strategies", "Which strategies are compared, their order, and which of them give a drug."),
         ("References", "Which strategy's curve a ratio multiplies or an effect wanes to."),
         ("Longer than written", "A longer horizon, a shorter cycle or interval than the rows hold."),
-        ("Other families", "Splines and the generalised F where the base case has none; a spline's knots."),
-        ("Time since progression", "Curves from progression: a base case that uses them has no live model."),
+        (
+            "Other curves",
+            "Splines, the generalised F and curves from progression where the base case has none; a spline's knots.",
+        ),
         ("Administration", "Which route a product takes, and whether a dose is by body surface."),
     ]

@@ -45,6 +45,7 @@ LIVE_SETTINGS = (
     "settings.price_set",
     "settings.post_progression",
     "settings.post_progression_rate",
+    "settings.post_progression_mortality",
     "settings.within_cycle",
     "settings.correction",
     "settings.crossing",
@@ -74,6 +75,7 @@ READ = (  # ids that a run of the model reads; others serve calibration, compari
     "mortality.",
     "pfs.",
     "os.",
+    "pps.",
     "post_progression.excess_rate.",
     "treatment.",
     "toxicity.",
@@ -174,6 +176,11 @@ class LiveInputs:
         """Strategies that give a drug."""
         return treated(self.inputs)
 
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Endpoints whose curves the sheets hold."""
+        return endpoints(self.inputs)
+
 
 def treated(inputs: Inputs) -> tuple[str, ...]:
     """Strategies that give a drug."""
@@ -212,10 +219,14 @@ def live_inputs(inputs: Inputs) -> LiveInputs:
 
 
 def endpoints(inputs: Inputs) -> tuple[Endpoint, ...]:
-    """Endpoints whose curves the sheets hold: those with a family for every compared strategy."""
+    """Endpoints whose curves the sheets hold: PFS; OS with a family for every compared strategy; survival from
+    progression where the base case uses it.
+    """
     found = [Endpoint.PFS]
     if all(inputs.text(f"{Endpoint.OS}.family.{s}") for s in inputs.compared):
         found.append(Endpoint.OS)
+    if inputs.text("settings.post_progression") == PostProgression.TIME_SINCE_PROGRESSION:
+        found.append(Endpoint.POST_PROGRESSION)
     return tuple(found)
 
 
@@ -272,6 +283,8 @@ def _is_wanted(inputs: Inputs, identifier: str, names: dict[str, str]) -> bool:
         return names["product"] in products_of(inputs, names["strategy"])
     if kind in tuple(Endpoint):
         return _is_wanted_curve(inputs, Endpoint(kind), identifier.split(".")[1], names["strategy"])
+    if identifier == "settings.post_progression_mortality":
+        return Endpoint.POST_PROGRESSION in endpoints(inputs)
     if kind == "settings":
         return identifier in LIVE_SETTINGS or identifier == "settings.reference"
     if kind == "subsequent" and "course" in names:
@@ -295,7 +308,9 @@ def _is_wanted_curve(inputs: Inputs, endpoint: Endpoint, key: str, strategy: str
 
 
 def can_wane(inputs: Inputs, endpoint: Endpoint, strategy: str) -> bool:
-    """Whether there is another compared strategy for an effect to wane to."""
+    """Whether there is another compared strategy for an effect to wane to; survival from progression never wanes."""
+    if endpoint is Endpoint.POST_PROGRESSION:
+        return False
     reference = reference_of(inputs, endpoint, strategy)
     return reference in inputs.compared and reference != strategy
 
@@ -338,8 +353,11 @@ def _row(inputs: Inputs, identifier: str, definition: Definition) -> InputRow:
 def _choices(inputs: Inputs, identifier: str, definition: Definition) -> tuple[str, ...]:
     """Words that a cell may hold and that its formulas know."""
     if identifier == "settings.post_progression":
-        anchored = Endpoint.OS in endpoints(inputs)
-        return (PostProgression.RATE.value, *([PostProgression.OVERALL_SURVIVAL.value] if anchored else []))
+        by_curve = {
+            Endpoint.OS: PostProgression.OVERALL_SURVIVAL.value,
+            Endpoint.POST_PROGRESSION: PostProgression.TIME_SINCE_PROGRESSION.value,
+        }
+        return (PostProgression.RATE.value, *(by_curve[e] for e in endpoints(inputs) if e in by_curve))
     parts = identifier.split(".")
     if parts[0] in tuple(Endpoint) and parts[1] == "family":
         endpoint = Endpoint(parts[0])

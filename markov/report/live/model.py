@@ -18,7 +18,8 @@ from markov.report.live.results_sheet import ResultFormulas, Results
 from markov.report.live.stops_sheet import rows_needed
 from markov.report.live.tables_sheet import Tables, live_tables
 from markov.report.live.trace_sheet import Shared, Trace, fill_trace, own_curves, told_curves, trace_grid
-from markov.terms import DAYS_PER_YEAR, Array, PostProgression
+from markov.report.live.tunnels import switches
+from markov.terms import DAYS_PER_YEAR, Array
 
 
 @dataclass(frozen=True)
@@ -42,25 +43,8 @@ class LiveModel:
         return (self.cycles.grid, *(trace.grid for trace in self.traces.values()), *self.stops)
 
 
-def why_not_live(inputs: Inputs) -> str:
-    """Why a base case has no live model; nothing where it has one.
-
-    Under a curve from progression each cycle's entrants carry a clock of their own, and its floor at the background
-    ties that clock to the calendar: a cell for every cycle and cycle of entry.
-    """
-    if inputs.text("settings.post_progression") == PostProgression.TIME_SINCE_PROGRESSION:
-        return (
-            "This base case lets mortality after progression follow a curve from progression "
-            "(settings.post_progression: time_since_progression). Its formulas are not written: set "
-            "settings.post_progression to rate or overall_survival in the input workbook to get the live model."
-        )
-    return ""
-
-
 def live_model(inputs: Inputs, outcomes: Outcomes | None = None) -> LiveModel:
     """The live model of a base case; `outcomes` are those of `evaluate(inputs, trace=True)`, where they are known.
-
-    Raises ValueError where there is none (`why_not_live`).
 
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
@@ -68,9 +52,6 @@ def live_model(inputs: Inputs, outcomes: Outcomes | None = None) -> LiveModel:
     >>> [grid.name for grid in model.grids][:3]
     ['Live cycles', 'Live trace No maintenance', 'Live trace Lenalidomide']
     """
-    reason = why_not_live(inputs)
-    if reason:
-        raise ValueError(reason)
     told = outcomes or evaluate(inputs, trace=True)
     with np.errstate(all="ignore"):  # branches that a formula does not take may divide by nothing
         return _live_model(inputs, told)
@@ -91,7 +72,7 @@ def _live_model(inputs: Inputs, outcomes: Outcomes) -> LiveModel:
     cycles = live_cycles(live, tables, times, rates, utilities, rows)
     curves = CurveCells(live, tables, values)
     excess = {kind: live.of(f"spm.excess_death.{kind}") for kind in ("haematologic", "solid")}
-    shared = Shared(live, tables, values, stop_rates, times, cycles, curves, excess)
+    shared = Shared(live, tables, values, stop_rates, times, cycles, curves, excess, switches(live, values, cycles))
     traces = {s: trace_grid(shared, s) for s in inputs.compared}
     for trace in traces.values():
         own_curves(shared, trace)

@@ -4,16 +4,17 @@ The formulas are those of `markov.model.maintenance` and `markov.model.cohort`: 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from markov.report.live.after_progression import Death, deaths_in_progression
 from markov.report.live.cycles_sheet import Clock
-from markov.report.live.formulas import Term, exp
+from markov.report.live.formulas import Term, exp, where
 from markov.report.live.grid import MARK, Column, Grid
 from markov.report.live.inputs_sheet import LiveInputs
 from markov.report.live.treatment import Malignancies
+from markov.report.live.tunnels import Deaths, Tunnels, tunnel_deaths
 from markov.terms import Array, State
 
 S = State
@@ -48,6 +49,7 @@ class Flows:
     excess: Mapping[str, Term]
     background: Column
     survival: Column | None
+    tunnels: Tunnels | None
 
     @property
     def off(self) -> Mapping[str, Term]:
@@ -66,6 +68,7 @@ class Moves:
         self.leaving: dict[State, Exits] = {}
         self._exits_known()
         self._progression_free()
+        self.by_tunnel = self._tunnels()
         self.death = self._deaths_in_progression()
         self._after_progression()
         self.arrivals = self._arrivals()
@@ -115,6 +118,15 @@ class Moves:
         """Share of those who enter a second malignancy who die in the same cycle."""
         return self.exposure * (1 - self.leaving[SPM[kind]].half_stay)
 
+    def _tunnels(self) -> Deaths | None:
+        """Who stays in `progression` and who leaves it by the cycle of entry, under a curve from progression."""
+        f = self.flows
+        return tunnel_deaths(f.tunnels, self.into_p, self._passed_toxicity(), self.exposure) if f.tunnels else None
+
+    def _passed_toxicity(self) -> Term:
+        """Those who stopped and progressed in the same cycle."""
+        return self.flows.progression_after * self.onward_t
+
     def _deaths_in_progression(self) -> Column:
         """The increment of deaths in `progression`, and the deaths that it has to supply."""
         f, x, add = self.flows, self.x, self.grid.add
@@ -131,15 +143,17 @@ class Moves:
         for state in SPM.values():
             wanted = wanted - x[state] * self.leaving[state].leave
         needed = add("Deaths wanted of progression", "alive − OS − deaths of the others", wanted, "increment")
-        anchored = f.survival is not None
-        known = Death(f.background, x[S.PROGRESSION], self.into_p, needed, self.all_off, later, self.strategy, anchored)
+        here = (f.background, x[S.PROGRESSION], self.into_p, needed, self.all_off, later)
+        known = Death(*here, self.strategy, f.survival is not None, self.by_tunnel)
         return deaths_in_progression(self.live, self.times, self.grid, known)
 
     def _after_progression(self) -> None:
         """Who leaves `progression`, and who enters second malignancies."""
         f = self.flows
         self.leaving[S.PROGRESSION] = self._exits(S.PROGRESSION, self.death + self.all_off)
-        self.taken_p = self._taken(S.PROGRESSION)
+        self.taken_p, self.entrants_die = self._taken(S.PROGRESSION), Term(self.death.text, self.death.value)
+        if self.by_tunnel:
+            self._leave_by_tunnel(self.by_tunnel)
         self.onward_p = self._onward(S.PROGRESSION, self.into_p)
         self.into_spm = {
             kind: self.grid.add(
@@ -150,11 +164,25 @@ class Moves:
             for kind in KINDS
         }
 
+    def _leave_by_tunnel(self, by: Deaths) -> None:
+        """Under a curve from progression entrants die by its first half cycle, and the others by their own ages."""
+        plain, add = self.leaving[S.PROGRESSION], self.grid.add
+        pace = (1 - by.kept) / (2 * by.of_entrants + self.all_off)
+        self.leaving[S.PROGRESSION] = replace(
+            plain,
+            half_stay=where(by.used, by.kept, plain.half_stay),
+            half_pace=where(by.used, pace, plain.half_pace),
+        )
+        words = "by the cycle of entry, or x × pace"
+        leaving = where(by.used, by.leaving, self.taken_p)
+        self.taken_p = add("Leaving progression, as used", words, leaving)
+        self.entrants_die = where(by.used, 2 * by.of_entrants, self.death)
+
     def _arrivals(self) -> dict[State, Column]:
         """Arrivals in each state: entrants, and those who passed through another in the same cycle."""
         self.grid.group("Arrivals of the cycle", in_turn=True)
         f, add, words = self.flows, self.grid.add, "entrants + those through others"
-        self.again: dict[State, Term] = {S.PROGRESSION: f.progression_after * self.onward_t}
+        self.again: dict[State, Term] = {S.PROGRESSION: self._passed_toxicity()}
         self.again |= {SPM[kind]: f.off[kind] * (self.onward_t + self.onward_p) for kind in KINDS}
         entered = {S.PROGRESSION: self.into_p} | {SPM[kind]: self.into_spm[kind] for kind in KINDS}
         found = {
@@ -162,7 +190,7 @@ class Moves:
             for state, entrants in entered.items()
         }
         deaths = f.background * (self.taken_m + self.taken_t + self.onward_t)
-        deaths = deaths + self.death * (self.taken_p + self.onward_p)
+        deaths = deaths + self.death * self.taken_p + self.entrants_die * self.onward_p
         for kind, state in SPM.items():
             inside = self.x[state] * self.leaving[state].leave
             deaths = deaths + inside + self.into_spm[kind] * self._dying_entrants(kind)
@@ -175,7 +203,10 @@ class Moves:
         entering = {S.TOXICITY: self.into_t, S.PROGRESSION: self.into_p}
         for state, entrants in (entering | {SPM[kind]: self.into_spm[kind] for kind in KINDS}).items():
             still = entrants * (1 - self.exposure * (1 - self.leaving[state].half_stay))
-            following = x[state] * self.leaving[state].stay + still
+            staying = x[state] * self.leaving[state].stay
+            if state is S.PROGRESSION and self.by_tunnel:
+                staying = where(self.by_tunnel.used, self.by_tunnel.staying, staying)
+            following = staying + still
             if state in self.again:
                 following = following + self.again[state]
             fill(x[state], above(following), start=0, rows=n)

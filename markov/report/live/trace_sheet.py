@@ -30,6 +30,7 @@ from markov.report.live.treatment import (
     window_cells,
     window_columns,
 )
+from markov.report.live.tunnels import Switches, Tunnels, tunnel_columns
 from markov.terms import Array, Crossing, Endpoint, PostProgression, State
 
 
@@ -49,6 +50,7 @@ class Trace:
     arrivals: dict[State, Column] = field(default_factory=dict)
     start: Term | None = None
     stop: Term | None = None
+    tunnels: Tunnels | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Shared:
     cycles: Cycles
     curves: CurveCells
     excess: Mapping[str, Term]
+    tunnels: Switches | None
 
 
 def trace_grid(shared: Shared, strategy: str) -> Trace:
@@ -168,6 +171,9 @@ def fill_trace(shared: Shared, trace: Trace, comparator: Column | None, occupanc
     assert trace.progression is not None
     trace.start, trace.stop = window_cells(live, listing, strategy)
     malignancies = malignancy_cells(live, listing, shared.times, strategy)
+    if shared.tunnels:
+        known = (live, shared.tables, shared.times, trace.cycles, shared.curves, grid, shared.tunnels)
+        trace.tunnels = tunnel_columns(*known, strategy, malignancies.all_off)
     if strategy not in live.treated:
         _move(
             shared,
@@ -276,6 +282,15 @@ def _move(
 ) -> None:
     """Who moves and who is where."""
     excess = {kind: shared.excess[kind] * shared.times.length for kind in KINDS}
-    flows = Flows(*progression, toxicity, on_drug, malignancies, excess, trace.cycles.background, trace.survival)
+    flows = Flows(
+        *progression,
+        toxicity,
+        on_drug,
+        malignancies,
+        excess,
+        trace.cycles.background,
+        trace.survival,
+        trace.tunnels,
+    )
     moves = Moves(shared.live, shared.times, trace.grid, flows, trace.strategy, occupancy)
     trace.occupancy, trace.arrivals = moves.x, moves.arrivals

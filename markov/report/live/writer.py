@@ -18,7 +18,7 @@ from markov.report.live.formulas import Term, Value
 from markov.report.live.grid import CYCLE_BY_CYCLE, FIRST_ROW, GROUP, HEADER, WORDS, Grid, GridSheet, Listing, as_cell
 from markov.report.live.inputs_sheet import NAME as INPUTS
 from markov.report.live.inputs_sheet import InputRow, model_formula
-from markov.report.live.model import LiveModel, live_model, why_not_live
+from markov.report.live.model import LiveModel, live_model
 from markov.report.live.results_sheet import NAME as RESULTS
 from markov.report.live.results_sheet import Block
 from markov.report.live.tables_sheet import FIRST, TableColumn
@@ -56,21 +56,11 @@ def write_live_workbook(inputs: Inputs, path: str | Path, outcomes: Outcomes | N
     return target
 
 
-def write_live_model(book: Any, inputs: Inputs, outcomes: Outcomes | None, formats: dict[str, Any]) -> LiveModel | None:
+def write_live_model(book: Any, inputs: Inputs, outcomes: Outcomes | None, formats: dict[str, Any]) -> LiveModel:
     """Add the live sheets to an open XlsxWriter workbook, whose `formats` are those of `style.make_formats`.
 
-    `outcomes` are those of `evaluate(inputs, trace=True)`; without them the model is run. A base case that cannot be
-    live gets the Live guide alone, which says why, and None comes back.
+    `outcomes` are those of `evaluate(inputs, trace=True)`; without them the model is run.
     """
-    reason = why_not_live(inputs)
-    if reason:
-        sheet = book.add_worksheet(guide_sheet.NAME)
-        set_page(sheet, guide_sheet.NAME, pages_high=1)
-        sheet.set_column(0, 0, 120)
-        sheet.write_string(0, 0, guide_sheet.NAME, formats["title"])
-        sheet.write_string(2, 0, reason, formats["lead"])
-        sheet.set_row(2, 50)
-        return None
     model = live_model(inputs, outcomes)
     writer = _Writer(book, model, formats)
     writer.write()
