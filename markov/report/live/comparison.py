@@ -89,7 +89,7 @@ def _frontier_formulas(s: str, row: int, first: int, last: int) -> list[str]:
     return [
         f"result.cost.{s}",
         f"result.qaly.{s}",
-        f"ROWS(D${first}:D{row})-1",
+        f"ROWS(A${first}:A{row})-1",  # of another column: no cell looks at itself
         f"IF(SUMPRODUCT(({order}<D{row})*({cost}=B{row})*({qaly}=C{row}))>0,1,0)",
         f"IF(SUMPRODUCT({dominated})>0,1,0)",
         f"IF(F{row}=1,0,IF(SUMPRODUCT({mix})>0,1,0))",

@@ -296,6 +296,8 @@ class Listing:
         made = term(formula)
         if isinstance(made.value, np.ndarray):
             made = Term(made.text, made.value.item(), made.level)
+        if made.value is None:
+            made = Term(made.text, 0.0, made.level)  # what Excel makes of a formula that finds an empty cell
         self.lines.append(Listed(name, label, made, look))
         return Term(name, made.value)
 

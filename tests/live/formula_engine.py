@@ -1,32 +1,20 @@
-"""The live model without Excel: the rules that its formulas keep, and a small workbook recalculated in pure Python.
+"""A calculator of Excel formulas in Python: it reads a workbook as Excel would, the stored values thrown away.
 
-The recalculation reads the file as Excel would: cells, names and formulas, the stored values thrown away. It knows
-no more of the model than the functions that the formulas call.
+It knows cells, names, operators and the functions that the live model calls, and nothing of the model.
 """
 
 import math
 import re
-import sys
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import pytest
 from scipy import special
 
-from markov import Inputs, evaluate, with_values
-from markov.report.live.formulas import term, where
-from markov.report.live.grid import MARK
-from markov.report.live.model import LiveModel, live_model
-from markov.report.live.writer import write_live_workbook
-from markov.terms import State
-
 SPACE = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
-VOLATILE = ("NOW(", "TODAY(", "RAND(", "RANDBETWEEN(", "OFFSET(", "INDIRECT(", "CELL(", "INFO(")
 OPERATORS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
     "&": (1, lambda a, b: f"{as_text(a)}{as_text(b)}"),
     "=": (0, lambda a, b: equal(a, b)),
@@ -43,7 +31,7 @@ OPERATORS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
 }
 TOKEN = re.compile(
     r"""\s*(?:(?P<text>"[^"]*")|(?P<ref>(?:'[^']+'!)?\$?[A-Z]{1,3}\$?\d+(?::\$?[A-Z]{1,3}\$?\d+)?)(?![\w.(])"""
-    r"""|(?P<number>\d+(?:\.\d+)?)|(?P<call>[A-Z_a-z][\w.]*)\(|(?P<name>[A-Za-z_][\w.]*)|(?P<sign><>|<=|>=|[-+*/^&=<>(),]))"""
+    r"""|(?P<number>\d+(?:\.\d+)?)|(?P<call>[A-Z_a-z][\w.]*)\(|(?P<name>[A-Za-z_][\w.]*)|(?P<sign><>|<=|>=|[-+*/^&=<>(),:]))"""
 )
 Cell = tuple[str, int, int]
 Node = Callable[[int], Any]
@@ -77,6 +65,13 @@ def divide(a: Any, b: Any) -> Any:
     return a / b
 
 
+class NeededError(Exception):
+    """Cells that have to be calculated first."""
+
+    def __init__(self, places: list[Cell]):
+        self.places = places
+
+
 class Recalculated:
     """A workbook whose formulas are calculated when asked for; `edits` go into named cells first."""
 
@@ -88,6 +83,7 @@ class Recalculated:
             self.names = {n.attrib["name"]: n.text or "" for n in book.iterfind(".//m:definedName", SPACE)}
             sheets = [s.attrib["name"] for s in book.iterfind(".//m:sheet", SPACE)]
             self.constants: dict[Cell, Any] = {}
+            self.stored: dict[Cell, str] = {}
             self.formulas: dict[Cell, tuple[Node, int]] = {}
             self.parsed: dict[str, Node] = {}
             for i, sheet in enumerate(sheets, start=1):
@@ -102,6 +98,8 @@ class Recalculated:
         for cell in root.iterfind(".//m:c", SPACE):
             column, row = split_cell(cell.attrib["r"])
             formula, value = cell.find("m:f", SPACE), cell.find("m:v", SPACE)
+            if formula is not None and value is not None:
+                self.stored[sheet, column, row] = value.text or ""
             if formula is not None and formula.text:
                 node = self._parse(sheet, formula.text), row
                 self.formulas[sheet, column, row] = node
@@ -115,18 +113,42 @@ class Recalculated:
 
     def named(self, name: str) -> Any:
         """Value of a named cell."""
-        return self._named(name)(0)
+        text = self.names[name]
+        sheet, (column, row, _, _) = self._place(text)
+        return self.value((sheet, column, row))
+
+    def value(self, place: Cell) -> Any:
+        """Value of a cell; what it needs is calculated first, from a list of what waits and not by recursion."""
+        waiting = [place]
+        while waiting:
+            try:
+                self.cell(waiting[-1])
+                waiting.pop()
+            except NeededError as needed:
+                waiting += needed.places
+                assert len(waiting) < 1_000_000, "a circle"
+        return self.cell(place)
 
     def cell(self, place: Cell) -> Any:
-        """Value of a cell, calculated once."""
+        """Value of a cell of which all that it needs is known."""
         if place in self.known:
             return self.known[place]
         if place in self.constants or place not in self.formulas:
             return self.constants.get(place)
         node, home = self.formulas[place]
         value = node(place[2] - home)
+        if value is None:
+            value = 0.0  # in Excel a formula that finds an empty cell is 0; LibreOffice calls it empty still
         self.known[place] = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
         return self.known[place]
+
+    def look(self, place: Cell) -> Any:
+        """Value of another cell, if it is known."""
+        if place in self.known:
+            return self.known[place]
+        if place in self.formulas and place not in self.constants:
+            raise NeededError([place])
+        return self.constants.get(place)
 
     # ------------------------------------------------------------------------------------------------ parsing
 
@@ -160,12 +182,16 @@ class Recalculated:
         ends = [(*split_cell(f"{p[1]}{p[3]}"), not p[2]) for p in parts if p]
         if len(ends) == 1:
             (column, row, moves), *_ = ends
-            return lambda down: self.cell((home, column, row + down * moves))
+            return lambda down: self.look((home, column, row + down * moves))
 
         def cells_of(down: int) -> Any:
             (left, top, top_moves), (right, bottom, bottom_moves) = ends
             rows = range(top + down * top_moves, bottom + down * bottom_moves + 1)
-            found = [[self.cell((home, c, r)) for c in range(left, right + 1)] for r in rows]
+            places = [[(home, c, r) for c in range(left, right + 1)] for r in rows]
+            missing = [p for line in places for p in line if p in self.formulas and p not in self.known]
+            if missing := [p for p in missing if p not in self.constants]:
+                raise NeededError(missing)
+            found = [[self.look(p) for p in line] for line in places]
             grid = np.array([[v if v is not None else 0.0 for v in row] for row in found], dtype=object)
             numeric = all(not isinstance(v, str) for row in grid for v in row)
             return grid.astype(float) if numeric else grid
@@ -215,7 +241,9 @@ class _Parser:
                 return lambda down: text == "TRUE"
             return lambda down: self.book._named(text)(0)
         if kind == "call":
-            return call(text, self.arguments())
+            start = self.at
+            node = call(text, self.arguments())
+            return self.until(start) if self.tokens[self.at][1] == ":" else node
         if text == "-":
             inner = self.expression(5)
             return lambda down: -num(inner(down))
@@ -223,6 +251,26 @@ class _Parser:
         node = self.expression(0)
         self.expect(")")
         return node
+
+    def until(self, start: int) -> Node:
+        """The range from the cell that INDEX finds to another one."""
+        (kind, cells), again = self.tokens[start], self.at
+        assert kind == "ref"
+        self.at = start
+        _, place = self.arguments()
+        self.at = again + 1
+        _, end = self.tokens[self.at]
+        self.at += 1
+        first, last = cells.replace("$", "").split(":")[0], end.replace("$", "")
+        column, top = split_cell(first)
+        assert split_cell(last)[0] == column
+
+        def found(down: int) -> Any:
+            left = f"{last[: len(last) - len(str(split_cell(last)[1]))]}"
+            begin = top + int(num(place(down))) - 1
+            return self.book.reference(self.sheet, f"${left}${begin}:${left}${split_cell(last)[1]}")(0)
+
+        return found
 
     def arguments(self) -> list[Node]:
         found = [self.expression(0)]
@@ -277,7 +325,7 @@ def gamma_distribution(x: Any, shape: Any, scale: Any, cumulative: Any) -> float
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "AND": lambda *v: all(bool(num(x)) for x in v),
     "OR": lambda *v: any(bool(num(x)) for x in v),
-    "MAX": lambda *v: max(num(x) for x in v),
+    "MAX": lambda *v: max(float(np.max(num(x))) for x in v),
     "MIN": lambda *v: min(num(x) for x in v),
     "EXP": lambda x: np.exp(num(x)),
     "LN": logarithm,
@@ -296,167 +344,3 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_xlfn.BETA.DIST": lambda y, a, b, cumulative: float(special.betainc(num(a), num(b), num(y))),
     "_xlfn.BETA.INV": lambda p, a, b: float(special.betaincinv(num(a), num(b), num(p))),
 }
-
-
-# ------------------------------------------------------------------------------------------------ a small model
-
-
-@pytest.fixture(scope="module")
-def small(calgb: Inputs) -> Inputs:
-    """CALGB for two years, with stops counted over six months: few rows."""
-    changes = {"settings.horizon_years": 2.0, "toxicity.period.lenalidomide": 6.0}
-    return with_values(calgb, changes)
-
-
-@pytest.fixture(scope="module")
-def workbook(small: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_live_workbook(small, tmp_path_factory.mktemp("live") / "small.xlsx")
-
-
-@pytest.mark.parametrize(
-    "edits",
-    [
-        {},
-        {
-            "price.lenalidomide_10mg.brand": 1890.0,
-            "utility.progression": 0.5,
-            "os.hazard_ratio.lenalidomide": 0.8,
-            "toxicity.proportion.lenalidomide": 0.2,
-        },
-        {
-            "settings.post_progression": "rate",
-            "settings.correction": "simpson",
-            "pfs.family.lenalidomide": "gamma",
-            "pfs.shape.lenalidomide": 1.4,
-            "pfs.median.lenalidomide": 50.0,
-        },
-    ],
-    ids=["as written", "numbers", "switches"],
-)
-def test_formulas_calculated_in_python_give_the_engines_totals(
-    small: Inputs, workbook: Path, edits: dict[str, float | str]
-) -> None:
-    sys.setrecursionlimit(1_000_000)
-    book = Recalculated(workbook, edits)
-    outcomes = evaluate(with_values(small, edits))
-    for i, s in enumerate(outcomes.strategies):
-        assert book.named(f"result.cost.{s}") == pytest.approx(outcomes.cost[0, i], rel=1e-9)
-        assert book.named(f"result.qaly.{s}") == pytest.approx(outcomes.qaly[0, i], rel=1e-9)
-        assert book.named(f"result.life_years.{s}") == pytest.approx(outcomes.life_year[0, i], rel=1e-9)
-
-
-def test_the_python_recalculation_uses_no_stored_value(workbook: Path) -> None:
-    book = Recalculated(workbook, {})
-    assert not set(book.formulas) & set(book.constants)
-
-
-# ------------------------------------------------------------------------------------------------ the rules
-
-
-@pytest.fixture(scope="module", params=["calgb", "myeloma_ix"])
-def model(request: pytest.FixtureRequest) -> LiveModel:
-    return live_model(request.getfixturevalue(request.param))
-
-
-def formulas(model: LiveModel) -> dict[str, str]:
-    """Every formula as it stands in its cell, by sheet and header or by name."""
-    found = {}
-    for grid in model.grids:
-        for filled in grid.columns:
-            assert filled.formula is not None
-            text = filled.formula.text.replace(f"'{grid.name}'!", "")
-            found[f"{grid.name}: {filled.header}"] = MARK.sub("1234", text)
-    for listing in (model.values, model.stop_rates):
-        found |= {line.name: line.formula.text for line in listing.lines if line.formula is not None}
-    for block in model.results.blocks:
-        for line in block.rows:
-            found |= {f"{line.key} {i}": cell.text for i, cell in enumerate(line.cells)}
-    return found
-
-
-def test_every_formula_is_short(model: LiveModel) -> None:
-    assert {where_: len(text) for where_, text in formulas(model).items() if len(text) >= 1000} == {}
-
-
-def test_every_formula_is_short_under_long_ids_and_sheets_keep_apart(calgb: Inputs) -> None:
-    """Ids of 31 characters, and labels that begin alike for longer than Excel's sheet names."""
-    longer = {"lenalidomide": "lenalidomide_bortezomib_dexa_31", "no_maintenance": "observation_without_any_drug_31"}
-    parameters = {}
-    for identifier, parameter in calgb.parameters.items():
-        renamed = ".".join(longer.get(part, part) for part in identifier.split("."))
-        value = longer.get(str(parameter.value), parameter.value)
-        parameters[renamed] = replace(parameter, id=renamed, value=value)
-    strategies = tuple(
-        replace(s, id=longer[s.id], label=f"Maintenance until progression: {s.label}") for s in calgb.strategies
-    )
-    bare = replace(calgb, parameters=parameters, strategies=strategies, scenarios=(), trial_results=())
-    model = live_model(bare)
-    assert max(len(text) for text in formulas(model).values()) < 1000
-    names = [grid.name for grid in model.grids]
-    assert len(set(names)) == len(names)
-    assert all(len(name) <= 31 for name in names)
-
-
-def test_only_0_1_and_2_are_typed_into_formulas(model: LiveModel) -> None:
-    typed = re.compile(r"(?<![\w.$])(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.])")
-    for place, text in formulas(model).items():
-        bare = re.sub(r'"[^"]*"|\'[^\']*\'', "", text)
-        assert set(typed.findall(bare)) <= {"0", "1", "2"}, f"{place}: {text}"
-
-
-def test_no_formula_is_volatile_or_reaches_outside(model: LiveModel) -> None:
-    for place, text in formulas(model).items():
-        assert not any(word in text for word in VOLATILE), place
-        assert "[" not in text, place
-
-
-def test_every_name_in_a_formula_is_defined(model: LiveModel, tmp_path: Path) -> None:
-    path = write_live_workbook(model.inputs, tmp_path / "live.xlsx", model.outcomes)
-    with zipfile.ZipFile(path) as archive:
-        defined = set(re.findall(r'<definedName name="([^"]+)"', archive.read("xl/workbook.xml").decode()))
-    name = re.compile(r"(?<![\w.'!$])([a-z][\w]*(?:\.[\w]+)+)(?![\w(])")
-    for place, text in formulas(model).items():
-        used = set(name.findall(re.sub(r'"[^"]*"|\'[^\']*\'', "", text)))
-        assert used <= defined, f"{place}: {used - defined}"
-
-
-def test_a_column_that_lags_behind_the_engine_is_named(model: LiveModel) -> None:
-    for grid in model.grids:
-        for filled in grid.columns:
-            seeds = filled.column.value[: len(filled.values)]
-            apart = np.abs(np.nan_to_num(filled.values) - seeds)
-            assert np.all(apart <= 1e-10 * np.maximum(np.abs(seeds), 1.0)), f"{grid.name}: {filled.header} lags"
-
-
-def test_arrivals_and_hazards_of_every_column_are_the_engines(model: LiveModel) -> None:
-    trace = model.outcomes.trace
-    assert trace is not None
-    for i, live in enumerate(model.traces.values()):
-        cycles = trace.occupancy.shape[2] - 1
-        for j, state in enumerate(State):
-            told = live.occupancy[state].value[: cycles + 1]
-            assert np.allclose(told, trace.occupancy[0, i, :, j], rtol=0, atol=1e-12), f"occupancy of {state} lags"
-
-
-def test_the_totals_of_the_mirror_are_the_engines(model: LiveModel) -> None:
-    compared = 0
-    for block in model.results.blocks:
-        for line in block.rows:
-            for cell, engine in zip(line.cells, line.engine or (), strict=False):
-                assert float(cell.value) == pytest.approx(engine, rel=1e-9, abs=1e-13), f"{block.title}: {line.label}"
-                compared += 1
-    assert compared > 100
-
-
-def test_a_number_other_than_0_1_2_cannot_be_typed() -> None:
-    with pytest.raises(ValueError, match="only 0, 1 and 2"):
-        term(3)
-
-
-def test_brackets_stand_where_excel_needs_them() -> None:
-    a, b, c = (term(x) for x in (1, 2, 1))
-    assert ((a - (b - c)) * a).text == "(1-(2-1))*1"
-    assert (a / (b / c)).text == "1/(2/1)"
-    assert ((-a) ** b).text == "(-1)^2", "Excel reads −1^2 as (−1)^2: a minus before a power needs its brackets"
-    assert (-(a**b)).text == "-(1^2)"
-    assert where(a < b, a, "none").text == 'IF(1<2,1,"none")'
