@@ -334,6 +334,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "INT": lambda x: float(math.floor(num(x))),
     "SUM": lambda *v: float(sum(np.sum(num(x)) for x in v)),
     "SUMPRODUCT": lambda *v: float(np.sum(np.prod(np.broadcast_arrays(*(num(x) for x in v)), axis=0))),
+    "MMULT": lambda left, right: num(left) @ num(right),
     "INDEX": lambda cells, at: cells.ravel()[int(num(at)) - 1],
     "MATCH": lambda x, cells, kind: float(list(cells.ravel()).index(x) + 1),
     "ROWS": lambda cells: float(np.shape(cells)[0]) if np.ndim(cells) else 1.0,

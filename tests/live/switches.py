@@ -30,7 +30,7 @@ PAYOFFS = ("correction", "discounting", "utilities", "prices", "within a cycle",
 def switches(inputs: Inputs) -> dict[str, list[Edits]]:
     """Alternatives of each switch; the first is that of the shipped workbooks.
 
-    Times lie within three years, so that a model of three years meets them all.
+    Times lie within two years, so that a short model meets them all.
     """
     s = next(s for s in inputs.compared if s != inputs.reference)
     family, median = f"pfs.family.{s}", {f"pfs.median.{s}": 30.0}
@@ -70,8 +70,8 @@ def switches(inputs: Inputs) -> dict[str, list[Edits]]:
             {family: "hazard_ratio", f"pfs.hazard_ratio.{s}": 0.5},
             {family: "time_ratio", f"pfs.time_ratio.{s}": 1.7},
         ],
-        "waning": [{}, {f"pfs.waning_start.{s}": 8.0, f"pfs.waning_end.{s}": 24.0}],
-        "window": [{}, {f"treatment.planned_stop.{s}": 20.0}, {f"treatment.start.{s}": 2.5}],
+        "waning": [{}, {f"pfs.waning_start.{s}": 6.0, f"pfs.waning_end.{s}": 18.0}],
+        "window": [{}, {f"treatment.planned_stop.{s}": 16.0}, {f"treatment.start.{s}": 2.5}],
         "stops": [{}, {f"treatment.share_starting.{s}": 0.7}],
         "after stopping": [
             {},

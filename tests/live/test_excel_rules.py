@@ -21,9 +21,9 @@ from .formula_engine import SPACE, split_cell
 M = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 SINCE_1997 = frozenset(
     ("ABS", "AND", "CHOOSE", "COUNTIF", "EXP", "IF", "INDEX", "INT", "ISERROR", "LN", "MATCH", "MAX", "MIN", "OR")
-) | {"ROWS", "SQRT", "SUM", "SUMPRODUCT"}
+) | {"MMULT", "ROWS", "SQRT", "SUM", "SUMPRODUCT"}
 SINCE_2010 = frozenset(("NORM.S.DIST", "GAMMA.DIST", "GAMMA.INV", "BETA.DIST", "BETA.INV"))  # with _xlfn. in the file
-ON_RANGES = frozenset(("ABS", "EXP", "INDEX", "LN", "MAX", "ROWS", "SUMPRODUCT", "_xlfn.NORM.S.DIST"))  # IF is not
+ON_RANGES = frozenset(("ABS", "EXP", "INDEX", "LN", "MAX", "MMULT", "ROWS", "_xlfn.NORM.S.DIST"))  # IF is not
 VOLATILE = ("NOW", "TODAY", "RAND", "RANDBETWEEN", "OFFSET", "INDIRECT", "CELL", "INFO")
 CALL = re.compile(r"([A-Za-z_][\w.]*)\(")
 NAME = re.compile(r"[A-Za-z_\\][\w.\\]{0,254}")

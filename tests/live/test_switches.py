@@ -65,7 +65,7 @@ CURVES: dict[str, Edits] = {
 
 def test_curves_from_progression_are_live_all_cause_and_in_excess(calgb: Inputs, tmp_path: Path) -> None:
     """At an age at which the background is above the curve for some of the time, for some or all of the entrants."""
-    old = {"cohort.age": 78.0, "settings.horizon_years": 12.0}
+    old = {"cohort.age": 78.0, "settings.horizon_years": 10.0}
     inputs = with_values(with_curve_from_progression(calgb), old)
     edits: list[Edits] = [
         {"settings.post_progression_mortality": counts} | {f"pps.{k}.lenalidomide": v for k, v in curve.items()}

@@ -70,7 +70,7 @@ def limit_rows(model: "LiveModel") -> list[Limit]:
         found.append((label, text, (years + longest) / length, float(grid.rows - 1)))
     for s in live.treated:
         found += _dispensings(model, s, float(values["horizon.end"]))
-    if "tunnels.spells" in {line.name for line in model.values.lines}:
+    if "tunnels.used" in {line.name for line in model.values.lines}:
         found += [_missed(model, s) for s in model.traces]
     return found
 

@@ -13,7 +13,7 @@ from markov.report.live.curves import CurveCells
 from markov.report.live.cycles_sheet import Cycles, clock, cohort_cells, discounting, live_cycles
 from markov.report.live.grid import Grid, Listing
 from markov.report.live.inputs_sheet import LiveInputs, live_inputs
-from markov.report.live.payoffs import drug, starters
+from markov.report.live.payoffs import dispensings_needed, drug, starters
 from markov.report.live.results_sheet import ResultFormulas, Results
 from markov.report.live.stops_sheet import rows_needed
 from markov.report.live.tables_sheet import Tables, live_tables
@@ -94,12 +94,15 @@ def _live_model(inputs: Inputs, outcomes: Outcomes) -> LiveModel:
 def _occupancy(inputs: Inputs, outcomes: Outcomes, live: LiveInputs) -> Array:
     """Occupancy by strategy at the boundaries written, (strategies, rows, states).
 
-    An even number of cycles, for Simpson's rule, and enough for the periods in which stops were reported.
+    An even number of cycles, for Simpson's rule, and enough for the periods in which stops were reported and for a row
+    a dispensing.
     """
     length = inputs.number("settings.cycle_days") / DAYS_PER_YEAR
     assert outcomes.trace is not None
     cycles = len(outcomes.trace.boundaries) - 1
-    needed = max(cycles, rows_needed(live, length) if live.treated else 0)
+    needed = (
+        max(cycles, rows_needed(live, length), dispensings_needed(live, cycles * length)) if live.treated else cycles
+    )
     needed += needed % 2
     if needed == cycles:
         return np.asarray(outcomes.trace.occupancy[0])

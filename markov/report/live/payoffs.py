@@ -168,6 +168,18 @@ def _dispensings(
     }
 
 
+def dispensings_needed(live: LiveInputs, horizon: float) -> int:
+    """Most dispensings of any product to the horizon, in years: more than cycles where these are long."""
+    found = [0]
+    for s in live.treated:
+        span = horizon - float(live.of(f"treatment.start.{s}").value)
+        found += [
+            int(np.ceil(span / float(live.of(f"dose.interval.{product}.{s}").value))) + 1
+            for product in products_of(live.inputs, s)
+        ]
+    return max(found)
+
+
 def dispensing_rows(live: LiveInputs, times: Clock, trace: Trace, product: str) -> int:
     """Rows that hold every dispensing from the start to the last cycle written."""
     interval = float(live.of(f"dose.interval.{product}.{trace.strategy}").value)

@@ -172,7 +172,7 @@ def fill_trace(shared: Shared, trace: Trace, comparator: Column | None, occupanc
     trace.start, trace.stop = window_cells(live, listing, strategy)
     malignancies = malignancy_cells(live, listing, shared.times, strategy)
     if shared.tunnels:
-        known = (live, shared.tables, shared.times, trace.cycles, shared.curves, grid, shared.tunnels)
+        known = (live, shared.tables, listing, shared.times, trace.cycles, shared.curves, grid, shared.tunnels)
         trace.tunnels = tunnel_columns(*known, strategy, malignancies.all_off)
     if strategy not in live.treated:
         _move(

@@ -30,31 +30,50 @@ from markov.report.live.inputs_sheet import LiveInputs
 from markov.report.live.tables_sheet import Tables
 from markov.terms import Endpoint, PostProgression, PostProgressionMortality
 
-SPELLS = 3  # for each cycle of entry, times that the curve may fall below the background and rise above it again
+SPELLS = 6  # for each cycle of entry, at least: times that the curve may fall below the background and rise again
 LABEL = "From progression"
 
 
 @dataclass(frozen=True)
 class Switches:
     """Named cells: whether the curve from progression is used; 1 where it is an excess, 1 where it is all-cause; rows
-    and spells written.
+    written.
     """
 
     used: Term
     excess: Term
     all_cause: Term
     written: Term
-    spells: Term
 
 
 @dataclass(frozen=True)
-class Spell:
-    """Columns by cycle of entry: a spell below the background, from and to a boundary; its level, and all it adds."""
+class Turns:
+    """Columns by cycle of entry, side by side: boundaries at which spells below the background begin and end in turn,
+    background less curve so far at each, and a range that holds 1 where one begins and −1 where one ends.
+    """
 
-    begins: Column
-    ends: Column
-    level: Column
-    adds: Column
+    places: tuple[Column, ...]
+    levels: tuple[Column, ...]
+    signs: Term
+    count: Column
+    written: Term
+
+    def added(self, boundary: Term, apart: Term) -> Term:
+        """What the background has added, the rise of the level over each spell so far: Σ ±(k ≥ turn)·(level − then).
+
+        MMULT adds up over the turns for each cycle of entry, within SUMPRODUCT.
+        """
+        text = f"MMULT(({boundary.text}>={_block(self.places)})*({apart.text}-{_block(self.levels)}),{self.signs.text})"
+        value = np.zeros(np.broadcast_shapes(boundary.value.shape, apart.value.shape))
+        for place, level, sign in zip(self.places, self.levels, self.signs.value, strict=True):
+            value += sign * (boundary.value >= place.earlier.value) * (apart.value - level.earlier.value)
+        return Term(text, value)
+
+
+def _block(columns: tuple[Column, ...]) -> str:
+    """Columns that stand side by side, from the empty row before cycle 0 to the row above."""
+    first, last = columns[0].earlier.text, columns[-1].earlier.text
+    return f"{first.rpartition(':')[0]}:{last.rpartition(':')[2]}"
 
 
 @dataclass(frozen=True)
@@ -70,8 +89,7 @@ class Tunnels:
     reverse_hazard: Column
     risen: Column
     level: Column
-    spells: tuple[Spell, ...]
-    count: Column
+    turns: Turns
     sigma: Term
     strategy: str
 
@@ -105,14 +123,13 @@ def switches(live: LiveInputs, listing: Listing, cycles: Cycles) -> Switches | N
 
     excess, all_cause = flag(mortality.EXCESS, "excess deaths"), flag(mortality.ALL_CAUSE, "all deaths")
     rows = Term(f"ROWS({cycles.number.every.text})", float(cycles.grid.rows))
-    written = listing.add("tunnels.rows", "Rows written: cycles and one more", rows)
-    words = "Spells below the background that are written for each cycle of entry"
-    return Switches(used, excess, all_cause, written, listing.constant("tunnels.spells", words, float(SPELLS)))
+    return Switches(used, excess, all_cause, listing.add("tunnels.rows", "Rows written: cycles and one more", rows))
 
 
 def tunnel_columns(
     live: LiveInputs,
     tables: Tables,
+    listing: Listing,
     times: Clock,
     cycles: Cycles,
     curves: CurveCells,
@@ -144,7 +161,8 @@ def tunnel_columns(
         rows=grid.rows,
     )
     known = (grid, cycles.number, background, risen, so_far)
-    spells, count = _spells(known, increments, chosen)
+    cells = (tables, listing, live.inputs.labels[strategy], strategy)
+    turns = _turns(known, increments, chosen, cells)
     return Tunnels(
         chosen,
         grid,
@@ -155,8 +173,7 @@ def tunnel_columns(
         backwards[1],
         risen,
         level,
-        spells,
-        count,
+        turns,
         sigma,
         strategy,
     )
@@ -175,51 +192,56 @@ def _backwards(column: Column, chosen: Switches, cycles: Cycles) -> Term:
     return item(column.every, chosen.written - cycles.number)
 
 
-def _spells(
-    known: tuple[Grid, Column, Column, Column, Column], increments: Column, chosen: Switches
-) -> tuple[tuple[Spell, ...], Column]:
-    """For each cycle of entry: when the curve falls below the background, when it is above it again."""
-    grid, number, background, risen, so_far = known
-    cycles = grid.rows - 1
-    ages, curve, floor = number.rows_from(0, cycles), increments.rows_from(0, cycles), background.ahead(cycles)
-    last, spells, since = chosen.written - 1, list[Spell](), None
-    for i in range(1, SPELLS + 1):
-        below = chosen.all_cause * (curve < floor)
-        after = below if since is None else below * (ages >= in_rows(since))
-        begins = grid.add(
-            f"Spell {i}: age at which it begins", "first age below the background", first_where(after, ages, last)
-        )
-        above = (curve >= floor) * (ages >= in_rows(begins))
-        ends = grid.add(f"Spell {i}: age at which it ends", "first age above it again", first_where(above, ages, last))
-        spells.append(_spell(grid, (number, risen, so_far), (begins, ends), chosen, i))
-        since = ends
-    later, floor_later = increments.rows_from(1, cycles), background.ahead(cycles, skip=1)
-    first = chosen.all_cause * (increments.first < background.after)
-    turns = sum_product(chosen.all_cause * (later < floor_later) * (curve >= floor))
-    count = grid.add("Spells there are", "times it falls below the background", first + turns, "integer")
-    return tuple(spells), count
-
-
-def _spell(
-    grid: Grid,
-    known: tuple[Column, Column, Column],
-    ages: tuple[Column, Column],
+def _turns(
+    known: tuple[Grid, Column, Column, Column, Column],
+    increments: Column,
     chosen: Switches,
-    i: int,
-) -> Spell:
-    """The boundaries of a spell, the level at its beginning, and what it adds in all."""
-    number, risen, so_far = known
-    places = []
-    levels = []
-    for age, word in zip(ages, ("begins", "ends"), strict=True):
-        boundary = grid.add(f"Spell {i}: {word}", "cycle of entry + 1 + age", number + 1 + age, "integer")
-        held = smaller(boundary + 1, chosen.written)
-        levels.append(item(risen.every, held) - item(so_far.every, age + 1))
-        places.append(boundary)
-    words = "background − curve, so far"
-    level = grid.add(f"Spell {i}: level where it begins", words, levels[0])
-    adds = grid.add(f"Spell {i}: adds in all", "level where it ends − where it begins", levels[1] - level)
-    return Spell(places[0], places[1], level, adds)
+    cells: tuple[Tables, Listing, str, str],
+) -> Turns:
+    """For each cycle of entry: when the curve falls below the background, and when it is above it again."""
+    grid, number, background, risen, so_far = known
+    cycles, last = grid.rows - 1, chosen.written - 1
+    ages, curve, floor = number.rows_from(0, cycles), increments.rows_from(0, cycles), background.ahead(cycles)
+    count = _count(grid, background, increments, chosen)
+    written = max(SPELLS, int(count.value.max()) + 1)
+    found, since = list[Column](), None
+    for i in range(written):
+        for below, words in ((True, "falls below the background"), (False, "is above it again")):
+            condition = chosen.all_cause * (curve < floor) if below else curve >= floor
+            if since is not None:
+                condition = condition * (ages >= in_rows(since))
+            header = f"Spell {i + 1}: age at which it {'begins' if below else 'ends'}"
+            since = grid.add(header, f"first age at which the curve {words}", first_where(condition, ages, last))
+            found.append(since)
+    names = [f"Spell {i // 2 + 1}: {'ends' if i % 2 else 'begins'}" for i in range(len(found))]
+    places = tuple(
+        grid.add(name, "cycle of entry + 1 + age", number + 1 + age, "integer")
+        for name, age in zip(names, found, strict=True)
+    )
+    levels = tuple(
+        grid.add(f"{name}, level", "background − curve, so far", _level(risen, so_far, place, age, chosen))
+        for name, place, age in zip(names, places, found, strict=True)
+    )
+    tables, listing, label, strategy = cells
+    tables.add(f"Spells begin and end, {label}", f"tunnels.sign.{strategy}", np.resize([1.0, -1.0], 2 * written))
+    words = f"Spells below the background written for each cycle of entry, {label}"
+    constant = listing.constant(f"tunnels.spells.{strategy}", words, float(written))
+    return Turns(places, levels, tables.of(f"tunnels.sign.{strategy}"), count, constant)
+
+
+def _count(grid: Grid, background: Column, increments: Column, chosen: Switches) -> Column:
+    """How often the curve falls below the background, by cycle of entry."""
+    cycles = grid.rows - 1
+    above = increments.rows_from(0, cycles) >= background.ahead(cycles)
+    below_next = increments.rows_from(1, cycles) < background.ahead(cycles, skip=1)
+    first = chosen.all_cause * (increments.first < background.after)
+    turns = sum_product(chosen.all_cause * below_next * above)
+    return grid.add("Spells there are", "times it falls below the background", first + turns, "integer")
+
+
+def _level(risen: Column, so_far: Column, place: Column, age: Column, chosen: Switches) -> Term:
+    """Background less curve so far, at a boundary and an age."""
+    return item(risen.every, smaller(place + 1, chosen.written)) - item(so_far.every, age + 1)
 
 
 def tunnel_deaths(tunnels: Tunnels, entrants: Column, again: Term, exposure: Term) -> Deaths:
@@ -236,7 +258,7 @@ def tunnel_deaths(tunnels: Tunnels, entrants: Column, again: Term, exposure: Ter
     stay = where(same(exposure, 1), kept, 1)
     inside = grid.add("Entered and still there", "at the end of the cycle", entrants * stay + again, "share")
     words = "who entered, where more spells are needed than are written"
-    missed = grid.add("Beyond the spells written", words, where(t.count > t.switches.spells, inside, 0), "share")
+    missed = grid.add("Beyond the spells written", words, where(t.turns.count > t.turns.written, inside, 0), "share")
     grid.name_range(f"tunnels.missed.{t.strategy}", missed)
     words = "sum over the cycles of entry"
     staying = grid.add("Staying in progression", words, sum_product(inside.earlier, _survival(t, 1)), "share")
@@ -259,14 +281,9 @@ def _deaths(t: Tunnels, curve: Term, floor: Term) -> Term:
 def _survival(t: Tunnels, ahead: int) -> Term:
     """Share of each cycle's entrants there at the start of the cycle (0) or at its end (1)."""
     hazard = t.reverse_hazard.youngest(t.switches.written, t.number, ahead)
-    risen, now = in_rows(t.risen.shifted(ahead)), in_rows(t.number)
-    exponent = t.level.upto - in_rows(t.level.shifted(ahead)) - hazard
-    for spell in t.spells:
-        begun = now > spell.begins.earlier if ahead == 0 else now >= spell.begins.earlier
-        running = (now < spell.ends.earlier) * (risen - hazard - spell.level.earlier)
-        over = (now >= spell.ends.earlier) * spell.adds.earlier
-        exponent = exponent - begun * (running + over)
-    return exp(exponent)
+    apart = in_rows(t.risen.shifted(ahead)) - hazard
+    added = t.turns.added(in_rows(t.number.shifted(ahead)), apart)
+    return exp(t.level.upto - in_rows(t.level.shifted(ahead)) - hazard - added)
 
 
 def deaths_by_tunnel(d: Deaths, present: Column, sigma: Term, smallest: Term) -> Term:
