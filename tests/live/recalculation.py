@@ -7,8 +7,10 @@ import csv
 import re
 import shutil
 import subprocess
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from html import escape, unescape
 from pathlib import Path
 
@@ -32,8 +34,8 @@ SETTING = """<?xml version="1.0" encoding="UTF-8"?>
 <item oor:path="/org.openoffice.Office.Calc/Formula/Load"><prop oor:name="OOXMLRecalcMode" oor:op="fuse">
 <value>{}</value></prop></item></oor:items>"""
 TEXT = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,{}"  # numbers in full, one sheet
-RESULTS = 3  # the Live results sheet of a workbook that holds the live model alone
-EXCEL = "xlsx:Calc MS Excel 2007 XML"
+RESULTS, CHECK = "Live results", "Live check"
+PLACES = {RESULTS: 3, CHECK: 4}  # in a workbook that holds the live model alone
 Edits = Mapping[str, float | str]
 
 
@@ -79,33 +81,44 @@ def edited(sheet: str, cell: str, value: float | str) -> str:
 # --------------------------------------------------------------------------------------- recalculate
 
 
-def convert(files: Sequence[Path], folder: Path, kind: str, *, mode: int = ALWAYS) -> None:
-    """Open workbooks in LibreOffice, set to recalculate what it loads, and save them in the folder `done`."""
-    settings = folder / "profile" / "user" / "registrymodifications.xcu"
-    settings.parent.mkdir(parents=True, exist_ok=True)
+@cache
+def _profile(mode: int) -> tempfile.TemporaryDirectory[str]:
+    """A user's profile with the setting, for all tests of a process: making one takes longer than a small model."""
+    folder = tempfile.TemporaryDirectory(prefix="live_profile_")
+    settings = Path(folder.name) / "user" / "registrymodifications.xcu"
+    settings.parent.mkdir(parents=True)
     settings.write_text(SETTING.format(mode), encoding="utf-8")
-    profile = f"-env:UserInstallation=file://{folder}/profile"
-    command = ["soffice", "--headless", profile, "--convert-to", kind, "--outdir", str(folder / "done")]
-    subprocess.run([*command, *map(str, files)], capture_output=True, check=True, timeout=3000)
+    return folder
+
+
+def sheets(files: Sequence[Path], folder: Path, sheet: str, *, mode: int = ALWAYS) -> list[list[list[str]]]:
+    """One sheet's cells of each workbook, after LibreOffice has opened and, by its setting, calculated it."""
+    profile = f"-env:UserInstallation=file://{_profile(mode).name}"
+    kind = ["--convert-to", TEXT.format(PLACES[sheet]), "--outdir", str(folder / "done")]
+    command = ["soffice", "--headless", profile, *kind, *map(str, files)]
+    subprocess.run(command, capture_output=True, check=True, timeout=3000)
+    found = []
+    for path in (folder / "done" / f"{file.stem}-{sheet}.csv" for file in files):
+        with path.open(encoding="utf-8", newline="") as file:
+            found.append(list(csv.reader(file)))
+    return found
 
 
 def recalculated(files: Sequence[Path], folder: Path, *, mode: int = ALWAYS) -> list[dict[str, float | str]]:
     """Values of the cells named result.… of each workbook, after LibreOffice has calculated it."""
-    convert(files, folder, TEXT.format(RESULTS), mode=mode)
-    return [_read(folder / "done" / f"{file.stem}-Live results.csv", _result_cells(file)) for file in files]
+    read = sheets(files, folder, RESULTS, mode=mode)
+    return [_values(rows, _result_cells(file)) for rows, file in zip(read, files, strict=True)]
 
 
 def _result_cells(file: Path) -> dict[str, str]:
     with zipfile.ZipFile(file) as archive:
-        names, sheets = places(archive.read("xl/workbook.xml").decode())
-    assert list(sheets)[RESULTS - 1] == "Live results"
+        names, parts = places(archive.read("xl/workbook.xml").decode())
+    assert list(parts)[PLACES[RESULTS] - 1] == RESULTS
     cells = {name: text.rpartition("!")[2].replace("$", "") for name, text in names.items() if name[:7] == "result."}
     return {name: cell for name, cell in cells.items() if ":" not in cell}
 
 
-def _read(path: Path, cells: Mapping[str, str]) -> dict[str, float | str]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
+def _values(rows: Sequence[Sequence[str]], cells: Mapping[str, str]) -> dict[str, float | str]:
     found: dict[str, float | str] = {}
     for name, cell in cells.items():
         letters, digits = re.fullmatch(r"([A-Z])(\d+)", cell).groups()  # type: ignore[union-attr]
