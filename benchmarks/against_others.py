@@ -1,0 +1,105 @@
+"""The work item by this project's engine and by other programs, in one run."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import peers
+import work_item
+from timing import Timed, figures, interleaved, table
+
+from markov.model.workers import borrow, give_back
+from markov.terms import Array
+
+DRAWS = {"heormodel": 30, "PyHEOR": 3}  # what others take milliseconds for is timed on few draws
+SCALING = (1_000, 10_000, 100_000, 1_000_000)
+OURS, OURS_ALONE = "this project, 2 processes", "this project, 1 process"
+
+
+def in_processes(values: Array, count: int = 2) -> Array:
+    """The recursion over several processes, each with an equal part of the draws."""
+    helpers, parts = borrow(count - 1), np.array_split(values, count)
+    with ThreadPoolExecutor(count) as pool:
+        runs = [pool.submit(helper, work_item.through_recursion, part) for helper, part in zip(helpers, parts)]
+        found = [work_item.through_recursion(parts[-1]), *(run.result() for run in runs)]
+    give_back(helpers, sound=True)
+    return np.concatenate([*found[1:], found[0]])
+
+
+def section(rounds: int, largest: int) -> list[str]:
+    """Times per draw, ratios, and how they grow with the number of draws; Markdown lines."""
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    with tempfile.TemporaryDirectory() as folder:
+        others = dict(peers.found(Path(folder)))
+        lines = ["## One work item, several programs", "", *_compared(others, rounds, min(100_000, largest))]
+        lines += ["", *_scaling(rounds, largest), "", *_memory(largest)]
+    missing = [name for name, peer in others.items() if peer is None]
+    return [*lines, *([f"Not installed here, and left out: {', '.join(missing)}."] if missing else [])]
+
+
+def _compared(others: dict[str, peers.Peer | None], rounds: int, draws: int) -> list[str]:
+    """Every program on as many draws as it can bear, its totals checked first."""
+    values = work_item.draws(draws)
+    ours = work_item.through_recursion(values[:50])
+    actions: dict[str, tuple[Callable[[], object], int]] = {
+        OURS: (partial(in_processes, values), draws),
+        OURS_ALONE: (partial(work_item.through_recursion, values), draws),
+    }
+    for name, peer in others.items():
+        if peer is not None:
+            count = min(DRAWS.get(name, draws), draws)
+            gap = float(np.nanmax(np.abs(peer(values[: min(count, 50)]) / ours[: min(count, 50)] - 1.0)))
+            assert gap < 1e-10, f"{name} computes something else: {gap:.1e}"
+            actions[name] = partial(peer, values[:count]), count
+    times = interleaved({name: action for name, (action, _) in actions.items()}, rounds)
+    each = {name: times[name].median / count for name, (_, count) in actions.items()}
+    rows = [_row(name, times[name], actions[name][1], each[name] / each[OURS]) for name in sorted(each, key=each.get)]
+    words = f"Medians of {rounds} interleaved rounds; totals agree to 1e-10 first. The compiled twin runs on 2 threads."
+    return [words, "", *table(["program", "draws", "whole run, median (range)", "µs a draw", "× ours"], rows)]
+
+
+def _row(name: str, timed: Timed, draws: int, ratio: float) -> list[str]:
+    return [name, f"{draws:,}", str(timed), figures(timed.median / draws * 1e6), figures(ratio)]
+
+
+def _scaling(rounds: int, largest: int) -> list[str]:
+    sizes = [size for size in SCALING if size <= largest]
+    values = {size: work_item.draws(size) for size in sizes}
+    times = interleaved({f"{size:,}": partial(work_item.through_recursion, values[size]) for size in sizes}, rounds)
+    rows = [[name, str(timed), figures(timed.median / int(name.replace(",", "")) * 1e6)] for name, timed in times.items()]
+    return ["### By number of draws, 1 process", "", *table(["draws", "median (range)", "µs a draw"], rows)]
+
+
+def _memory(largest: int) -> list[str]:
+    """Peak memory of a process of its own that makes draws block by block and keeps only a sum."""
+    rows = []
+    for size in (1_000, 100_000, largest):
+        answer = subprocess.run(
+            [sys.executable, __file__, "memory", str(size)], capture_output=True, text=True, check=True
+        )
+        rows.append([f"{size:,}", answer.stdout.strip()])
+    return ["### Memory", "", *table(["draws through a sink", "peak of the process (MB)"], rows), ""]
+
+
+def peak_memory(size: int) -> None:
+    """Run draws in blocks and print this process's peak memory."""
+    import resource
+
+    total, block = np.zeros(6), work_item.draws(10_000)
+    for start in range(0, size, len(block)):
+        total += work_item.through_recursion(block[: size - start]).sum(axis=0)
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.0f}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["memory"]:
+        peak_memory(int(sys.argv[2]))
+    else:
+        print("\n".join(section(rounds=3, largest=100_000)))
