@@ -1,13 +1,11 @@
 """All deterministic sensitivity analyses of one workbook, in the order in which each can use the one before.
 
 Scenarios and one-way analysis come first; what matters most in them is what the two-way grids and the threshold
-search look at. Value-based prices say how far a grid of prices must reach. With a second processor the scenarios run
-beside all the rest, in a helper process; the results are the same.
+search look at. Value-based prices say how far a grid of prices must reach. With a second processor scenarios and
+value-based prices run beside all the rest, in a helper process; the results are the same.
 """
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +27,7 @@ from markov.analysis.value_based_price import (
 )
 from markov.inputs.checks import products_of, scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value
-from markov.model.workers import borrow, give_back
+from markov.model.workers import Beside
 from markov.terms import Endpoint, Family, PostProgression
 
 SEARCHED = 6
@@ -68,10 +66,20 @@ class Deterministic:
         return next(iter(self.one_way.tornado(self.one_way.thresholds[0], strategy)), None)
 
 
-def deterministic(inputs: Inputs, base: BaseCase) -> Deterministic:
+class Begun:
+    """The analyses that need no base case, begun in a helper process: value-based prices, harms, then scenarios."""
+
+    def __init__(self, inputs: Inputs):
+        beside, own = Beside(), replace(inputs)  # a copy: what this process remembers in its own must not change it
+        self.follow_up: Callable[[], tuple[ValueBasedPrice, ...]] = beside(_follow_up, own)
+        self.benefit_risk: Callable[[], BenefitRisk] = beside(benefit_risk, own)
+        self.scenarios: Callable[[], Scenarios] = beside(scenarios, own)
+
+
+def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) -> Deterministic:
     """Scenarios, one-way, two-way and threshold analysis, value-based prices, severity, and benefit and risk.
 
-    Raises InputError where the base case itself cannot run.
+    `begun` is what was begun before the base case ran.  Raises InputError where the base case itself cannot run.
 
     >>> from markov import base_case, read_inputs
     >>> from markov.inputs.template import shipped
@@ -80,35 +88,23 @@ def deterministic(inputs: Inputs, base: BaseCase) -> Deterministic:
     >>> [grid.second.id for grid in found.two_way], len(found.scenarios.scenarios)
     (['os.hazard_ratio.lenalidomide'], 22)
     """
-    with ThreadPoolExecutor(1) as beside:
-        own = replace(inputs)  # a copy: what one thread remembers in it must not change while another sends it
-        told = beside.submit(_elsewhere, own) if (os.cpu_count() or 1) > 1 else None
-        bars, follow_up = one_way(inputs), tuple(_follow_up(inputs))
-        prices = tuple(_prices(inputs, follow_up))
-        grids = tuple(_grids(inputs, bars, prices))
-        found = threshold_values(inputs, _searched(inputs, bars))
-        harms = benefit_risk(inputs)
-        told_here = told.result() if told else scenarios(inputs)
-    shortfall = severity(inputs, base.outcomes)
-    second = malignancies(inputs, base.outcomes)
-    return Deterministic(told_here, bars, grids, found, prices, follow_up, shortfall, harms, second)
-
-
-def _elsewhere(inputs: Inputs) -> Scenarios:
-    """The scenarios in a helper process; here, where none can be had."""
-    try:
-        (helper,) = borrow(1)
-    except OSError:
-        return scenarios(inputs)
-    sound = True
-    try:
-        found: Scenarios = helper(scenarios, inputs)
-    except (OSError, EOFError):
-        sound = False
-        return scenarios(inputs)
-    finally:
-        give_back([helper], sound=sound)
-    return found
+    begun = begun or Begun(inputs)
+    bars = one_way(inputs)
+    found = threshold_values(inputs, _searched(inputs, bars), base=base.outcomes)
+    follow_up = begun.follow_up()
+    prices = tuple(_prices(inputs, follow_up))
+    grids = tuple(_grids(inputs, bars, prices))
+    return Deterministic(
+        scenarios=begun.scenarios(),
+        one_way=bars,
+        two_way=grids,
+        thresholds=found,
+        prices=prices,
+        follow_up=follow_up,
+        severity=severity(inputs, base.outcomes),
+        benefit_risk=begun.benefit_risk(),
+        malignancies=malignancies(inputs, base.outcomes),
+    )
 
 
 def _others(inputs: Inputs) -> tuple[str, ...]:
@@ -201,11 +197,14 @@ def _prices(inputs: Inputs, follow_up: Sequence[ValueBasedPrice]) -> Iterator[Va
             yield from value_based_prices(inputs, strategy, versus=NEXT_BEST)
 
 
-def _follow_up(inputs: Inputs) -> Iterator[ValueBasedPrice]:
+def _follow_up(inputs: Inputs) -> tuple[ValueBasedPrice, ...]:
     """Value-based prices of strategies with a product, under the base case and other assumptions on survival."""
-    for strategy in _others(inputs):
-        if products_of(inputs, strategy):
-            yield from value_based_price_table(inputs, strategy, _assumptions(inputs, strategy))
+    return tuple(
+        price
+        for strategy in _others(inputs)
+        if products_of(inputs, strategy)
+        for price in value_based_price_table(inputs, strategy, _assumptions(inputs, strategy))
+    )
 
 
 def _assumptions(inputs: Inputs, strategy: str) -> Mapping[str, Mapping[str, Value]]:

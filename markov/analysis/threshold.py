@@ -18,14 +18,15 @@ from markov.analysis.two_way import Axis, Request, along_axes, axis, limits_of
 from markov.inputs.parameters import Inputs, ScenarioChange, Value
 from markov.inputs.problems import InputError
 from markov.model.evaluate import evaluate
+from markov.model.outcomes import Outcomes
 from markov.terms import Array
 
 NEXT_BEST = "next best"
 COARSE, INNER, ROUNDS = 33, 7, 7
 """Rows over the whole range, rows within a bracket, and how often it is narrowed at most (by 8 each time)."""
 
-NEAR = 400.0
-"""Parts of a bracket within which a straight line finds a zero of a smooth curve."""
+NEAR = (20.0, 1000.0, 50_000.0)
+"""Parts of a bracket within which a straight line finds a zero of a smooth curve: the straighter, the finer."""
 
 RESOLVED = 0.5
 """A net benefit within half a unit of the currency counts as 0."""
@@ -111,12 +112,13 @@ def threshold_values(
     versus: str | None = None,
     thresholds: Sequence[float] | None = None,
     limits: Mapping[str, tuple[float, float]] | None = None,
+    base: Outcomes | None = None,
 ) -> tuple[ThresholdValue, ...]:
     """Values of parameters at which a strategy's net benefit equals that of another, by parameter, threshold, strategy.
 
     NB_s(θ) − NB_versus(θ) = 0, versus the reference, another strategy or NEXT_BEST, the best of the others at each θ.
     All parameters are searched in the same few evaluations; a crossing that is undone within the same 1/32 of the
-    range is missed. `limits` by id default to `limits_of`.
+    range is missed. `limits` by id default to `limits_of`, `base` is the base case where it has been run already.
     Raises ValueError for a parameter that is no number or has no limits, or a strategy that is not compared.
 
     >>> from markov.inputs.template import shipped
@@ -135,7 +137,7 @@ def threshold_values(
     axes = [axis(inputs, key, given.get(key) or limits_of(inputs, key)) for key in identifiers]
     at = inputs.thresholds if thresholds is None else thresholds
     questions = [Question(a, float(t), s, against) for a in axes for t in at for s in chosen if s != against]
-    base = evaluate(inputs)
+    base = base or evaluate(inputs)
     found = search(lambda requests: along_axes(inputs, requests), questions)
     runs = iter(
         _verified(inputs, [(q, value) for q, (_, values) in zip(questions, found, strict=True) for value in values])
@@ -286,14 +288,13 @@ def _narrowed(run: Run, questions: Sequence[Question], brackets: list[tuple[int,
 
 
 def _between(piece: Curve) -> Array:
-    """Values from one end of a bracket to the other: evenly spaced, and two close to where a straight line is 0.
+    """Values from one end of a bracket to the other: evenly spaced, and some close to where a straight line is 0.
 
-    The former narrow any bracket by 8, the latter a smooth one by 200 or so.
+    The former narrow any bracket by 8, the latter a smooth one by up to 25,000.
     """
     low, high = piece.values.tolist()
-    near, width = _zero(piece), (high - low) / NEAR
-    close = [value for value in (near - width, near + width) if low < value < high]
-    return np.unique([*np.linspace(low, high, INNER + 2), *close])
+    near = [_zero(piece) + side * (high - low) / parts for parts in NEAR for side in (-1.0, 1.0)]
+    return np.unique([*np.linspace(low, high, INNER + 2), *(value for value in near if low < value < high)])
 
 
 def _zero(piece: Curve) -> float:

@@ -14,7 +14,7 @@ from markov.model.outcomes import Outcomes, Trace
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.survival.hazards import survival_from_increments
 from markov.survival.life_table import LifeTable
-from markov.terms import LIVING, MONTHS_PER_YEAR, Array, Correction, State, Verdict, WithinCycle
+from markov.terms import LIVING, MONTHS_PER_YEAR, Array, Correction, CostCategory, State, Verdict, WithinCycle
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ def verify(inputs: Inputs, outcomes: Outcomes) -> tuple[Check, ...]:
     for rerun in (
         _stops,
         _unit_utilities,
-        _no_discounting,
-        _double_price,
+        _rates_and_prices,
         _equal_arms,
         _swapped_arms,
         _half_cycle_length,
@@ -337,31 +336,22 @@ def _unit_utilities(inputs: Inputs, outcomes: Outcomes) -> Found:
     yield _near("qalys.unit_utilities", "With every utility 1, QALYs are life-years", "equal, within 1e-9", gap, 1e-9)
 
 
-def _no_discounting(inputs: Inputs, outcomes: Outcomes) -> Found:
-    rates = {key: 0.0 for key in inputs.parameters if key.startswith("settings.discount_rate")}
+def _rates_and_prices(inputs: Inputs, outcomes: Outcomes) -> Found:
+    """One evaluation at discount rates of 0, at the prices and at twice the prices."""
+    rates: dict[str, Value] = {key: 0.0 for key in inputs.parameters if key.startswith("settings.discount_rate")}
     rates |= {"settings.discount_rate.costs": 0.0, "settings.discount_rate.effects": 0.0}
-    again = evaluate(with_values(inputs, dict(rates)))
+    paid, products = inputs.text("settings.price_set"), {p for s in inputs.compared for p in products_of(inputs, s)}
+    keys = [f"price.{product}.{paid}" for product in sorted(products)]
+    prices = {key: np.array([1.0, 2.0]) * float(str(inputs.value(key))) for key in keys}
+    again = evaluate(with_values(inputs, rates), prices)
     gap = max(_gap(part[:, :, 0], part[:, :, 1]) for part in (again.life_years, again.qalys, again.costs))
-    gap = max(gap, _gap(again.costs[:, :, 0], outcomes.costs[:, :, 0]))
+    gap = max(gap, _gap(again.costs[:1, :, 0], outcomes.costs[:, :, 0]))
     yield _near("discounting.none", "At a rate of 0, discounted is undiscounted", "equal, within 1e-12", gap, 1e-12)
-
-
-def _double_price(inputs: Inputs, outcomes: Outcomes) -> Found:
-    prices = {
-        f"price.{product}.{inputs.text('settings.price_set')}"
-        for s in inputs.compared
-        for product in products_of(inputs, s)
-    }
-    if not prices:
-        return
-    values = {key: np.array([2.0 * float(str(inputs.value(key)))]) for key in prices}
-    again = evaluate(inputs, values)
-    gap = _gap(again.part("costs", "drug"), 2.0 * outcomes.part("costs", "drug"))
-    others = np.delete(again.costs, 0, axis=-1)
-    gap = max(gap, _gap(others, np.delete(outcomes.costs, 0, axis=-1)))
-    yield _near(
-        "price.linear", "Twice the price is twice the drug cost, and nothing else", "equal, within 1e-12", gap, 1e-12
-    )
+    if prices:
+        once, twice = again.costs[:, :, 1].copy()
+        once[:, list(CostCategory).index(CostCategory.DRUG)] *= 2.0
+        title = "Twice the price is twice the drug cost, and nothing else"
+        yield _near("price.linear", title, "equal, within 1e-12", _gap(twice, once), 1e-12)
 
 
 def _equal_arms(inputs: Inputs, outcomes: Outcomes) -> Found:

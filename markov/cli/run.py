@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from markov.cli.steps import CHECK_FAILED, NOT_WRITTEN, Changes, Clock, Workbook, read, stop, target_of, write_text
+from markov.model.workers import warm
 
 
 class Kind(StrEnum):
@@ -45,12 +46,19 @@ def run(
     the answer, and where the report is. Problems of the workbook are listed all at once, each with its cell.
     """
     clock = Clock(timings)
+    if not base_only:
+        warm()
     with clock.step("Reading the workbook"):
         inputs = read(workbook, changes)
     from markov.analysis.base_case import base_case
     from markov.report import words
     from markov.report.reports import write_report
 
+    begun = None
+    if not base_only:
+        from markov.analysis.deterministic import Begun, deterministic
+
+        begun = Begun(inputs)
     with clock.step("Running the model and its checks"):
         result = base_case(inputs)
     command = " ".join(
@@ -66,11 +74,9 @@ def run(
     if target.resolve() == workbook.resolve():
         stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
     found = None
-    if not base_only:
-        from markov.analysis.deterministic import deterministic
-
+    if begun is not None:
         with clock.step("Scenarios and sensitivity analyses"):
-            found = deterministic(inputs, result)
+            found = deterministic(inputs, result, begun)
     with clock.step("Writing the report"):
         write_report(
             result, target, deterministic=found, kind=kind, live=not no_live, command=command, seconds=clock.elapsed

@@ -3,6 +3,7 @@
 Threads do not help here: operations of a few microseconds hand Python's lock to and fro, and two threads take as
 long as one. Helpers are plain interpreters that read tasks from a pipe, so that nothing is asked of the caller's
 script (no `if __name__ == "__main__"`), on Windows as elsewhere. They stay for the next call and end with the program.
+While one starts, it imports the model, so that the first task does not wait for that.
 """
 
 import atexit
@@ -12,7 +13,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 COMMAND = "from markov.model.workers import serve; serve()"
@@ -72,15 +76,54 @@ def give_back(helpers: list[Helper], *, sound: bool) -> None:
             helper.discard()
 
 
+def warm() -> None:
+    """Start a helper now where there is a processor for it, so that it is ready when it is needed."""
+    if not _idle and (os.cpu_count() or 1) > 1:
+        with suppress(OSError):
+            _idle.append(Helper())
+
+
+class Beside:
+    """Runs functions in a helper process, one after the other, while this process goes on.
+
+    Where no process can be had, or there is one processor only, they run here when their result is asked for.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1) if (os.cpu_count() or 1) > 1 else None
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+        """Begin; what is returned waits for the result, or raises the function's exception."""
+        if self._pool is None:
+            return partial(function, *arguments)
+        return self._pool.submit(_elsewhere, function, *arguments).result
+
+
+def _elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        (helper,) = borrow(1)
+    except OSError:
+        return function(*arguments)
+    sound = True
+    try:
+        return helper(function, *arguments)
+    except (OSError, EOFError):
+        sound = False
+        return function(*arguments)
+    finally:
+        give_back([helper], sound=sound)
+
+
 @atexit.register
 def _close_all() -> None:
     while _idle:
-        _idle.pop().close()
+        _idle.pop().discard()  # it holds nothing: letting it end by itself takes a tenth of a second
 
 
 def serve() -> None:
     """What a helper does: read a function and its arguments, write the result or the exception, until the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it decides when it ends
+    import_module("markov.model.evaluate")  # before there is a task
     source, target = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever is printed must not get among the results
     while True:
