@@ -1,7 +1,6 @@
 """The work item by this project's engine and by other programs, in one run."""
 
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import peers
 import work_item
-from timing import Timed, figures, interleaved, table
+from measuring import Timed, figures, interleaved, own_peak, peak_memory, table
 
 from markov.model.workers import borrow, give_back
 from markov.terms import Array
@@ -26,10 +25,11 @@ def in_processes(values: Array, count: int = 2) -> Array:
     """The recursion over several processes, each with an equal part of the draws."""
     helpers, parts = borrow(count - 1), np.array_split(values, count)
     with ThreadPoolExecutor(count) as pool:
-        runs = [pool.submit(helper, work_item.through_recursion, part) for helper, part in zip(helpers, parts)]
-        found = [work_item.through_recursion(parts[-1]), *(run.result() for run in runs)]
+        tasks = zip(helpers, parts[1:], strict=True)
+        runs = [pool.submit(helper, work_item.through_recursion, part) for helper, part in tasks]
+        found = [work_item.through_recursion(parts[0]), *(run.result() for run in runs)]
     give_back(helpers, sound=True)
-    return np.concatenate([*found[1:], found[0]])
+    return np.concatenate(found)
 
 
 def section(rounds: int, largest: int) -> list[str]:
@@ -72,34 +72,28 @@ def _scaling(rounds: int, largest: int) -> list[str]:
     sizes = [size for size in SCALING if size <= largest]
     values = {size: work_item.draws(size) for size in sizes}
     times = interleaved({f"{size:,}": partial(work_item.through_recursion, values[size]) for size in sizes}, rounds)
-    rows = [[name, str(timed), figures(timed.median / int(name.replace(",", "")) * 1e6)] for name, timed in times.items()]
+    rows = [
+        [name, str(t), figures(t.median / size * 1e6)] for (name, t), size in zip(times.items(), sizes, strict=True)
+    ]
     return ["### By number of draws, 1 process", "", *table(["draws", "median (range)", "µs a draw"], rows)]
 
 
 def _memory(largest: int) -> list[str]:
     """Peak memory of a process of its own that makes draws block by block and keeps only a sum."""
-    rows = []
-    for size in (1_000, 100_000, largest):
-        answer = subprocess.run(
-            [sys.executable, __file__, "memory", str(size)], capture_output=True, text=True, check=True
-        )
-        rows.append([f"{size:,}", answer.stdout.strip()])
+    rows = [[f"{size:,}", peak_memory(__file__, size)] for size in sorted({1_000, 100_000, largest})]
     return ["### Memory", "", *table(["draws through a sink", "peak of the process (MB)"], rows), ""]
 
 
-def peak_memory(size: int) -> None:
-    """Run draws in blocks and print this process's peak memory."""
-    import resource
-
-    total, block = np.zeros(6), work_item.draws(10_000)
+def run_into_a_sink(size: int) -> None:
+    """Make draws in blocks, run them and keep a sum; print this process's peak memory."""
+    total, block = np.zeros(6), work_item.draws(work_item.BLOCK)
     for start in range(0, size, len(block)):
         total += work_item.through_recursion(block[: size - start]).sum(axis=0)
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.0f}")
+    print(own_peak())
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["memory"]:
-        peak_memory(int(sys.argv[2]))
+        run_into_a_sink(int(sys.argv[2]))
     else:
         print("\n".join(section(rounds=3, largest=100_000)))

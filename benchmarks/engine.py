@@ -1,13 +1,11 @@
 """The model of the workbooks by rows, cycles, strategies and workers, and the memory that it takes."""
 
-import resource
-import subprocess
 import sys
 from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
-from timing import figures, interleaved, table
+from measuring import figures, interleaved, own_peak, peak_memory, table
 
 from markov import Inputs, evaluate, random_draws, read_inputs, with_values
 from markov.inputs.template import shipped, worked_names
@@ -100,7 +98,7 @@ def _rows(rounds: int, largest: int) -> list[str]:
     }
     times = interleaved(actions, rounds if largest <= 100_000 else 1)
     rows = [
-        [name, str(timed), figures(timed.median / size * 1e6), peak(size)]
+        [name, str(timed), figures(timed.median / size * 1e6), peak_memory(__file__, size)]
         for (name, timed), size in zip(times.items(), sizes, strict=True)
     ]
     headers = ["rows", "median (range)", "µs a row", "peak memory of one process (MB)"]
@@ -127,22 +125,15 @@ def _strategies(rounds: int) -> list[str]:
     return ["### By number of strategies, 2,000 rows, 1 process", "", *table(["strategies", "median (range)"], rows)]
 
 
-def peak(size: int) -> str:
-    """Peak memory in MB of a process of its own that runs so many rows into a sink."""
-    command = [sys.executable, __file__, "memory", str(size)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def peak_memory(size: int) -> None:
-    """Run rows through a sink and print this process's peak memory (KB on Linux, bytes on macOS)."""
+def run_into_a_sink(size: int) -> None:
+    """Run rows made when they are needed, keep nothing, and print this process's peak memory."""
     inputs, values = with_weibull(1_000)
     evaluate(inputs, Repeated(values, size), sink=lambda first, outcomes: None, workers=1)
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.0f}")
+    print(own_peak())
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["memory"]:
-        peak_memory(int(sys.argv[2]))
+        run_into_a_sink(int(sys.argv[2]))
     else:
         print("\n".join(section(rounds=3, largest=10_000)))

@@ -8,8 +8,8 @@ t, from the time t to t + 1, with ΔH₀ = λ·((t + 1)^k − t^k), λ = ln 2/me
     P: ratio·second malignancies under observation → S, b + excess → dead
     S: b + excess → dead
 
-1 − e^(−ΔH) leave a state with increments ΔH, in proportion to them. Totals weigh the 481 boundaries by ½, 1, …, 1, ½ and
-discount each by 1.035^(−t/12). The parameters are made for speed; they are no evidence.
+1 − e^(−ΔH) leave a state with increments ΔH, in proportion to them. Totals weigh the 481 boundaries by ½, 1, …, 1, ½
+and discount each by 1.035^(−t/12). The parameters are made for speed; they are no evidence.
 """
 
 import numpy as np

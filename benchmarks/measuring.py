@@ -1,9 +1,12 @@
-"""Timing that bears comparison: every action once unmeasured, then all of them in turn, in another order each round."""
+"""Measuring that bears comparison: each action once unmeasured, then all in turn, in another order each round."""
 
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 Action = Callable[[], object]
@@ -52,3 +55,21 @@ def table(headers: list[str], rows: list[list[str]]) -> list[str]:
     """A table in Markdown."""
     lines = [headers, ["---"] * len(headers), *rows]
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def peak_memory(script: str, rows: int) -> str:
+    """Peak memory in MB of a new process that a script runs with `memory ROWS`, as it prints it."""
+    command = [sys.executable, script, "memory", str(rows)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def own_peak() -> str:
+    """Peak memory of this process in MB: on Linux since it began its program, not what its parent held before."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return f"{int(line.split()[1]) / 1024:.0f}"
+    import resource
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.0f}"
