@@ -18,6 +18,7 @@ from markov.batch.combinations import Conflict, GridTooLargeError, conflicts, gr
 from markov.batch.keys import Analysis, content_key
 from markov.batch.plan import Request, make_plan
 from markov.batch.store import Store
+from markov.batch.tasks import Totals, run_task
 from markov.inputs.parameters import Inputs, ScenarioChange, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.template import shipped
@@ -33,7 +34,7 @@ BROKEN = {
 COUNTED = 100
 
 
-def scenario_workbook(path: Path, rows: Sequence[tuple[str, str, object, str]]) -> Path:
+def scenario_workbook(path: Path, rows: Sequence[tuple[object, ...]]) -> Path:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
@@ -178,6 +179,24 @@ def test_a_report_of_each_is_linked_from_the_comparison(tmp_path: Path) -> None:
     assert len(reports) == 2
     titles = [openpyxl.load_workbook(tmp_path / "out" / report)["Summary"]["A1"].value for report in reports]
     assert str(titles[1]).endswith(": Generic prices")
+
+
+def test_the_order_of_scenarios_and_workbooks_changes_no_result(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [
+        (f"Utility {i}", "utility.progression", 0.5 + 0.01 * i, "A range") for i in range(6)
+    ]
+    rows.append(("One move", "settings.within_cycle", "one_move", "Older models"))
+    found: list[dict[tuple[str, str], tuple[Totals, ...]]] = []
+    for order, books in ((rows, (CALGB, MYELOMA_IX)), (rows[::-1], (MYELOMA_IX, CALGB))):
+        shared = scenario_workbook(tmp_path / f"{len(found)}.xlsx", order)
+        plan = make_plan(Request(books, ("base",), shared))
+        answers = {answer.key: answer for task in plan.tasks for answer in run_task(task)}
+        found.append({(job.workbook, job.scenario): answers[job.key or ""].totals for job in plan.jobs})
+    first, second = found
+    assert first.keys() == second.keys()
+    for case, totals in first.items():
+        for one, other in zip(totals, second[case], strict=True):
+            assert (one.cost, one.qaly) == pytest.approx((other.cost, other.qaly), rel=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------------------ keys

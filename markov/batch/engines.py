@@ -150,6 +150,8 @@ class Cores:
 
 
 def _sound(each: Finished | Exception) -> Finished:
+    if isinstance(each, RuntimeError):  # the program was changed while it ran
+        raise EngineError(f"{each}. Run the same command again to continue.") from each
     if isinstance(each, Exception):
         raise each
     return each
@@ -160,6 +162,7 @@ class Cluster:
 
     def __init__(self, address: str):
         self.address = address
+        self.silence = f"the scheduler {address} no longer answers. Run the same command again to continue."
         self.client = _client(address)
         self.done: Queue[tuple[Task, Future]] = Queue()
         self.futures: set[Future] = set()
@@ -206,7 +209,7 @@ class Cluster:
             task, future = self.done.get(timeout=seconds)
         except Empty:
             if self.client.status not in ("running", "connecting"):
-                raise EngineError(f"the scheduler {self.address} no longer answers") from None
+                raise EngineError(self.silence) from None
             return []
         self.futures.discard(future)
         return [self._finished(task, future)]
@@ -219,7 +222,7 @@ class Cluster:
         except KilledWorker:
             return Finished(task, lost=LOST)
         except (CancelledError, TimeoutError) as error:
-            raise EngineError(f"the scheduler {self.address} no longer answers") from error
+            raise EngineError(self.silence) from error
         except RuntimeError as error:  # a worker that joined later has another program
             raise EngineError(f"{error}. Install the same program on every worker.") from error
         finally:

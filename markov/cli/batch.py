@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, stop
+from markov.cli.steps import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, progress, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,8 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
         finally:
             used.close()
         line.clear()
-        result, target = summarise(store, run, parquet=parquet)
+        with progress("Writing the comparison", EVERY):
+            result, target = summarise(store, run, parquet=parquet)
         store.close()
     except sqlite3.Error as error:
         stop(NOT_WRITTEN, f"{out}: the store cannot be written ({error}). Free some space and run again.")
@@ -115,7 +116,8 @@ def _plan(request: "Request") -> "Plan":
     from markov.batch.plan import make_plan
 
     try:
-        return make_plan(request)
+        with progress("Reading workbooks and scenarios", EVERY):
+            return make_plan(request)
     except GridTooLargeError as error:
         stop(BAD_INPUT, f"{error}. List fewer with --scenarios NAME; nothing was computed.")
 
