@@ -7,7 +7,7 @@ import numpy as np
 
 from markov.analysis.bridge import Bridge, bridge
 from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
-from markov.analysis.together import single_runs
+from markov.analysis.together import evaluate_together, single_runs
 from markov.analysis.verification import Check, stopped_for_toxicity, verify
 from markov.inputs import checks
 from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
@@ -32,6 +32,10 @@ ALTERNATIVES: Mapping[str, Mapping[str, Value]] = {
     },
 }
 """The three readings of mortality after progression that every default report shows side by side."""
+
+
+Priceable = dict[PriceSet, Outcomes]
+"""Outcomes at every price set for which there are prices."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,16 @@ def by_price_set(sets: Sequence[PriceSet], outcomes: Outcomes) -> dict[PriceSet,
     """Outcomes of the rows of `price_rows` by price set; of one run where no product has a price."""
     runs = list(single_runs(outcomes))
     return dict(zip(sets, runs * len(sets) if len(runs) == 1 else runs, strict=True))
+
+
+def at_price_sets_together(inputs: Sequence[Inputs]) -> list[Priceable | Exception]:
+    """The same for many inputs, in no more evaluations than their differences need; or the error of each."""
+    asked = [price_rows(each) for each in inputs]
+    answers = evaluate_together([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
+    return [
+        answer if isinstance(answer, Exception) else by_price_set(sets, answer)
+        for answer, (sets, _) in zip(answers, asked, strict=True)
+    ]
 
 
 # ------------------------------------------------------------------------------------------ beside the trial

@@ -8,10 +8,9 @@ and against each strategy, so that a reader sees whether the set is balanced.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from markov.analysis.base_case import by_price_set, price_rows
+from markov.analysis.base_case import Priceable, at_price_sets_together
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, icer_in_words, incremental, net_benefit, pairwise
 from markov.analysis.one_way import gains, label, optimal
-from markov.analysis.together import evaluate_together
 from markov.inputs import checks
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.problems import raise_errors
@@ -154,7 +153,7 @@ def scenarios(inputs: Inputs, names: Sequence[str] | None = None) -> Scenarios:
     rows = {name: [row for row in inputs.scenarios if row.scenario == name] for name in wanted}
     changed = {name: _applied(inputs, rows[name]) for name in rows}
     sound = {name: each for name, each in changed.items() if isinstance(each, Inputs)}
-    before, *others = _at_price_sets([inputs, *sound.values()])
+    before, *others = at_price_sets_together([inputs, *sound.values()])
     if isinstance(before, Exception):
         raise before
     outcomes = dict(zip(sound, others, strict=True))
@@ -221,7 +220,6 @@ def overall_survival_alternatives(
 # ----------------------------------------------------------------------------------------------- one scenario
 
 
-Priceable = dict[PriceSet, Outcomes]
 FAILURES = (ValueError, KeyError, ArithmeticError)  # one bad scenario must not take the others with it
 
 
@@ -230,16 +228,6 @@ def _applied(base: Inputs, rows: Sequence[ScenarioChange]) -> Inputs | Exception
         return applied(base, rows)
     except FAILURES as error:
         return error
-
-
-def _at_price_sets(inputs: Sequence[Inputs]) -> list[Priceable | Exception]:
-    """Outcomes of each at every price set, in no more evaluations than their differences need."""
-    asked = [price_rows(each) for each in inputs]
-    answers = evaluate_together([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
-    return [
-        answer if isinstance(answer, Exception) else by_price_set(sets, answer)
-        for answer, (sets, _) in zip(answers, asked, strict=True)
-    ]
 
 
 def _run(

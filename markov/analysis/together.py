@@ -67,14 +67,15 @@ def _moving(all_inputs: Sequence[Inputs]) -> list[str]:
 
 
 def _kept_apart(inputs: Inputs, identifier: str) -> Any:
-    """What two inputs must have in common to be rows of one evaluation: the unit, or the value too."""
+    """What two inputs must have in common to be rows of one evaluation: a row, its unit, or the value too."""
     parameter, value = inputs.parameters.get(identifier), inputs.value(identifier)
     found = match(identifier)
     unit = parameter.unit if parameter else next(iter(units_of(found[0], inputs.currency)), "") if found else ""
     year = parameter.price_year if parameter else None
+    there = parameter is not None  # rows name the events and products that there are: without one, none is counted
     if isinstance(value, int | float) and varies_by_row(inputs, identifier):
-        return unit, year
-    return unit, year, value
+        return there, unit, year
+    return there, unit, year, value
 
 
 def _answers(asked: Sequence[Asked]) -> list[Outcomes | Exception]:

@@ -113,7 +113,7 @@ def describe(chart: Chart, drawn: Sequence[Drawn], bands: Sequence[str], frame: 
     """What a chart shows, to be read aloud: its axes, and each series from its first point to its last."""
     axes = " by ".join(title for title in (chart.y_title, chart.x_title) if title)
     told = []
-    for d in drawn:
+    for d in (d for d in drawn if not d.series.hidden):
         if bands:
             values = frame.x if chart.kind == "horizontal" else frame.y
             words = "; ".join(f"{bands[int(x)]} {values.words(y, 0.01)}" for x, y in d.known)

@@ -80,6 +80,8 @@ class Series:
 
     With `until` one row is read across the columns `y` to `until` instead of one column down the rows. `error` names
     the columns of how far a horizontal error bar reaches down and up, `names` a column of words beside the points.
+    A `hidden` series takes its place in a stack without being seen, so that others float on it; the legend does not
+    list it, nor one that is not `listed`.
     """
 
     name: str
@@ -96,6 +98,8 @@ class Series:
     error: tuple[int, int] | None = None
     names: int | None = None
     width: float | None = None
+    hidden: bool = False
+    listed: bool = True
 
 
 @dataclass(frozen=True)

@@ -217,6 +217,7 @@ def _data(chart: Chart, drawn: Sequence[Drawn], bands: Sequence[str], frame: Fra
         _column(chart, d, piece, bands, frame, (i % beside, beside))
         for i, (d, layer) in enumerate(layers)
         for piece in layer
+        if not d.series.hidden
     ]
 
 
@@ -287,7 +288,8 @@ def _legend(chart: Chart, drawn: Sequence[Drawn], width: float, top: float) -> t
     if not chart.legend:
         return [], top + 4.0
     parts, left, y, deepest = [], 8.0, top, 1
-    for d in {(d.series.name, d.series.colour): d for d in drawn}.values():  # both ends of an interval once
+    told = [d for d in drawn if d.series.listed and not d.series.hidden]
+    for d in {(d.series.name, d.series.colour): d for d in told}.values():  # both ends of an interval once
         lines = wrapped(d.series.name, width - 60.0)
         wide = 30.0 + max(text_width(words, SMALL) for words in lines) + 18.0
         if left > 8.0 and left + wide > width:

@@ -283,7 +283,9 @@ class _Writer:
             x, y = y, x
         drawn.set_x_axis(x)
         drawn.set_y_axis(y)
-        drawn.set_legend({"position": "bottom", "font": font} if chart.legend else {"none": True})
+        unlisted = [i for i, series in enumerate(chart.series) if series.hidden or not series.listed]
+        legend = {"position": "bottom", "font": font, **({"delete_series": unlisted} if unlisted else {})}
+        drawn.set_legend(legend if chart.legend else {"none": True})
         drawn.set_chartarea({"border": {"none": True}})
         drawn.set_size({"width": width, "height": CHART_ROWS * ROW_PIXELS})
         sheet.insert_chart(row, 0, drawn, {"x_offset": left, "y_offset": 2, "object_position": 1})
@@ -314,6 +316,8 @@ class _Writer:
         if series.dashed:
             line |= {"dash_type": "dash", "width": 1.25}
         drawn: dict[str, Any] = {"name": series.name, "categories": categories, "values": values}
+        if series.hidden:
+            return drawn | {"fill": {"none": True}, "border": {"none": True}, "gap": 80}
         if chart.kind in ("area", "bars", "columns", "horizontal"):
             return drawn | {"fill": {"color": series.colour}, "border": {"color": "#FFFFFF", "width": 0.25}, "gap": 80}
         marker: dict[str, Any] = {"type": "none"}
