@@ -17,7 +17,7 @@ import numpy as np
 
 from markov.analysis.base_case import Priceable, at_price_sets_together
 from markov.analysis.incremental import icer_in_words, pairwise
-from markov.analysis.walk_steps import Plan, Step, complete, default_plan, first_problem, links, sound_steps
+from markov.analysis.walk_steps import Plan, Step, first_problem, links, planned_steps
 from markov.inputs.differences import Differences, InputDifference, Mixture, differences, mixture
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
@@ -147,8 +147,7 @@ def walk(first: Inputs, second: Inputs, plan: Plan | None = None, thresholds: Se
     """
     terms = _terms(first, second, thresholds)
     both, found = mixture(first, second), differences(first, second)
-    planned = complete(plan or default_plan(both, found.inputs), found.inputs)
-    steps, results = _runnable(both, terms, sound_steps(both, planned))
+    steps, results = _runnable(both, terms, planned_steps(first, second, plan)[1])
     asked = _asked(steps, found.inputs)
     results |= _evaluate(both, terms, [moved for moved in asked if moved not in results])
     ends = _ends(steps)
@@ -302,7 +301,7 @@ def _paths(
 ) -> Iterable[Path]:
     """Each strategy at the prices paid and at every price set that all mixtures of the sequence have."""
     ends = [_standings_of(results, end) for end in _ends(steps)]
-    for price_set in (None, *(p for p in PriceSet if all(p in end for end in ends))):
+    for price_set in (None, *(p for p in PriceSet if all(p in end for end in (*ends, *own)))):
         standing = np.stack([end[price_set].measures for end in ends])
         parts = [frozenset(step.ids) for step in steps]
         alone = [_measures(results, part, price_set, standing) - standing[0] for part in parts]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markov.inputs import checks
 from markov.inputs.curve_checks import OF_A_FAMILY
-from markov.inputs.differences import INCLUDED, InputDifference, Mixture
+from markov.inputs.differences import INCLUDED, InputDifference, Mixture, differences, mixture
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import Sheet, match
 from markov.model.hazards import crossing_problems
@@ -49,6 +49,8 @@ MEASURED_WITH = {
     "spm.period": "spm.proportion",
     "spm.other_exit_rate": "spm.proportion",
 }
+READING = "settings.post_progression"
+READ = ("settings.post_progression", "os.", "pps.", "post_progression.excess_rate.")
 CURVE_NAMES = OF_A_FAMILY | {"family", "knots", "reference"}
 FAILURES = (ValueError, KeyError, ArithmeticError)
 
@@ -155,19 +157,34 @@ def links(both: Mixture, identifiers: Sequence[str]) -> list[tuple[frozenset[str
 def _links_of(both: Mixture, identifier: str, identifiers: Set[str]) -> Iterator[tuple[str, str]]:
     """What an input is part of, and why that moves as one."""
     parts = identifier.split(".")
-    owner = owner_of(both, identifier)
+    owner, quantity = owner_of(both, identifier), ".".join(parts[:2])
+    measured = MEASURED_WITH.get(quantity, quantity)
     if owner is not None:
         yield owner, "only one of the workbooks has this strategy"
-    elif len(parts) == 3 and parts[0] in tuple(Endpoint) and parts[1] in CURVE_NAMES:
-        if f"{parts[0]}.family.{parts[2]}" in identifiers:
-            yield f"{parts[0]}.{parts[2]}", "a curve of another family has other parameters"
-    elif identifier in ("settings.price_year", Sheet.PRICE_INDEX):
+        return
+    of_a_curve = len(parts) == 3 and parts[0] in tuple(Endpoint) and parts[1] in CURVE_NAMES
+    if of_a_curve and f"{parts[0]}.family.{parts[2]}" in identifiers:
+        yield f"{parts[0]}.{parts[2]}", "a curve of another family has other parameters"
+    if READING in identifiers and _is_of_one_reading(both, identifier):
+        yield READING, "another reading of mortality after progression needs its own curves or rates"
+    if identifier in ("settings.price_year", Sheet.PRICE_INDEX):
         yield "prices", "a price year needs its index"
-    else:
-        quantity = ".".join(parts[:2])
-        measured = MEASURED_WITH.get(quantity, quantity)
-        if measured in MEASURED_WITH.values():
-            yield f"{measured}.{parts[-1]}", "a proportion belongs to its period"
+    if measured in MEASURED_WITH.values():
+        yield f"{measured}.{parts[-1]}", "a proportion belongs to its period"
+
+
+def _is_of_one_reading(both: Mixture, identifier: str) -> bool:
+    """Whether an input chooses how deaths after progression are read, or only one of the workbooks can give it."""
+    given = [side.given(identifier) for side in (both.first, both.second)]
+    return identifier == READING or (identifier.startswith(READ) and given[0] != given[1])
+
+
+def planned_steps(
+    first: Inputs, second: Inputs, plan: Plan | None
+) -> tuple[tuple[InputDifference, ...], tuple[Step, ...]]:
+    """The differing inputs, and the steps of a plan or the default ones as they would be walked."""
+    both, found = mixture(first, second), differences(first, second).inputs
+    return found, sound_steps(both, complete(plan or default_plan(both, found), found))
 
 
 def sound_steps(both: Mixture, plan: Plan) -> tuple[Step, ...]:
@@ -208,10 +225,14 @@ def _sound(
 
 
 def _with_links(step: Step, waiting: dict[str, list[str]], tied: Sequence[tuple[frozenset[str], str]]) -> Step:
-    for together, why in tied:
-        if together & set(step.ids):
-            later = [key for ids in waiting.values() for key in ids if key in together]
-            step = _drawn_in(step, later, why, waiting)
+    """A step with all that is tied to its inputs, and to what that brings."""
+    size = 0
+    while size < len(step.ids):
+        size = len(step.ids)
+        for together, why in tied:
+            if together & set(step.ids):
+                later = [key for ids in waiting.values() for key in ids if key in together]
+                step = _drawn_in(step, later, why, waiting)
     return step
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from markov.cli import batch, evidence, run, uncertainty, workbooks
+from markov.cli import batch, evidence, run, uncertainty, walk, workbooks
 from markov.cli.steps import BAD_INPUT, INTERRUPTED, NOT_WRITTEN, stop
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ COMMANDS = (
     workbooks.new,
     workbooks.diff,
     workbooks.upgrade,
+    walk.walk,
     evidence.fit,
     evidence.calibrate,
     evidence.network,

@@ -119,6 +119,8 @@ class Chart:
     x_hidden: bool = False
     y_hidden: bool = False
     legend: bool = True
+    y_ends: tuple[float | None, float | None] = (None, None)
+    """Where the axis of values must begin and end; None: as the program that draws it likes."""
     margin: float | None = None
     """Both axes from minus to plus this much, for pictures."""
 

@@ -271,6 +271,7 @@ class _Writer:
             x |= {"interval_unit": 65, "interval_tick": 65, "position_axis": "on_tick"}
         if chart.y_limit is not None:
             y |= {"min": 0, "max": chart.y_limit}
+        y |= {key: end for key, end in zip(("min", "max"), chart.y_ends, strict=True) if end is not None}
         if chart.x_log:
             x |= {"log_base": 2, "min": 0.25, "max": 4.0, "major_gridlines": grid, "crossing": 1.0}
             y["label_position"] = "low"
