@@ -105,6 +105,14 @@ def test_scenarios_run_together_give_what_each_gives_by_itself(name: str, reques
         assert answer.curves["os"].median == pytest.approx(alone.curves["os"].median, rel=1e-12, nan_ok=True)
 
 
+def test_an_adverse_event_that_only_one_of_them_has_is_counted_there(calgb: Inputs) -> None:
+    """Half of the starters have an event of GBP 1,000 at the start of treatment: GBP 500 more, undiscounted there."""
+    added = with_values(calgb, {"adverse_event.proportion.rash.lenalidomide": 0.5, "adverse_event.cost.rash": 1000.0})
+    before, after = together.evaluate_together([(calgb, {}), (added, {})])
+    assert not isinstance(before, Exception) and not isinstance(after, Exception)
+    assert (after.cost - before.cost)[0].tolist() == pytest.approx([0.0, 500.0], abs=1e-6)
+
+
 def test_what_differs_in_numbers_alone_shares_an_evaluation_and_a_choice_of_method_does_not(
     calgb: Inputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

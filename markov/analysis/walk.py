@@ -148,7 +148,8 @@ def walk(first: Inputs, second: Inputs, plan: Plan | None = None, thresholds: Se
     terms = _terms(first, second, thresholds)
     both, found = mixture(first, second), differences(first, second)
     steps, results = _runnable(both, terms, planned_steps(first, second, plan)[1])
-    asked = _asked(steps, found.inputs)
+    tied = {key: why for ids, why in links(both, [d.id for d in found.inputs]) for key in ids}
+    asked = _asked(steps, [d.id for d in found.inputs if d.id not in tied])
     results |= _evaluate(both, terms, [moved for moved in asked if moved not in results])
     ends = _ends(steps)
     average, orders = _average(steps, results)
@@ -160,7 +161,7 @@ def walk(first: Inputs, second: Inputs, plan: Plan | None = None, thresholds: Se
         terms,
         steps,
         tuple(_paths(both, terms, steps, results, average, own)),
-        _singles(both, found.inputs, results),
+        _singles(found.inputs, tied, results),
         (_gap(own[0], _standings_of(results, ends[0])), _gap(own[1], _standings_of(results, ends[-1]))),
         {step.name: told for step in steps if isinstance(told := results[frozenset(step.ids)], str)},
         orders,
@@ -250,13 +251,13 @@ def _joined(one: Step, other: Step) -> Step:
     return Step(f"{one.name} and {other.name}", (*one.ids, *other.ids), (*one.remarks, *other.remarks))
 
 
-def _asked(steps: Sequence[Step], found: Sequence[InputDifference]) -> set[Moved]:
-    """Mixtures that a walk needs: each step alone, all but the first so many, each input alone, all orders if few."""
+def _asked(steps: Sequence[Step], singles: Sequence[str]) -> list[Moved]:
+    """Mixtures that a walk needs: each step alone, both orders, each input alone, and all orders if steps are few."""
     parts = [frozenset(step.ids) for step in steps]
-    asked = {*parts, *_ends(steps), *_ends(tuple(reversed(steps))), *(frozenset({d.id}) for d in found)}
+    asked = [*parts, *_ends(steps), *_ends(tuple(reversed(steps))), *(frozenset({key}) for key in singles)]
     if len(steps) <= ALL_ORDERS:
-        asked |= {frozenset().union(*some) for n in range(len(parts) + 1) for some in combinations(parts, n)}
-    return asked
+        asked += [frozenset().union(*some) for n in range(len(parts) + 1) for some in combinations(parts, n)]
+    return list(dict.fromkeys(asked))  # in one order always, so that every run gives the same bits
 
 
 def _evaluate(both: Mixture, terms: Terms, asked: Iterable[Moved]) -> dict[Moved, Result]:
@@ -382,17 +383,16 @@ def shapley(values: Mapping[tuple[int, ...], Array], count: int) -> Array:
 # --------------------------------------------------------------------------------------------- single inputs
 
 
-def _singles(both: Mixture, found: Sequence[InputDifference], results: Mapping[Moved, Result]) -> dict[str, Single]:
+def _singles(
+    found: Sequence[InputDifference], tied: Mapping[str, str], results: Mapping[Moved, Result]
+) -> dict[str, Single]:
     """Each input alone; one of several that mean nothing apart has no effect of its own."""
     start = results[frozenset()]
     assert not isinstance(start, str)
-    tied = {key: why for ids, why in links(both, [d.id for d in found]) for key in ids}
     singles = {}
     for difference in found:
-        told = results[frozenset({difference.id})]
-        if difference.id in tied:
-            singles[difference.id] = Single(None, f"not alone: {tied[difference.id]}")
-        elif isinstance(told, str):
+        told = results.get(frozenset({difference.id}), tied.get(difference.id, ""))
+        if isinstance(told, str):
             singles[difference.id] = Single(None, f"not alone: {told}")
         else:
             singles[difference.id] = Single(told[None].measures - start[None].measures)

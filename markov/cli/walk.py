@@ -70,7 +70,7 @@ def walk(
         from markov.report.walk_json import walk_json
 
         write_text(json_file, walk_json(found))
-    told = _told(found)
+    told = [*_left_over(found, plan), *_told(found)]
     if found.steps:
         with clock.step("Writing the report"):
             target = _target(first, second, out, kind)
@@ -131,6 +131,19 @@ def _write_pages(pages: "list[Page]", target: Path, kind: str, title: str) -> No
         from markov.report.workbook import write_pages
 
         write_pages(pages, target, title)
+
+
+def _left_over(found: "Walk", plan: "Plan | None") -> list[str]:
+    """What an analyst's plan names in vain, and what it forgot."""
+    if plan is None:
+        return []
+    differing, planned = [d.id for d in found.found.inputs], [key for ids in plan.values() for key in ids]
+    idle = [key for key in planned if key not in differing]
+    forgotten = [key for key in differing if key not in planned]
+    return [
+        *([f"Left out of the steps, because both workbooks have the same: {', '.join(idle)}."] if idle else []),
+        *([f"In no step of the sheet, and moved last: {', '.join(forgotten)}."] if forgotten else []),
+    ]
 
 
 def _told(found: "Walk") -> list[str]:

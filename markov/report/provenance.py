@@ -49,17 +49,14 @@ def evidence_provenance_page(inputs: Inputs, command: str, seconds: float, now: 
 def pair_provenance_page(first: Inputs, second: Inputs, command: str, seconds: float, now: datetime.datetime) -> Page:
     """The same for a command on two workbooks."""
     start, *rest = _origin(first, command, seconds, now)
-    other = [(f"Second {name[0].lower()}{name[1:]}", value) for name, value in _fingerprint(second)]
+    other = [("Second workbook", second.name), ("SHA-256 of the second workbook", second.sha256)]
     return _page([start, rest[0], *other, *rest[1:]])
-
-
-def _fingerprint(inputs: Inputs) -> list[tuple[str, str]]:
-    return [("Workbook", inputs.name), ("SHA-256 of the workbook", inputs.sha256)]
 
 
 def _origin(inputs: Inputs, command: str, seconds: float, now: datetime.datetime) -> list[tuple[Cell, ...]]:
     return [
-        *_fingerprint(inputs),
+        ("Workbook", inputs.name),
+        ("SHA-256 of the workbook", inputs.sha256),
         ("Program", program()),
         ("Python", sys.version.split()[0]),
         *((f"Package {name}", version(name)) for name in PACKAGES),

@@ -47,7 +47,7 @@ def inputs_page(walk: Walk) -> Page:
     )
     table = Table("Inputs that differ", columns, rows, "differences", notes, long=True)
     subtitle = f"{len(rows)} inputs that the base case reads, in the order in which they move."
-    widths = (20.0, 30.0, 15.0, 15.0, 12.0, *(17.0,) * len(labels), 36.0, 36.0, 32.0)
+    widths = (26.0, 30.0, 19.0, 19.0, 12.0, *(17.0,) * len(labels), 36.0, 36.0, 32.0)
     return Page("Inputs that differ", "Inputs that differ", subtitle, (table,), widths)
 
 
