@@ -5,7 +5,7 @@ from markov.report import words
 from markov.report.pages import Cell, Chart, Column, Series, Table
 
 PAGE = "Chart data"
-TOTAL, RISE, FALL = "#5B6B7F", "#3E8E5A", "#B5483F"
+TOTAL, RISE, FALL = "#3B4A5C", "#2E7D52", "#C0392B"  # of no strategy, state or cost
 HEADERS = ("Not drawn", "Base case", "Raises", "Raises, below zero", "Lowers", "Lowers, below zero")
 NAMES = ("Not drawn", "Base case", "Raises net benefit", "Raises net benefit", "Lowers it", "Lowers it")
 

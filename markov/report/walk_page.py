@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from markov.analysis.walk import EQUAL, NET_BENEFIT, QALY, Path, Walk
 from markov.inputs.style import WARN
 from markov.report import words
-from markov.report.pages import Cell, Chart, Column, Page, Table, Text
+from markov.report.pages import Cell, Chart, Column, Page, Table, Text, in_currency
 from markov.report.walk_chart import PAGE as DATA_PAGE
 from markov.report.walk_chart import waterfall
 from markov.report.walk_inputs_page import inputs_page, others_page, settled
@@ -26,7 +26,8 @@ def walk_pages(walk: Walk) -> list[Page]:
         tuple(table for _, (_, table) in drawn),
         (34.0, *(18.0,) * 6),
     )
-    return [_summary_page(walk, drawn), _orders_page(walk), inputs_page(walk), others_page(walk), data]
+    pages = [_summary_page(walk, drawn), _orders_page(walk), inputs_page(walk), others_page(walk), data]
+    return [in_currency(page, walk.first.currency) for page in pages]
 
 
 def answer(walk: Walk) -> list[str]:
@@ -166,18 +167,27 @@ def _ends_table(walk: Walk) -> Table:
         (
             f"The walk {verb} at {side.name}'s own run",
             "pass" if gap <= EQUAL else "fail",
-            f"largest relative distance {gap:.1e}, at most {EQUAL:.0e} allowed",
+            f"largest relative distance {_size(gap)}, at most {_size(EQUAL)} allowed",
         )
         for verb, side, gap in zip(("begins", "ends"), (walk.first, walk.second), walk.gaps, strict=True)
     ]
     worst = max(_unexplained(path) for path in walk.paths)
-    told = f"largest rest {worst:.1e} of the size of the numbers added: rounding of the last digit"
+    told = f"largest rest {_size(worst)}, relative to the numbers added; anything but 0 is rounding of the last digit"
     rows.append(("The steps add up to the difference", "pass" if worst <= EQUAL else "fail", told))
     notes = (
         "Compared are costs by category and QALYs and life-years by state, of all strategies at all price sets, with "
         "each workbook run by itself. A distance would mean that an input that differs was missed.",
     )
     return Table("Nothing was missed", columns, tuple(rows), "ends", notes, verdict=1, spread=True)
+
+
+def _size(distance: float) -> str:
+    """A relative distance in few digits.
+
+    >>> _size(0.0), _size(1.28e-16)
+    ('0', '1.3e-16')
+    """
+    return f"{distance:.2g}" if distance else "0"
 
 
 def _unexplained(path: Path) -> float:
