@@ -8,6 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from markov.analysis.base_case import base_case
 from markov.inputs.problems import InputError
 from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.starting import chosen, strategy_ids
@@ -142,3 +143,63 @@ def test_every_worked_problem_may_be_started_from(name: str, tmp_path: Path) -> 
     done = markov("new", "new.xlsx", "--from", name, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert markov("check", "new.xlsx", folder=tmp_path).returncode == 0
+
+
+# A strategy like another, and a workbook of one's own -------------------------------------------------------------
+
+
+def test_a_strategy_like_another_has_its_results_and_every_figure_of_it_is_assumed(tmp_path: Path) -> None:
+    wanted = "no_maintenance,lenalidomide,two_years=lenalidomide"
+    done = markov("new", "new.xlsx", "--from", "calgb_100104", "--strategies", wanted, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "two_years: as lenalidomide, every figure an assumption; change what differs" in done.stdout
+    inputs = read_inputs(tmp_path / "new.xlsx")
+    mine = {p.id: p for p in inputs.parameters.values() if p.id.endswith(".two_years") and p.value is not None}
+    theirs = {p.id: p for p in inputs.parameters.values() if p.id.endswith(".lenalidomide") and p.value is not None}
+    assert {i.removesuffix("two_years") for i in mine} == {
+        i.removesuffix("lenalidomide") for i in theirs if not i.startswith("follow_up.")
+    }
+    for identifier, parameter in mine.items():
+        assert parameter.value == theirs[identifier.removesuffix("two_years") + "lenalidomide"].value
+        assert parameter.status in ("", "method", "assumption"), identifier
+    outcomes = base_case(inputs).outcomes
+    assert outcomes.strategies == ("no_maintenance", "lenalidomide", "two_years")
+    assert outcomes.cost[0, 2] == outcomes.cost[0, 1]
+    assert outcomes.qaly[0, 2] == outcomes.qaly[0, 1]
+
+
+@pytest.mark.parametrize("wanted", ["no_maintenance,new=old", "no_maintenance,lenalidomide=no_maintenance"])
+def test_a_strategy_can_only_be_like_one_that_is_there(wanted: str, tmp_path: Path) -> None:
+    done = markov("new", "new.xlsx", "--from", "calgb_100104", "--strategies", wanted, folder=tmp_path)
+    assert done.returncode == 2
+    assert "Write NEW=KNOWN" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workbook_of_ones_own_may_be_started_from_and_is_left_as_it_is(tmp_path: Path) -> None:
+    assert markov("new", "mine.xlsx", "--from", "calgb_100104", folder=tmp_path).returncode == 0
+    book = openpyxl.load_workbook(tmp_path / "mine.xlsx")
+    page = book["Drugs and dosing"]
+    row = next(row for row in page.iter_rows() if row[0].value == "price.lenalidomide_10mg.brand")
+    row[2].value = 1890.0
+    book.create_sheet("My notes")["A1"] = "A note"
+    book.save(tmp_path / "mine.xlsx")
+    before = (tmp_path / "mine.xlsx").read_bytes()
+    done = markov("new", "next.xlsx", "--from", "mine.xlsx", "--strategies", 3, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "not carried over" in done.stdout
+    assert (tmp_path / "mine.xlsx").read_bytes() == before
+    page = openpyxl.load_workbook(tmp_path / "next.xlsx")["Drugs and dosing"]
+    values = {row[0]: row[2] for row in page.iter_rows(values_only=True)}
+    assert values["price.lenalidomide_10mg.brand"] == 1890.0
+
+
+def test_scenarios_are_listed_with_both_values_and_their_reason(tmp_path: Path) -> None:
+    done = markov("scenarios", INPUTS / "calgb_100104.xlsx", "never wanes", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "OS effect never wanes"
+    assert "    os.waning_start.lenalidomide: 84 → 1000" in lines
+    assert lines[-1].startswith("1 scenarios.") or lines[-1].startswith("1 scenario.")
+    missed = markov("scenarios", INPUTS / "calgb_100104.xlsx", "nothing of that name", folder=tmp_path)
+    assert missed.returncode == 2

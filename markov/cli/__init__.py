@@ -24,6 +24,7 @@ COMMANDS = (
     run.run,
     workbooks.check,
     workbooks.parameters,
+    workbooks.scenarios,
     workbooks.new,
     workbooks.diff,
     workbooks.upgrade,

@@ -10,6 +10,7 @@ from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Workbook, read, st
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from markov.inputs.cells import Sheets
     from markov.inputs.comparison import Comparison, Difference, Fields
     from markov.inputs.parameters import Inputs
     from markov.inputs.problems import Problem
@@ -108,10 +109,30 @@ def parameters(
     found = [p for p in inputs.parameters.values() if search.lower() in f"{p.id} {p.label}".lower()]
     width = max((len(p.id) for p in found), default=0)
     for p in found:
-        value = "" if p.value is None else str(p.value)
+        value = f"{p.value:.10g}" if isinstance(p.value, float) else p.value or ""
         print(f"{p.id:<{width}}  {value:>14}  {p.unit:<22}  {p.status:<22}  {p.cell}")
     if not found:
         stop(BAD_INPUT, f'No id or label of {workbook.name} contains "{search}".')
+
+
+def scenarios(
+    workbook: Workbook,
+    search: Annotated[str, typer.Argument(help="Only scenarios whose name contains this.", show_default=False)] = "",
+) -> None:
+    """List a workbook's scenarios: what each changes, from which value to which, and why."""
+    inputs = read(workbook, None)
+    told: dict[str, list[str]] = {}
+    for change in inputs.scenarios:
+        if search.lower() in change.scenario.lower():
+            lines = told.setdefault(change.scenario, [f"  {change.reason}"] if change.reason else [])
+            parameter = inputs.parameters.get(change.id)
+            before = "" if parameter is None else _short(parameter.value)
+            lines.append(f"    {change.id}: {before or 'none'} → {_short(change.value) or 'none'}")
+    for name, lines in told.items():
+        print("\n".join([name, *lines]))
+    if not told:
+        stop(BAD_INPUT, f"No scenario of {workbook.name}{f' contains {search!r}' if search else ''}.")
+    print(f"{len(told)} scenarios. markov run {workbook} runs all of them and sets them side by side.")
 
 
 # ---------------------------------------------------------------------------------------- writing workbooks
@@ -121,7 +142,9 @@ def new(
     workbook: Annotated[Path, typer.Argument(help="Workbook to write.", show_default=False)],
     example: Annotated[
         str | None,
-        typer.Option("--from", metavar="NAME", help="Start from a worked decision problem instead of a blank one."),
+        typer.Option(
+            "--from", metavar="NAME or FILE", help="Start from a worked decision problem, or from a workbook of yours."
+        ),
     ] = None,
     strategies: Annotated[
         str | None,
@@ -129,18 +152,27 @@ def new(
             "--strategies",
             metavar="IDS or NUMBER",
             help="Ids of the strategies, the reference first, or their number. From a worked problem, others are left "
-            "out and new ones get empty rows.",
+            "out and new ones get empty rows; NEW=KNOWN copies the rows of a known one.",
             show_default="two for a blank workbook, all of a worked one",
         ),
     ] = None,
 ) -> None:
     """Write a blank workbook, or a copy of a worked one, with the strategies that are wanted."""
-    from markov.inputs.schema import Sheet
-    from markov.inputs.starting import chosen
+    _new_target(workbook)
+    if example is not None and example.lower().endswith((".xlsx", ".xlsm")):
+        remarks = _from_own(Path(example), workbook, strategies)
+    else:
+        remarks = _from_worked(example, workbook, strategies)
+    for remark in remarks:
+        print(f"  {remark}")
+    print(f"Wrote {workbook}. Edit it in Excel, then: markov check {workbook}")
+
+
+def _from_worked(example: str | None, target: Path, strategies: str | None) -> tuple[str, ...]:
+    """Write a workbook from a worked problem, or a blank one; and what to say about it."""
     from markov.inputs.template import BLANK_COVER, blank_sheets, read_sources, sources_folder, worked_names
     from markov.inputs.template import write_workbook as write
 
-    _new_target(workbook)
     if example is not None and example not in worked_names():
         stop(BAD_INPUT, f'There is no worked workbook "{example}". There are: {", ".join(worked_names())}.')
     remarks: tuple[str, ...] = ()
@@ -148,17 +180,39 @@ def new(
         cover, sheets = BLANK_COVER, blank_sheets(_wanted(strategies or "no_maintenance,maintenance"))
     else:
         cover, sheets = read_sources(sources_folder() / example)
-        if strategies is not None:
-            known = [row["id"].text() for row in sheets.rows[Sheet.STRATEGIES]]
-            start = chosen(sheets, _of_worked(strategies, known))
-            sheets, remarks = start.sheets, start.remarks
+        sheets, remarks = _with_strategies(sheets, strategies)
     try:
-        write(workbook, cover, sheets)
+        write(target, cover, sheets)
     except OSError as error:
-        stop(NOT_WRITTEN, f"{workbook}: cannot be written ({error.strerror or error}).")
-    for remark in remarks:
-        print(f"  {remark}")
-    print(f"Wrote {workbook}. Edit it in Excel, then: markov check {workbook}")
+        stop(NOT_WRITTEN, f"{target}: cannot be written ({error.strerror or error}).")
+    return remarks
+
+
+def _from_own(source: Path, target: Path, strategies: str | None) -> tuple[str, ...]:
+    """Write a workbook from another of the analyst's, which is not touched; and what was left behind."""
+    from markov.inputs.carry import regenerate
+    from markov.inputs.problems import raise_errors
+    from markov.inputs.workbook import read_sheets
+
+    sheets, problems = read_sheets(source)
+    raise_errors(problems)
+    sheets, remarks = _with_strategies(sheets, strategies)
+    try:
+        left = regenerate(source, sheets, target)
+    except OSError as error:
+        stop(NOT_WRITTEN, f"{target}: cannot be written ({error.strerror or error}).")
+    return (*remarks, *(f"not carried over: {lost}" for lost in left))
+
+
+def _with_strategies(sheets: "Sheets", strategies: str | None) -> "tuple[Sheets, tuple[str, ...]]":
+    from markov.inputs.schema import Sheet
+    from markov.inputs.starting import chosen, parents
+
+    if strategies is None:
+        return sheets, ()
+    known = [row["id"].text() for row in sheets.rows[Sheet.STRATEGIES]]
+    start = chosen(sheets, _of_worked(strategies, known), parents(strategies))
+    return start.sheets, start.remarks
 
 
 def _new_target(workbook: Path) -> None:

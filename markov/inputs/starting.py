@@ -1,15 +1,18 @@
 """A workbook to start from: blank, or a worked one with the strategies that are wanted."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from markov.inputs.cells import RawCell, Row, Sheets
+from markov.inputs.cells import EMPTY, RawCell, Row, Sheets
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.template import blank_sheets
+from markov.terms import Status
 
 MOST = 20  # strategies that a number may ask for
+OF_A_TRIAL = "follow_up."  # patients of a trial's arm, which a new strategy has none of
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,30 @@ def strategy_ids(text: str) -> tuple[str, ...]:
     """
     if text.strip().isdecimal() and 2 <= int(text) <= MOST:
         return ("no_maintenance", *(f"maintenance_{i}" for i in range(1, int(text))))
-    return tuple(name.strip() for name in text.split(","))
+    return tuple(name.partition("=")[0].strip() for name in text.split(","))
 
 
-def chosen(worked: Sheets, strategies: Sequence[str]) -> Start:
+def parents(text: str) -> dict[str, str]:
+    """Strategies that a list makes like another one: new=known.
+
+    >>> parents("no_maintenance, lenalidomide, two_years=lenalidomide")
+    {'two_years': 'lenalidomide'}
+    """
+    pairs = (name.partition("=") for name in text.split(","))
+    return {new.strip(): known.strip() for new, sign, known in pairs if sign}
+
+
+def chosen(worked: Sheets, strategies: Sequence[str], like: Mapping[str, str] = MappingProxyType({})) -> Start:
     """A worked problem with these strategies, in their order.
 
     Rows, scenarios and trial results of the others are left out; a strategy that the worked problem does not have
-    gets the empty rows of a blank workbook. Raises InputError where one left out is the reference of another.
+    gets copies of the rows of the one that it is `like`, marked as assumptions, else the empty rows of a blank
+    workbook. Raises InputError where one left out is the reference of another, or where there is none to be like.
     """
     known = {row["id"].text(): row for row in worked.rows[Sheet.STRATEGIES]}
+    _refuse_unknown(like, known, worked.name)
     new = [name for name in strategies if name not in known]
+    empty = [name for name in new if name not in like]
     gone = [name for name in known if name not in strategies]
     rows = {sheet: list(table) for sheet, table in worked.rows.items()}
     for sheet in PARAMETER_SHEETS:
@@ -46,8 +62,11 @@ def chosen(worked: Sheets, strategies: Sequence[str]) -> Start:
     _refuse_what_others_rest_on(rows, gone, worked.name)
     blank = blank_sheets(strategies)
     for sheet in (*PARAMETER_SHEETS, Sheet.STRATEGIES):
-        added = [row for row in blank.rows.get(sheet, ()) if (_strategy_of(row) or row["id"].text()) in new]
+        added = [row for row in blank.rows.get(sheet, ()) if (_strategy_of(row) or row["id"].text()) in empty]
         rows[sheet] += [_in_currency(row, _currency(worked)) for row in added]
+        for name, parent in like.items():
+            mine = [row for row in worked.rows.get(sheet, ()) if _owner(row) == parent]
+            rows[sheet] += [_like(row, name) for row in mine if not row["id"].text().startswith(OF_A_TRIAL)]
     order = {name: i for i, name in enumerate(strategies)}
     listed = [row for row in rows[Sheet.STRATEGIES] if row["id"].text() in order]
     rows[Sheet.STRATEGIES] = [_included(row) for row in sorted(listed, key=lambda row: order[row["id"].text()])]
@@ -57,11 +76,44 @@ def chosen(worked: Sheets, strategies: Sequence[str]) -> Start:
     idle = _idle(rows)
     _without_lonely_groups(rows)
     remarks = (
-        *(f"{name}: its rows are empty and wait for values" for name in new),
+        *(f"{name}: its rows are empty and wait for values" for name in empty),
+        *(f"{name}: as {parent}, every figure an assumption; change what differs" for name, parent in like.items()),
         *([f"{len(dropped)} scenarios that name a strategy left out: {', '.join(dropped)}"] if dropped else ()),
         *(f"rows of {name}, which no strategy uses" for name in idle),
     )
     return Start(replace(worked, rows={sheet: tuple(table) for sheet, table in rows.items()}), remarks)
+
+
+def _refuse_unknown(like: Mapping[str, str], known: Container[str], name: str) -> None:
+    for new, parent in like.items():
+        if parent not in known or new in known:
+            rule = f"{new}={parent} asks for a new strategy like a known one"
+            raise InputError(
+                [Problem(name, rule, remedy="Write NEW=KNOWN, with an id that is there on the right only.")]
+            )
+
+
+def _like(row: Row, name: str) -> Row:
+    """A row of another strategy as that of a new one; a figure that was read for the other is assumed for this."""
+    owner = _owner(row)
+    identifier = row["id"].text()
+    copy = {**row, "id": RawCell(f"{identifier.removesuffix(owner)}{name}", "copied"), "label": RawCell(None, "copied")}
+    if identifier == owner:
+        told = row["label"].text() or owner
+        return {
+            **copy,
+            "label": RawCell(name.replace("_", " ").capitalize(), "copied"),
+            "description": RawCell(f"As {told.lower()}: say what differs.", "copied"),
+        }
+    if row.get("status", EMPTY).text():
+        copy["status"] = RawCell(Status.ASSUMPTION.value, "copied")
+    return {**copy, "comment": RawCell(f"Assumed as for {owner}.", "copied")}
+
+
+def _owner(row: Row) -> str:
+    """The strategy that a row is about; on the sheet of strategies, its id."""
+    identifier = row["id"].text()
+    return _strategy_of(row) if "." in identifier else identifier
 
 
 def _strategy_of(row: Row) -> str:
