@@ -1,5 +1,6 @@
 """The documentation says what the code says: pages made from it are up to date, and what they name exists."""
 
+import doctest
 import importlib.util
 import re
 from pathlib import Path
@@ -50,6 +51,26 @@ def test_links_of_the_documentation_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
+
+
+def test_the_examples_of_the_methods_return_what_stands_below_them() -> None:
+    failed, tried = doctest.testfile(str(DOCS / "methods.md"), module_relative=False)
+    assert tried > 10
+    assert failed == 0
+
+
+def test_modules_and_ids_that_the_methods_name_exist() -> None:
+    text = (DOCS / "methods.md").read_text(encoding="utf-8")
+    files = set(re.findall(r"`(markov/[\w/]+\.py)`", text))
+    assert len(files) > 20
+    assert [file for file in files if not (DOCS.parent / file).exists()] == []
+    patterns = {definition.pattern.replace("{strategy}", "STRATEGY") for definition in DEFINITIONS}
+    ids = {told for told in re.findall(r"`([a-z_]+\.[A-Za-z_.]+)`", text) if not told.endswith(".py")}
+    assert ids
+    assert ids <= patterns
+    choices = {str(choice) for definition in DEFINITIONS for choice in definition.choices}
+    told = set(re.findall(r"`([a-z_]+)`", text)) - {"fit", "calibrate", "network"}
+    assert told <= choices
 
 
 def test_every_command_of_the_readme_exists() -> None:
