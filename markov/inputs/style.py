@@ -24,6 +24,7 @@ FORMATS: dict[str, dict[str, Any]] = {
         "font_color": PAPER,
         "bg_color": HEADER,
         "text_wrap": True,
+        "align": "left",
         "indent": 1,
         "valign": "vcenter",
         "border": 1,
@@ -49,10 +50,26 @@ FORMATS: dict[str, dict[str, Any]] = {
     "input_strong": {"bg_color": INPUT, "border": 1, "border_color": RULE, "bold": True, "valign": "top"},
     "base": {"font_color": "#55606E", "valign": "top", "bottom": 1, "bottom_color": RULE, "text_wrap": True},
     "changed": {"bg_color": CHANGED},
-    "weak": {"bg_color": WEAK, "valign": "top", "text_wrap": True, "bottom": 1, "bottom_color": RULE, "indent": 1},
-    "pass": {"bg_color": GOOD, "valign": "top", "bottom": 1, "bottom_color": RULE},
-    "warn": {"bg_color": WARN, "valign": "top", "bottom": 1, "bottom_color": RULE},
-    "fail": {"bg_color": BAD, "valign": "top", "bottom": 1, "bottom_color": RULE, "bold": True},
+    "weak": {
+        "bg_color": WEAK,
+        "align": "left",
+        "valign": "top",
+        "text_wrap": True,
+        "bottom": 1,
+        "bottom_color": RULE,
+        "indent": 1,
+    },
+    "pass": {"align": "left", "indent": 1, "bg_color": GOOD, "valign": "top", "bottom": 1, "bottom_color": RULE},
+    "warn": {"align": "left", "indent": 1, "bg_color": WARN, "valign": "top", "bottom": 1, "bottom_color": RULE},
+    "fail": {
+        "align": "left",
+        "indent": 1,
+        "bg_color": BAD,
+        "valign": "top",
+        "bottom": 1,
+        "bottom_color": RULE,
+        "bold": True,
+    },
 }
 
 FIXED_DATE = (2026, 1, 1)

@@ -38,8 +38,7 @@ def contents_page(result: BaseCase, pages: Sequence[Page], linked: Sequence[tupl
             Table("Sheets", columns, (*rows, *linked), "sheets"),
             _colours(result),
         ),
-        widths=(34.0, 96.0),
-        one_page=True,
+        widths=(30.0, 140.0),
     )
 
 

@@ -42,7 +42,7 @@ def summary_page(result: BaseCase, deterministic: Deterministic | None = None) -
         inputs.title,
         " · ".join(c for c in context if c),
         tuple(blocks),
-        widths=(46.0, *(21.0,) * 8),
+        widths=(40.0, 16.0, 15.0, 18.0, 25.0, 25.0, 26.0, 26.0, 26.0),
         one_page=True,
     )
 
@@ -56,7 +56,8 @@ def _sensitivity(result: BaseCase, found: Deterministic) -> Iterator[str]:
         if bar is not None:
             yield f"{inputs.labels[strategy]}: {in_words(bar, inputs.currency)}."
     if found.prices:
-        yield f"Price at which it is worth it. {' '.join(price_in_words(inputs, found.prices))}"
+        first = [price for price in found.prices if price.threshold == inputs.thresholds[0]]
+        yield f"Price at which it is worth it. {' '.join(price_in_words(inputs, first))}"
 
 
 def _headline_table(result: BaseCase) -> Table:

@@ -7,6 +7,7 @@ import numpy as np
 from markov.analysis.base_case import BaseCase
 from markov.analysis.incremental import icer_in_words
 from markov.model.outcomes import LANDMARK_YEARS
+from markov.report import words
 from markov.report.charts import cost_chart, frontier_chart, occupancy_chart, survival_charts
 from markov.report.pages import Cell, Chart, Column, Look, Page, Table, trace_name
 from markov.terms import (
@@ -255,7 +256,7 @@ def _net_benefit_tables(result: BaseCase) -> list[Table]:
     ):
         rows = tuple(
             (
-                f"{threshold:,.0f} {inputs.currency} per QALY",
+                f"{words.money(threshold, inputs.currency)} per QALY",
                 *_numbers(values[t]),
                 result.labels[int(np.argmax(values[t]))],
             )

@@ -36,7 +36,7 @@ def price_in_words(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterato
         listed = "; ".join(f"at {words.money(p.threshold, inputs.currency)} per QALY {p.words}" for p in told)
         others = [p for p in prices if p.strategy == strategy and p.versus == NEXT_BEST]
         best = "; ".join(f"at {words.money(p.threshold, inputs.currency)} per QALY {p.words}" for p in others)
-        yield f"{told[0].label}: {listed}{f' (against the next best: {best})' if best else ''}."
+        yield f"{told[0].label}: {listed}{f' (against the next best: {best})' if best not in ('', listed) else ''}."
 
 
 # ----------------------------------------------------------------------------------------------------- prices

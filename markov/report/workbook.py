@@ -37,6 +37,7 @@ CHART_TYPES = {
     "columns": {"type": "column"},
     "horizontal": {"type": "bar", "subtype": "stacked"},
 }
+TEXT_SIZES = {"lead": 12 / 11, "note": 9 / 11}  # of paragraphs, against the text of cells
 DEFAULT_WIDTH = 8.43  # of a column that nobody has set
 LARGEST_PRINT = 0.75
 CHART_ROWS = 19
@@ -121,7 +122,7 @@ class _Writer:
                 row = self._place_charts(sheet, row, block, widths)
         sheet.print_area(0, 0, max(row - 1, 1), len(widths) + len(margin) - 1)
         if not page.one_page:
-            sheet.set_h_pagebreaks(self._breaks([*starts, row], 0.93 * PAGE_HEIGHT / scale))
+            sheet.set_h_pagebreaks(self._breaks([*starts, row], 0.9 * PAGE_HEIGHT / scale))
 
     def _height(self, sheet: Any, row: int, points: float) -> None:
         sheet.set_row(row, points)
@@ -166,7 +167,7 @@ class _Writer:
             sheet.merge_range(row, 0, row, len(widths) - 1, text.words, look)
         else:
             sheet.write(row, 0, text.words, look)
-        size = 1.2 if text.style == "lead" else 1.0
+        size = TEXT_SIZES.get(text.style, 1.0)
         lines = lines_needed(text.words, total / size * 1.1)
         self._height(sheet, row, (16 if text.style != "section" else 20) * size * lines)
         return row + 1
@@ -226,15 +227,17 @@ class _Writer:
     def _look(self, look: str, value: Cell, bold: bool, tint: str = "", currency: str = "") -> Any:
         base = "strong" if bold or look == "strong" else "text"
         words = isinstance(value, str) or value is None
-        if words and not tint:
-            return self.formats[base]
         code = "text" if words else number_format(look, float(value or 0.0), currency)
-        key = (base, code, tint)
+        key = (base, f"{code} {look == 'text'}", tint)
         if key not in self.looks:
-            number = {"num_format": code, "indent": 0, "text_wrap": False}
+            more = (
+                {"align": "left", "indent": int(look == "text")}
+                if words
+                else {"num_format": code, "indent": 0, "text_wrap": False}
+            )
             colour = {"bg_color": tint} if tint else {}
             self.looks[key] = self.book.add_format(
-                {"font_name": FONT, "font_color": INK, **FORMATS[base], **({} if words else number), **colour}
+                {"font_name": FONT, "font_color": INK, **FORMATS[base], **more, **colour}
             )
         return self.looks[key]
 
