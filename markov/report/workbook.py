@@ -78,6 +78,8 @@ class _Writer:
         self.book = xlsxwriter.Workbook(path, {"nan_inf_to_errors": False})
         self.book.set_properties({"title": title, "created": datetime.datetime(*FIXED_DATE)})
         self.formats = make_formats(self.book)
+        for name in ("header", "weak", "pass", "warn", "fail"):  # words keep their distance from a number beside them
+            self.formats[name] = self._format({**FORMATS[name], "align": "left", "indent": 1})
         self.looks: dict[tuple[str, str, str], Any] = {}
         self.tables: dict[tuple[str, str], tuple[int, Table]] = {}
         self.heights: dict[int, float] = {}
@@ -236,10 +238,11 @@ class _Writer:
                 else {"num_format": code, "indent": 0, "text_wrap": False}
             )
             colour = {"bg_color": tint} if tint else {}
-            self.looks[key] = self.book.add_format(
-                {"font_name": FONT, "font_color": INK, **FORMATS[base], **more, **colour}
-            )
+            self.looks[key] = self._format({**FORMATS[base], **more, **colour})
         return self.looks[key]
+
+    def _format(self, look: Mapping[str, Any]) -> Any:
+        return self.book.add_format({"font_name": FONT, "font_color": INK, **look})
 
     # ------------------------------------------------------------------------------------------------- charts
 
