@@ -182,6 +182,40 @@ QALY_LABELS = {
 }
 
 
+class Agency(StrEnum):
+    """Whose reference case a run is set against."""
+
+    NICE = "nice"
+    CDA_AMC = "cda_amc"
+    ZIN = "zin"
+    ICER = "icer"
+    HAS = "has"
+    OWN = "own"
+
+
+AGENCY_LABELS = {
+    Agency.NICE: "NICE (England)",
+    Agency.CDA_AMC: "CDA-AMC (Canada)",
+    Agency.ZIN: "ZIN (Netherlands)",
+    Agency.ICER: "ICER (United States)",
+    Agency.HAS: "HAS (France)",
+    Agency.OWN: "the workbook's own",
+}
+
+
+class ReferenceItem(StrEnum):
+    """In what respects a run is set against a reference case."""
+
+    DISCOUNT_COSTS = "discount_rate.costs"
+    DISCOUNT_EFFECTS = "discount_rate.effects"
+    THRESHOLDS = "thresholds"
+    CURRENCY = "currency"
+    PERSPECTIVE = "perspective"
+    HORIZON = "horizon"
+    VALUE_SET = "value_set"
+    AGE_ADJUSTMENT = "age_adjustment"
+
+
 class Position(StrEnum):
     """A strategy's place in the incremental analysis."""
 

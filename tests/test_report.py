@@ -17,7 +17,7 @@ from markov.terms import LIVING, CostCategory, State
 
 FIRST = ("Summary", "Contents", "Results", "Disaggregated", "Incremental")
 PAGES = (*FIRST, "Survival", "Bridge", "Inputs used", "Checks")
-SHEETS = [*PAGES, "CHEERS 2022", "AdViSHE", "Provenance"]
+SHEETS = [*PAGES, "Reference case", "CHEERS 2022", "AdViSHE", "Provenance"]
 
 
 @pytest.fixture(scope="module", params=["calgb_100104", "gem2005mas65", "post_transplant_us"])

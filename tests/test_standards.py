@@ -1,13 +1,15 @@
 """Both checklists: the items of the statements, what a run says of them, and what it leaves to the analyst."""
 
+from dataclasses import replace
+
 import pytest
 
 from markov import BaseCase, base_case
 from markov.analysis.deterministic import deterministic
 from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.standards import ADVISHE, CHEERS
 from markov.report.pages import Page, Table, Text
-from markov.report.standards import ADVISHE, CHEERS
-from markov.report.standards_pages import BEGUN, COMPLETE, OPEN, standards_pages
+from markov.report.standards_pages import BEGUN, COMPLETE, NOT_APPLICABLE, OPEN, standards_pages
 
 FROM_THE_RUN = {"1", "7", "8", "9", "10", "15", "17", "20", "22", "23", "24"}
 PARTLY = {"2", "5", "6", "11", "12", "13", "14", "16", "18", "26"}
@@ -45,7 +47,7 @@ def test_each_item_is_filled_begun_or_left_as_the_requirements_divide_them(pages
 
 def test_the_page_counts_its_items_by_status(pages: list[Page]) -> None:
     lead = next(block for block in pages[0].blocks if isinstance(block, Text))
-    assert lead.words.startswith("28 items: 11 complete from this run, 10 begun")
+    assert lead.words.startswith("28 items: 11 complete, 10 begun")
     assert "7 left to the analyst" in lead.words
 
 
@@ -61,3 +63,14 @@ def test_what_was_not_run_or_not_said_is_left_to_the_analyst(case: BaseCase) -> 
     found = rows(standards_pages(base_case(silent), None, ["Summary"])[0])
     assert found["8"][-1] == OPEN
     assert {found[item][-1] for item in ("18", "20", "24")} == {OPEN}
+
+
+def test_the_words_of_the_analyst_complete_an_item(case: BaseCase) -> None:
+    words = {"CHEERS 27": "The public research fund of the country.", "CHEERS 19": "Not applicable: one payer."}
+    changed = replace(case, inputs=replace(case.inputs, analyst_words=words))
+    page = standards_pages(changed, None, ["Summary"])[0]
+    found = rows(page)
+    assert found["27"][-2:] == (words["CHEERS 27"], COMPLETE)
+    assert found["19"][-1] == NOT_APPLICABLE
+    lead = next(block for block in page.blocks if isinstance(block, Text))
+    assert "1 not applicable" in lead.words

@@ -40,6 +40,8 @@ KEYS = {
     Sheet.NETWORK: ("endpoint", "trial", "treatment", "comparator"),
     Sheet.CORRELATIONS: ("first", "second"),
     Sheet.SCENARIOS: ("scenario", "id"),
+    Sheet.REFERENCE_CASE: ("agency", "item"),
+    Sheet.REPORTING: ("item",),
 }
 """What identifies a row of a table; rows alike in it are told apart by their order."""
 

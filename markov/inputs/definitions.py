@@ -10,6 +10,7 @@ from markov.terms import (
     LIVING,
     MONTHS_PER_YEAR,
     AfterStopping,
+    Agency,
     Correction,
     Crossing,
     Discounting,
@@ -223,6 +224,13 @@ def _settings() -> list[Definition]:
         ),
         choice("age_adjustment", "Age adjustment of utilities", ON_OFF, "on", "Multiplicative, with population norms"),
         choice("utility_cap", "Cap utilities at the population norm", ON_OFF, "on", "At the same age and sex mix"),
+        choice(
+            "agency",
+            "Agency whose reference case the run is set against",
+            tuple(Agency),
+            Agency.OWN,
+            "Its rates and thresholds stand on the sheet Reference case; they change no result",
+        ),
         choice("vial_waste", "Waste of opened vials", ON_OFF, "on", "off: vials are shared"),
         Definition(
             "settings.endpoint_correlation",

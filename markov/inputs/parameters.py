@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from markov.inputs.agencies import DEFAULTS, Reference
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.problems import Problem
 from markov.inputs.schema import Definition, label_of, match, units_of
@@ -38,6 +39,7 @@ class Parameter:
     page: str = ""
     status: str = ""
     comment: str = ""
+    confidential: bool = False
 
     @property
     def is_sampled(self) -> bool:
@@ -119,6 +121,8 @@ class Inputs:
     network: tuple[TrialContrast, ...] = ()
     curve_choices: tuple[CurveChoice, ...] = ()
     correlations: tuple[Correlation, ...] = ()
+    reference_cases: tuple[Reference, ...] = DEFAULTS
+    analyst_words: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> dict[str, str]:

@@ -31,6 +31,8 @@ class Sheet(StrEnum):
     NETWORK = "Evidence network"
     CORRELATIONS = "Correlations"
     SCENARIOS = "Scenarios"
+    REFERENCE_CASE = "Reference case"
+    REPORTING = "Reporting standards"
     CHANGE_LOG = "Change log"
 
 
@@ -55,6 +57,8 @@ SHEET_PURPOSE: Mapping[Sheet, str] = {
     Sheet.NETWORK: "Trials that compare treatments, from which `markov network` makes hazard ratios",
     Sheet.CORRELATIONS: "Parameters that are estimated together: correlation of the two on the scale that is sampled",
     Sheet.SCENARIOS: "Alternative values to run, one row a change",
+    Sheet.REFERENCE_CASE: "What agencies ask for: rates, thresholds, perspective; settings.agency chooses one",
+    Sheet.REPORTING: "Your words for the items of CHEERS 2022 and AdViSHE that no model can fill",
     Sheet.CHANGE_LOG: "Who changed what, when and why",
 }
 
@@ -71,7 +75,14 @@ PARAMETER_SHEETS = (
 )
 
 
-OPTIONAL_SHEETS = (Sheet.CURVE_POINTS, Sheet.CURVE_CHOICE, Sheet.NETWORK, Sheet.CORRELATIONS)
+OPTIONAL_SHEETS = (
+    Sheet.CURVE_POINTS,
+    Sheet.CURVE_CHOICE,
+    Sheet.NETWORK,
+    Sheet.CORRELATIONS,
+    Sheet.REFERENCE_CASE,
+    Sheet.REPORTING,
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,7 @@ PARAMETER_COLUMNS = (
     Column("page", 20, "Page, table or row of the evidence"),
     Column("status", 21, "seed, read, derived, unverified or assumption; empty for choices of method"),
     Column("comment", 60, "Why this value"),
+    Column("confidential", 12, "yes: marked in the report; markov run --redact blanks it and all that depends on it"),
 )
 PRICE_YEAR = Column("price year", 11, "Year of the price; empty: already in the report's price year")
 VALUE_SET = Column("value set", 16, "Utility value set; all utilities must share one")
@@ -201,6 +213,19 @@ TABLES: Mapping[Sheet, tuple[Column, ...]] = {
             10,
             "Probability that the scenario holds, in one of its rows, for markov psa --average; the base has the rest",
         ),
+    ),
+    Sheet.REFERENCE_CASE: (
+        Column("agency", 12, "nice, cda_amc, zin, icer, has or own", required=True),
+        Column("item", 26, "What is asked for: a rate, thresholds, perspective …", required=True),
+        Column("value", 34, "What the agency asks for; empty: no figure on record", required=True),
+        Column("source", 52, "Guideline, year"),
+        Column("status", 21, "Evidence status of the figure"),
+        Column("comment", 60, "What a reader should know"),
+    ),
+    Sheet.REPORTING: (
+        Column("item", 14, "Item of CHEERS 2022 or AdViSHE", required=True),
+        Column("title", 50, "Title of the item"),
+        Column("text", 100, "What you report; “not applicable” or “not reported” where nothing is", required=True),
     ),
     Sheet.CHANGE_LOG: (
         Column("date", 12, "Year-month-day", required=True),

@@ -1,15 +1,21 @@
-"""The tables beside the parameters, from raw rows to typed values: ages, price index, trial results, scenarios."""
+"""The tables beside the parameters, from raw rows to typed values.
+
+Ages, price index, trial results, scenarios, reference cases and the analyst's words for checklists.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number
+from markov.inputs import standards
+from markov.inputs.agencies import DEFAULTS, RATES, Reference
+from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number, unreadable
 from markov.inputs.parameters import ScenarioChange, SexTable, TrialResult
 from markov.inputs.problems import Problem
 from markov.inputs.schema import STRATEGY_INCLUDED, Sheet, match
-from markov.inputs.value_checks import suggestion
+from markov.inputs.value_checks import choose, suggestion
+from markov.terms import Agency, ReferenceItem, Status
 
 SEX_COLUMNS = {Sheet.LIFE_TABLE: ("qx_male", "qx_female"), Sheet.POPULATION_UTILITY: ("male", "female")}
 
@@ -147,3 +153,70 @@ def scenarios(rows: tuple[Row, ...], problems: list[Problem]) -> Iterator[Scenar
         weight = number(row.get("weight", EMPTY), f"the weight of scenario {row['scenario'].text()}", problems)
         reason = row.get("reason", EMPTY).text()
         yield ScenarioChange(row["scenario"].text(), identifier, value, reason, cell.address, weight)
+
+
+# ------------------------------------------------------------------------- reference cases and checklists
+
+
+def reference_cases(rows: tuple[Row, ...], problems: list[Problem]) -> Iterator[Reference]:
+    """The rows of the sheet Reference case; without any, what the program knows."""
+    if not rows:
+        yield from DEFAULTS
+        return
+    seen: dict[tuple[str, str], str] = {}
+    for row in rows:
+        agency, item, cell = row["agency"].text().lower(), row["item"].text().lower(), row["value"]
+        source, status, comment = (row.get(header, EMPTY).text() for header in ("source", "status", "comment"))
+        told = Reference(agency, item, cell.text(), source, status, comment, cell.place)
+        wrong = list(_problems(told, row, seen))
+        problems += wrong
+        seen.setdefault((agency, item), cell.address)
+        if not wrong:
+            yield told
+
+
+def _problems(told: Reference, row: Row, seen: dict[tuple[str, str], str]) -> Iterator[Problem]:
+    for header, value, known in (("agency", told.agency, Agency), ("item", told.item, ReferenceItem)):
+        if value not in tuple(known):
+            yield Problem(
+                row[header].place, f'"{header}" is not one of those known', value, choose(value, tuple(known))
+            )
+    if (told.agency, told.item) in seen:
+        rule = f"{told.item} of {told.agency} is already given at {seen[told.agency, told.item]}"
+        yield Problem(row["item"].place, rule, remedy="Keep one of the two rows.")
+    if told.status and told.status not in tuple(Status):
+        rule = "the status is not one of the evidence statuses"
+        yield Problem(row["status"].place, rule, told.status, choose(told.status, tuple(Status)))
+    yield from unreadable(row["value"], f"{told.item} of {told.agency}")
+    yield from _not_numbers(told)
+
+
+def _not_numbers(told: Reference) -> Iterator[Problem]:
+    """Rates are proportions a year, thresholds positive amounts."""
+    if not told.value or (told.item not in RATES and told.item != ReferenceItem.THRESHOLDS):
+        return
+    try:
+        numbers = (told.number,) if told.item in RATES else told.amounts
+    except ValueError:
+        numbers = ()
+    if told.item in RATES and not (numbers and 0.0 <= numbers[0] <= 1.0):
+        yield Problem(told.place, "a discount rate lies between 0 and 1", told.value, "Write 0.035 for 3.5 % a year.")
+    if told.item == ReferenceItem.THRESHOLDS and not (numbers and min(numbers) > 0.0):
+        remedy = "Write amounts above 0 with semicolons between, such as 25000; 35000."
+        yield Problem(told.place, "thresholds are amounts per QALY", told.value, remedy)
+
+
+def analyst_words(rows: tuple[Row, ...], problems: list[Problem]) -> dict[str, str]:
+    """What the analyst wrote for items of the checklists, by item; empty rows are left out."""
+    known = tuple(identifier for identifier, _ in standards.items())
+    found: dict[str, str] = {}
+    for row in rows:
+        cell = row["item"]
+        if cell.text() not in known:
+            rule = "this is no item of CHEERS 2022 or AdViSHE"
+            problems.append(Problem(cell.place, rule, cell.text() or None, choose(cell.text(), known)))
+        elif cell.text() in found:
+            problems.append(Problem(cell.place, f"{cell.text()} is there twice", remedy="Keep one of the two rows."))
+        else:
+            found[cell.text()] = row["text"].text()
+    return {item: text for item, text in found.items() if text}

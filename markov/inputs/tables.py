@@ -15,12 +15,15 @@ NEAR = 0.8  # how alike two names are for one to be taken for a slip of the othe
 WORDS = frozenset(
     [
         *("label", "description", "base case", "source", "page", "status", "comment", "reason", "who", "why"),
-        *("fit", "hazard", "plausibility", "other evidence", "rationale"),
+        *("fit", "hazard", "plausibility", "other evidence", "rationale", "title"),
     ]
 )
 """Columns that no number of the model depends on: a missing or a second one is a warning."""
 
-LATER: Mapping[Sheet, tuple[str, ...]] = {Sheet.SCENARIOS: ("weight",)}
+LATER: Mapping[Sheet, tuple[str, ...]] = {
+    Sheet.SCENARIOS: ("weight",),
+    **dict.fromkeys(PARAMETER_SHEETS, ("confidential",)),
+}
 """Columns that older workbooks do not have, and that may be missing without a word."""
 
 

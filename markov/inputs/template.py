@@ -6,10 +6,11 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from markov.inputs import agencies, standards
 from markov.inputs.cells import RawCell, Row, Sheets
 from markov.inputs.schema import (
     DEFINITIONS,
@@ -38,6 +39,8 @@ TABLE_FILES = {
     Sheet.NETWORK: "network.csv",
     Sheet.CORRELATIONS: "correlations.csv",
     Sheet.SCENARIOS: "scenarios.csv",
+    Sheet.REFERENCE_CASE: "reference_case.csv",
+    Sheet.REPORTING: "reporting_standards.csv",
     Sheet.CHANGE_LOG: "change_log.csv",
 }
 
@@ -188,6 +191,8 @@ def write_workbook(path: Path, cover: CoverText, sheets: Sheets) -> None:
     """Write a workbook from rows by sheet: formats, dropdowns, limits, defined names and links; no macros."""
     import xlsxwriter
 
+    sheets = _with_lists(sheets)
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".xlsx")
     os.close(handle)
@@ -200,6 +205,12 @@ def write_workbook(path: Path, cover: CoverText, sheets: Sheets) -> None:
     book.close()
     Path(temporary).replace(path)
     path.chmod(0o644)
+
+
+def _with_lists(sheets: Sheets) -> Sheets:
+    """The tables with what the program knows of agencies and checklists, where they have no rows of their own."""
+    known = {Sheet.REFERENCE_CASE: agencies.default_rows(), Sheet.REPORTING: standards.default_rows()}
+    return replace(sheets, rows={**sheets.rows, **{s: rows for s, rows in known.items() if not sheets.rows.get(s)}})
 
 
 COLOUR_KEY = (
@@ -295,7 +306,18 @@ def _filled(row: Row, sheet: Sheet, labels: Mapping[str, str]) -> dict[str, obje
     return values
 
 
-EDITED = ("value", "included", "qx_male", "qx_female", "index", "hazard ratio", "correlation", "rationale")
+EDITED = (
+    "value",
+    "included",
+    "qx_male",
+    "qx_female",
+    "index",
+    "hazard ratio",
+    "correlation",
+    "rationale",
+    "text",
+    "confidential",
+)
 
 
 def _write_row(
@@ -354,6 +376,7 @@ def _dropdowns(
             )
     first, last = HEADER_ROW + 1, HEADER_ROW + max(len(rows), 1)
     lists = {"distribution": [d.value for d in Distribution], "status": [s.value for s in Status]}
+    lists["confidential"] = ["yes"]
     for header, source in lists.items():
         page.data_validation(first, position[header], last, position[header], {"validate": "list", "source": source})
     differs = f'=AND(${_letter(base)}{first + 1}<>"",${_letter(value)}{first + 1}<>${_letter(base)}{first + 1})'

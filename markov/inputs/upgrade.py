@@ -61,5 +61,7 @@ def _values(inputs: Inputs) -> dict[str, object]:
         "price index": dict(inputs.price_index),
         "trial results": [replace(result, cell="") for result in inputs.trial_results],
         "scenarios": [replace(change, cell="") for change in inputs.scenarios],
+        "reference cases": [replace(row, place="") for row in inputs.reference_cases],
+        "checklists": dict(inputs.analyst_words),
         "evidence": [[replace(row, place="") for row in rows] for rows in evidence],
     }

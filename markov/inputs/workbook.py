@@ -19,6 +19,7 @@ from markov.inputs.schema import (
     READABLE_VERSIONS,
     SCHEMA_VERSION,
     STRATEGY_INCLUDED,
+    Definition,
     Sheet,
     label_of,
     match,
@@ -98,6 +99,8 @@ def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
         network=tuple(evidence.network(rows(Sheet.NETWORK), found)),
         curve_choices=tuple(evidence.curve_choices(rows(Sheet.CURVE_CHOICE), found)),
         correlations=tuple(evidence.correlations(rows(Sheet.CORRELATIONS), parameters, found)),
+        reference_cases=tuple(side_tables.reference_cases(rows(Sheet.REFERENCE_CASE), found)),
+        analyst_words=side_tables.analyst_words(rows(Sheet.REPORTING), found),
     )
     absent = {f"{sheets.name}, {sheet}" for sheet in Sheet if sheet not in sheets.rows}
     told = _without_echoes([*problems, *unreadable], found, absent)
@@ -208,7 +211,20 @@ def _parameter(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list
         page=text("page"),
         status=text("status"),
         comment=text("comment"),
+        confidential=_confidential(row.get("confidential", EMPTY), identifier, definition, problems),
     )
+
+
+def _confidential(cell: RawCell, identifier: str, definition: Definition, problems: list[Problem]) -> bool:
+    """Whether a value is marked as confidential: yes, no or nothing, and only of numbers."""
+    told = cell.text().lower()
+    if told not in ("", "yes", "no"):
+        rule = f"{identifier} is confidential or not"
+        problems.append(Problem(cell.place, rule, cell.text(), "Write yes, or leave the cell empty."))
+    elif told == "yes" and definition.is_text:
+        rule = f"{identifier} is a choice or a text, and only numbers can be confidential"
+        problems.append(Problem(cell.place, rule, remedy="Clear the cell."))
+    return told == "yes"
 
 
 def _refusal(identifier: str, labels: Mapping[str, str]) -> tuple[str, str | None, str] | None:

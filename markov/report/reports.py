@@ -14,6 +14,7 @@ from markov.report.evidence import checks_page, inputs_page, survival_page
 from markov.report.glossary_page import glossary_page
 from markov.report.pages import CONTENTS, Page, in_currency
 from markov.report.provenance import provenance_page
+from markov.report.reference_case_page import reference_case_page
 from markov.report.standards_pages import standards_pages
 from markov.report.summary import summary_page
 from markov.report.tables import disaggregated_page, incremental_page, results_page, trace_page
@@ -54,7 +55,7 @@ def report_pages(
         provenance_page(result, command, seconds, now),
     ]
     names = [*(page.name for page in pages), *(name for name, _ in linked)]
-    pages[-1:-1] = standards_pages(result, deterministic, names)
+    pages[-1:-1] = [reference_case_page(result.inputs), *standards_pages(result, deterministic, names)]
     pages.insert(1, contents_page(result, pages, linked))
     return [in_currency(page, result.inputs.currency) for page in pages]
 

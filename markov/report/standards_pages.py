@@ -7,14 +7,15 @@ from markov.analysis.base_case import BaseCase
 from markov.analysis.deterministic import Deterministic
 from markov.inputs.parameters import Parameter
 from markov.inputs.schema import Sheet
+from markov.inputs.standards import ADVISHE, CHEERS, Item
 from markov.report import words
 from markov.report.pages import Cell, Column, Page, Table, Text
 from markov.report.provenance import CONVENTIONS, program
 from markov.report.scenario_page import balance_in_words
-from markov.report.standards import ADVISHE, CHEERS, Item
 from markov.terms import COST_LABELS, LIVING, STATE_LABELS
 
 COMPLETE, BEGUN, OPEN = "complete", "begun; analyst to complete", "analyst to complete"
+NOT_APPLICABLE = "not applicable"
 LISTED = 4  # sources named before the others are counted
 
 
@@ -40,6 +41,7 @@ def standards_pages(result: BaseCase, found: Deterministic | None, sheets: Itera
             "Items and numbers: Husereau and others, BMC Medicine, 2022. The column on what each asks is a summary: "
             "use the statement and its explanation when you fill the list. Where an item does not apply, write “not "
             "applicable”; where nothing was done, “not reported”.",
+            result.inputs.analyst_words,
         ),
         _page(
             "AdViSHE",
@@ -48,13 +50,17 @@ def standards_pages(result: BaseCase, found: Deterministic | None, sheets: Itera
             _validated(result, there),
             "Items: Vemer and others, PharmacoEconomics, 2016. Only tests of the program and of its traces, and the "
             "comparison with published figures, come from this run; what experts thought, only the analyst can say.",
+            result.inputs.analyst_words,
         ),
     ]
 
 
-def _page(name: str, subtitle: str, items: Sequence[Item], said: Mapping[str, Said], note: str) -> Page:
+def _page(
+    name: str, subtitle: str, items: Sequence[Item], said: Mapping[str, Said], note: str, written: Mapping[str, str]
+) -> Page:
     empty = Said(status=OPEN)
-    rows = tuple(_row(item, said.get(item.number, empty)) for item in items)
+    kind = name.split()[0]
+    rows = tuple(_row(item, said.get(item.number, empty), written.get(f"{kind} {item.number}", "")) for item in items)
     columns = (
         Column("Item", "strong"),
         Column("Part"),
@@ -62,22 +68,32 @@ def _page(name: str, subtitle: str, items: Sequence[Item], said: Mapping[str, Sa
         Column("What it asks"),
         Column("Sheet", "link"),
         Column("From this run"),
+        Column("From the analyst"),
         Column("Status"),
     )
     table = Table(f"{name}, item by item", columns, rows, "items", (note,))
-    return Page(name, name, subtitle, (Text(_counted(rows), "lead"), table), (7.0, 16.0, 30.0, 46.0, 17.0, 78.0, 22.0))
+    return Page(
+        name, name, subtitle, (Text(_counted(rows), "lead"), table), (7.0, 15.0, 28.0, 42.0, 17.0, 66.0, 36.0, 20.0)
+    )
 
 
-def _row(item: Item, said: Said) -> tuple[Cell, ...]:
-    return (item.number, item.part, item.title, item.asks, said.sheet, said.text, said.status)
+def _row(item: Item, said: Said, written: str) -> tuple[Cell, ...]:
+    status = said.status if not written else NOT_APPLICABLE if _says_nothing(written) else COMPLETE
+    return (item.number, item.part, item.title, item.asks, said.sheet, said.text, written, status)
+
+
+def _says_nothing(written: str) -> bool:
+    return written.strip().lower().startswith("not applicable")
 
 
 def _counted(rows: Sequence[tuple[Cell, ...]]) -> str:
     """Items by status, in one sentence."""
-    count = {status: sum(row[-1] == status for row in rows) for status in (COMPLETE, BEGUN, OPEN)}
+    count = {status: sum(row[-1] == status for row in rows) for status in (COMPLETE, BEGUN, OPEN, NOT_APPLICABLE)}
+    idle = f", {count[NOT_APPLICABLE]} not applicable" if count[NOT_APPLICABLE] else ""
     return (
-        f"{len(rows)} items: {count[COMPLETE]} complete from this run, {count[BEGUN]} begun from this run and to be "
-        f"completed by the analyst, {count[OPEN]} left to the analyst."
+        f"{len(rows)} items: {count[COMPLETE]} complete, {count[BEGUN]} begun from this run and to be completed by the "
+        f"analyst, {count[OPEN]} left to the analyst{idle}. Write your words on the sheet Reporting standards of the "
+        "workbook, and every later report carries them."
     )
 
 

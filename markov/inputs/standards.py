@@ -3,7 +3,11 @@
 Sources: Husereau et al., BMC Medicine, 2022 (CHEERS 2022); Vemer et al., PharmacoEconomics, 2016 (AdViSHE).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from markov.inputs.cells import RawCell, Row
+from markov.inputs.sheets import Sheet
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,23 @@ ADVISHE = (
     Item("D4", _OUTCOME, "Validation against empirical data", "Do outcomes agree with the data used, and with others?"),
     Item("E1", _OTHER, "Other validation techniques", "Walk-throughs, double programming and the like."),
 )
+
+
+def items() -> Iterator[tuple[str, Item]]:
+    """Every item of both checklists under the name that it has in a workbook.
+
+    >>> [name for name, _ in items()][::28]
+    ['CHEERS 1', 'AdViSHE A1']
+    """
+    for name, checklist in (("CHEERS", CHEERS), ("AdViSHE", ADVISHE)):
+        for item in checklist:
+            yield f"{name} {item.number}", item
+
+
+def default_rows() -> tuple[Row, ...]:
+    """Every item, its text still to be written, as rows of the sheet."""
+    place = f"default, {Sheet.REPORTING}"
+    return tuple(
+        {"item": RawCell(name, place), "title": RawCell(item.title, place), "text": RawCell(None, place)}
+        for name, item in items()
+    )
