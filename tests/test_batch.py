@@ -17,7 +17,7 @@ from markov.analysis.scenarios import applied
 from markov.batch.combinations import Conflict, GridTooLargeError, conflicts, grid
 from markov.batch.keys import Analysis, content_key
 from markov.batch.plan import Request, make_plan
-from markov.batch.store import Store
+from markov.batch.store import Store, StoreError
 from markov.batch.tasks import Totals, run_task
 from markov.inputs.parameters import Inputs, ScenarioChange, with_values
 from markov.inputs.problems import InputError
@@ -120,6 +120,15 @@ def test_nothing_that_can_be_run_is_bad_input_and_writes_nothing(tmp_path: Path)
     assert 'Did you mean "Generic prices"?' in slip.stderr
     assert "does not exist" in missing.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_used_is_told_before_anything_is_computed(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "batch.sqlite").write_text("no store")
+    for place, words in (("taken", "is no folder that can be written"), ("other", "file is not a database")):
+        with pytest.raises(StoreError, match=words):
+            Store(tmp_path / place)
 
 
 def test_a_bad_row_of_the_workbooks_own_scenarios_stops_that_scenario_alone(tmp_path: Path) -> None:

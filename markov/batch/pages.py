@@ -66,12 +66,16 @@ def in_words(result: Comparison) -> Iterator[str]:
     counts, read = result.counts, [book for book in result.books if book.base is not None]
     scenarios = [(book, case) for book in read for case in book.scenarios]
     jobs = f"{counts.done:,} of {counts.total:,} jobs have results"
-    wrong = f"{counts.failed:,} failed, as the sheet Failures says for each" if counts.failed else "none failed"
+    places = {(failure.workbook, failure.scenario) for failure in result.failures}
+    why = f"in {len(places):,} scenarios or workbooks: the sheet Failures says why"
+    wrong = f"{counts.failed:,} failed, {why}" if counts.failed else "none failed"
     yield f"{_many(len(read), 'workbook')}, {_many(len(scenarios), 'scenario')}: {jobs}; {wrong}."
     if counts.left:
         yield f"{counts.left:,} are still to be computed: run the same command again."
     changed = sum(any(case.changed) for _, case in scenarios)
-    yield f"The best strategy is another than in the base case in {changed:,} of {len(scenarios):,} scenarios."
+    if scenarios:
+        of_all = f"{changed:,} of {_many(len(scenarios), 'scenario')}"
+        yield f"The best strategy is another than in the base case in {of_all}."
     still = [f"{case.scenario} ({book.name})" for book, case in scenarios if not case.moves]
     if still:
         named = "; ".join(still[:NAMED]) + (" and others" if len(still) > NAMED else "")

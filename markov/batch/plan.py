@@ -75,10 +75,9 @@ class Book:
 
     def changes(self) -> Iterator[tuple[str, Change]]:
         """Every listed scenario that can be read, with each value that it changes."""
-        for variant in self.listed if self.inputs else ():
-            assert self.inputs is not None
-            for change in changes_of(self.inputs, variant.rows):
-                yield variant.scenario, change
+        for variant in self.listed:
+            if self.inputs is not None and not variant.problems:
+                yield from ((variant.scenario, change) for change in changes_of(self.inputs, variant.rows))
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,12 @@ class Store:
     """An open store in a folder, for one thread."""
 
     def __init__(self, folder: Path):
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"{folder} is no folder that can be written ({error.strerror or error})"
+            raise StoreError(f"{message}. Choose another with --out.") from error
         try:
             self.connection = sqlite3.connect(folder / FILE, timeout=PATIENCE, isolation_level=None)
             self.connection.row_factory = sqlite3.Row

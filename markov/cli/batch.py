@@ -26,12 +26,13 @@ LINES = 20
 def batch(
     workbooks: Annotated[
         list[Path] | None,
-        typer.Argument(help="Input workbooks. They are never changed.", show_default=False),
+        typer.Argument(metavar="WORKBOOKS", help="Input workbooks. They are never changed.", show_default=False),
     ] = None,
     scenarios: Annotated[
         list[str] | None,
         typer.Option(
             "--scenarios",
+            metavar="NAME",
             help="all, base (no scenario of the workbooks themselves), or the name of a scenario; may be repeated.",
             show_default="all",
         ),
@@ -48,13 +49,18 @@ def batch(
         bool, typer.Option("--grid", help="Every combination of the scenarios instead of each one alone.")
     ] = False,
     psa: Annotated[
-        int, typer.Option("--psa", min=0, help="Also a probabilistic analysis of each, with so many random draws.")
+        int,
+        typer.Option(
+            "--psa", metavar="N", min=0, help="Also a probabilistic analysis of each, with so many random draws."
+        ),
     ] = 0,
     reports: Annotated[bool, typer.Option("--reports", help="Also a report of each, linked from batch.xlsx.")] = False,
-    out: Annotated[Path, typer.Option("--out", help="Folder for results; a second run continues it.")] = Path(
-        "reports/batch"
-    ),
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to use on this machine.")] = 1,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder for results; a second run continues it.")
+    ] = Path("reports/batch"),
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Processes to use on this machine.")
+    ] = 1,
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster, such as tcp://10.0.0.5:8786."),
