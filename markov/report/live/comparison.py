@@ -117,7 +117,7 @@ def pair_rows(
             _pair_words(row),
         ]
         values = [pair.delta_cost, pair.delta_qaly, "" if pair.icer is None else pair.icer, _words(pair)]
-        looks = ["money", "qaly", "money", "text"]
+        looks = ["money", "qaly", "money", "words"]
         label = labels[list(strategies).index(s)]
         cells = [ComparisonCell(f, v, k) for f, v, k in zip(formulas, values, looks, strict=True)]
         rows.append([ComparisonCell("", label, "text"), *cells])

@@ -243,7 +243,12 @@ def _cells(letter: str, text: str, style: int, first: int, values: Array, number
 
 
 class GridSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
-    """A worksheet that writes the long columns of a grid below the cells written one by one."""
+    """A worksheet that writes the long columns of a grid below the cells written one by one.
+
+    XlsxWriter's public methods know no formula that is told once for a column, and with a formula
+    in each cell a lifetime model takes 9.3 s and 3.5 MB instead of 0.5 s and 1.8 MB. So two methods of its own are
+    replaced, and a test keeps watch over them.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,45 +2,90 @@
 
 from typing import TYPE_CHECKING
 
+from markov.report.live.inputs_sheet import NAME as INPUTS
+from markov.report.live.results_sheet import NAME as RESULTS
+from markov.report.live.tables_sheet import NAME as TABLES
+
 if TYPE_CHECKING:
     from markov.report.live.model import LiveModel
 
 NAME = "Live guide"
-Line = tuple[str, str]
+CHECK = "Live check"
+Line = tuple[str, str, str]
+"""Name, sentence, and the cell or sheet that a click on the name leads to; nothing where it leads nowhere."""
 
 
 def guide(model: "LiveModel") -> list[tuple[str, list[Line]]]:
-    """Titled paragraphs: name and sentence."""
+    """Titled paragraphs."""
     return [
-        ("How to read it", _reading(model)),
-        ("What moves", _switches(model)),
-        ("What does not move", _fixed()),
+        ("Try it", _trying(model)),
+        ("Where things stand", _reading(model)),
+        ("What moves", [(name, words, "") for name, words in _switches(model)]),
+        ("What does not move", [(name, words, "") for name, words in _fixed()]),
+    ]
+
+
+def _trying(model: "LiveModel") -> list[Line]:
+    rows = model.live.rows
+    price = next((i for i in rows if i.startswith("price.") and i.endswith(".brand")), "")
+    effect = next((i for i in rows if i.startswith(("os.hazard_ratio.", "pfs.median.")) and rows[i].value), "")
+    ends = [f"{label} against {model.results.labels[0]}" for label in model.results.labels[1:]]
+    lines = [
+        (
+            f"1. {words}",
+            f"Live inputs: type over the yellow cell of {identifier} ({rows[identifier].unit}). It turns orange.",
+            identifier,
+        )
+        for words, identifier in (("Type a price", price), ("Or an effect", effect))
+        if identifier
+    ]
+    return [
+        *lines,
+        ("2. See the answer move", f"The cost per QALY stands above the inputs: {'; '.join(ends)}.", "check.answer"),
+        ("3. See all of it", "Live results holds every total, the incremental analysis and net benefit.", RESULTS),
+        (
+            "4. Go back",
+            "Copy the engine's value from beside the cell. Live check then says equal again.",
+            "check.verdict",
+        ),
     ]
 
 
 def _reading(model: "LiveModel") -> list[Line]:
-    stops = "Live stop rates, Live stops" if model.stops else ""
+    first = next(iter(model.traces.values())).grid.name
     lines = [
-        ("Live inputs", "Change a value in the input colour. Its cell bears the parameter's id as its name."),
-        ("Live results", "Costs, QALYs, ICERs and net benefit, all formulas."),
+        (INPUTS, "Every parameter of the base case once. Its cell bears the parameter's id as its name.", INPUTS),
+        (RESULTS, "Totals by category and state, ICERs and net benefit, all formulas.", RESULTS),
         (
-            "Live check",
+            CHECK,
             "The engine's numbers against the formulas'. It says when inputs were changed, or rows are missing.",
+            CHECK,
         ),
-        ("Live trace …", "One sheet a strategy, a row a cycle. The words above a column say what its formula does."),
-        ("Live cycles", "What strategies share: time, background mortality, discounting, weights of time in state."),
-        ("Live values", "What is worked out once: parameters of curves, cost of a dispensing, the horizon."),
-        ("Live tables", "Life table, population utilities and price index, which may be changed too."),
+        (
+            "Live trace …",
+            "One a strategy, a row a cycle. Above a column, in words, what its formula does.",
+            first,
+        ),
+        (
+            "Live cycles",
+            "What strategies share: time, background mortality, discounting, weights of time in state.",
+            "Live cycles",
+        ),
+        (
+            "Live values",
+            "What is worked out once: parameters of curves, cost of a dispensing, the horizon.",
+            model.values.name,
+        ),
+        ("Live tables", "Life table, population utilities and price index, which may be changed too.", TABLES),
     ]
-    if stops:
-        lines.append((stops, "Newton's steps from a proportion who stopped to a rate, as in the engine."))
-    lines.append(
-        ("Recalculation", "Excel and LibreOffice recalculate by themselves; there is no macro, add-in or hidden sheet.")
-    )
-    return lines
+    if model.stops:
+        words = "Newton's steps from a proportion who stopped to a rate, as in the engine."
+        lines.append(("Live stop rates, Live stops …", words, model.stop_rates.name))
+    words = "Excel and LibreOffice recalculate by themselves; there is no macro, add-in or hidden sheet."
+    return [*lines, ("Recalculation", words, "")]
 
 
-def _switches(model: "LiveModel") -> list[Line]:
+def _switches(model: "LiveModel") -> list[tuple[str, str]]:
     choices = model.live.rows["settings.post_progression"].choices
     return [
         (
@@ -68,7 +113,7 @@ def _switches(model: "LiveModel") -> list[Line]:
     ]
 
 
-def _fixed() -> list[Line]:
+def _fixed() -> list[tuple[str, str]]:
     return [
         ("Strategies", "Which strategies are compared, their order, and which of them give a drug."),
         ("References", "Which strategy's curve a ratio multiplies or an effect wanes to."),

@@ -34,6 +34,7 @@ NUMBER_FORMATS = {
     "increment": "0.000000_)",
     "integer": "0_)",
     "exact": "General",
+    "tiny": "0.0E+00_);-0.0E+00_);0_)",
 }
 COLUMNS_A_PAGE = 14
 GROUP_LOOK = {"bold": True, "font_size": 11, "font_color": HEADER_INK, "bottom": 2, "bottom_color": ACCENT}
@@ -73,6 +74,7 @@ class _Writer:
     def __init__(self, book: Any, model: LiveModel, formats: dict[str, Any]):
         self.book, self.model, self.formats = book, model, formats
         self.looks: dict[str, Any] = {}
+        self.places: dict[str, str] = {}
 
     def write(self) -> None:
         """Every sheet."""
@@ -98,7 +100,9 @@ class _Writer:
         key = f"{base or ('strong' if strong else 'text')}.{name}"
         if key not in self.looks:
             chosen = dict(GROUP_LOOK if base == "group" else FORMATS[base or ("strong" if strong else "text")])
-            if name != "text":
+            if name == "words":
+                chosen |= {"text_wrap": False}
+            elif name != "text":
                 chosen |= {"num_format": NUMBER_FORMATS[name], "indent": 0, "text_wrap": False}
             self.looks[key] = self.book.add_format({"font_name": FONT, "font_color": INK, **chosen})
         return self.looks[key]
@@ -115,6 +119,7 @@ class _Writer:
 
     def _name(self, name: str, sheet: str, column: str, row: int) -> None:
         self.book.define_name(name, f"='{sheet}'!${column}${row}")
+        self.places[name] = f"'{sheet}'!{column}{row}"
 
     # ------------------------------------------------------------------------------------------------- grids
 
@@ -202,10 +207,12 @@ class _Writer:
             ("Price year", 11),
             ("In the model's unit", 18),
         )
+        top = self._answer(sheet)
         for i, (header, width) in enumerate(headers):
-            sheet.write_string(3, i, header, self.formats["header"])
+            sheet.write_string(top, i, header, self.formats["header"])
             sheet.set_column(i, i, width)
-        row = 4
+        sheet.set_row(top, 34)
+        row = top + 1
         for section, lines in self.model.live.sections.items():
             sheet.write_string(row, 0, section, self.formats["section"])
             for line in lines:
@@ -214,9 +221,27 @@ class _Writer:
             row += 2
         last = row
         self._fixed(sheet, row)
-        sheet.freeze_panes(4, 1)
-        sheet.repeat_rows(3)
-        self.book.define_name("inputs.changes", f"='{INPUTS}'!$F$5:$F${last}")
+        sheet.freeze_panes(top + 1, 1)
+        sheet.repeat_rows(top)
+        changes = f"$F${top + 2}:$F${last}"
+        self.book.define_name("inputs.changes", f"='{INPUTS}'!{changes}")
+        rule = {"type": "formula", "criteria": f'=$F{top + 2}="changed"', "format": self.formats["changed"]}
+        sheet.conditional_format(top + 1, 2, last - 1, 2, rule)
+
+    def _answer(self, sheet: Any) -> int:
+        """What a QALY costs now, above the inputs, so that it is seen to move; returns the row below."""
+        strategies, labels = self.model.results.strategies, self.model.results.labels
+        pairs = pair_rows(*self._told, 1)
+        for n, (s, label, pair) in enumerate(zip(strategies[1:], labels[1:], pairs, strict=True)):
+            row = 2 + n
+            sheet.write_string(row, 0, f"{label} against {labels[0]}", self.look("text", strong=True))
+            self._formula(sheet, row, 1, f"result.pair_words.{s}", pair[4].value, self.look("text"))
+            self._formula(sheet, row, 2, f"result.per_qaly.{s}", pair[3].value, self.look("money", strong=True))
+            sheet.write_string(row, 3, f"{self.model.results.currency} per QALY", self.look("text"))
+        self._name("check.answer", INPUTS, "C", 3)
+        sheet.write_string(2, 4, "Live check says", self.look("text"))
+        self._formula(sheet, 2, 5, "check.verdict", "equal", self.look("words"))
+        return max(1 + len(strategies), 3)
 
     def _input(self, sheet: Any, row: int, line: InputRow) -> None:
         excel = row + 1
@@ -273,6 +298,8 @@ class _Writer:
         self._top(sheet, RESULTS, "Every number here is a formula: it moves with Live inputs.", min(width, 8))
         sheet.set_column(0, 0, 46)
         sheet.set_column(1, width, 14)
+        sheet.write_string(2, 0, "Live check says", self.look("text", strong=True))
+        self._formula(sheet, 2, 1, "check.verdict", "equal", self.look("words"))
         for block in results.blocks:
             self._block(sheet, block)
         self._comparison(sheet, results.comparison_row)
@@ -294,21 +321,29 @@ class _Writer:
                 cells = f"='{RESULTS}'!${first}${top + n + 1}:${final}${top + n + 1}"
                 self.book.define_name(f"result.every.{line.key}", cells)
 
-    def _comparison(self, sheet: Any, row: int) -> None:
+    @property
+    def _told(self) -> tuple[Sequence[str], Sequence[str], Sequence[float], Sequence[float]]:
+        """Strategies, labels, costs and QALYs."""
         results, outcomes = self.model.results, self.model.outcomes
-        told = (results.strategies, results.labels, outcomes.cost[0].tolist(), outcomes.qaly[0].tolist())
+        return results.strategies, results.labels, outcomes.cost[0].tolist(), outcomes.qaly[0].tolist()
+
+    def _comparison(self, sheet: Any, row: int) -> None:
+        strategies, labels = self.model.results.strategies, self.model.results.labels
         headers = [header for header, _, _ in FRONTIER_COLUMNS]
         row -= 2
-        row = self._table(sheet, row, "Full incremental analysis", headers, frontier_rows(*told, row + 3))
-        title = f"Against {results.labels[0]}"
-        self._table(sheet, row + 1, title, PAIR_COLUMNS, pair_rows(*told, row + 4))
+        row = self._table(sheet, row, "Full incremental analysis", headers, frontier_rows(*self._told, row + 3))
+        self._table(sheet, row + 1, f"Against {labels[0]}", PAIR_COLUMNS, pair_rows(*self._told, row + 4))
+        for n, s in enumerate(strategies[1:]):
+            self._name(f"result.per_qaly.{s}", RESULTS, "D", row + 4 + n)
+            self._name(f"result.pair_words.{s}", RESULTS, "E", row + 4 + n)
 
     def _table(
         self, sheet: Any, row: int, title: str, headers: Sequence[str], rows: Sequence[Sequence[ComparisonCell]]
     ) -> int:
         sheet.write_string(row, 0, title, self.formats["section"])
         for i, header in enumerate(headers):
-            sheet.write_string(row + 1, i, header, self.formats["header" if i == 0 else "header_number"])
+            is_text = i in (0, len(headers) - 1)
+            sheet.write_string(row + 1, i, header, self.formats["header" if is_text else "header_number"])
         sheet.set_row(row + 1, 49)
         for n, cells in enumerate(rows):
             for i, cell in enumerate(cells):
@@ -327,20 +362,21 @@ class _Writer:
         for n, (label, text, value, look) in enumerate(check_sheet.summary_rows(first, len(rows), limits)):
             sheet.write_string(3 + n, 0, label, self.look("text", strong=True))
             self._formula(sheet, 3 + n, 1, text, value, self.look(look))
-        self.book.define_name("check.changed", f"='{check_sheet.NAME}'!$B$4")
+        self._name("check.changed", check_sheet.NAME, "B", 4)
+        self._name("check.verdict", check_sheet.NAME, "B", 7)
         start = check_sheet.FIRST_ROW - 1
         for i, header in enumerate(("Limit of what is written", "Needed", "Written", "Verdict")):
-            sheet.write_string(start - 1, i, header, self.formats["header"])
+            sheet.write_string(start - 1, i, header, self.formats["header_number" if i in (1, 2) else "header"])
         for n, (label, text, value, written) in enumerate(limits):
             row = start + n
             sheet.write_string(row, 0, label, self.look("text"))
-            self._formula(sheet, row, 1, text, value, self.look("exact"))
-            sheet.write_number(row, 2, written, self.look("exact"))
+            self._formula(sheet, row, 1, text, value, self.look("months"))
+            sheet.write_number(row, 2, written, self.look("months"))
             verdict = f'IF(B{row + 1}<=C{row + 1}+method.rounding,"within","too long: rows are missing")'
             self._formula(sheet, row, 3, verdict, "within", self.formats["pass"])
         headers = ("Number", "Strategy", "Engine", "Formulas", "Difference", "Relative", "Verdict")
         for i, header in enumerate(headers):
-            sheet.write_string(first - 2, i, header, self.formats["header"])
+            sheet.write_string(first - 2, i, header, self.formats["header_number" if 2 <= i <= 5 else "header"])
         for n, line in enumerate(rows):
             self._checked(sheet, first - 1 + n, line)
         for column, width in enumerate((74, 30, 20, 20, 18, 18, 18)):
@@ -355,8 +391,8 @@ class _Writer:
         difference = line.formula - line.engine
         relative = difference / line.engine if line.engine else 0.0
         self._formula(sheet, row, 3, line.name, line.formula, self.look("exact"))
-        self._formula(sheet, row, 4, f"D{excel}-C{excel}", difference, self.look("exact"))
-        self._formula(sheet, row, 5, f"IF(C{excel}=0,0,E{excel}/C{excel})", relative, self.look("exact"))
+        self._formula(sheet, row, 4, f"D{excel}-C{excel}", difference, self.look("tiny"))
+        self._formula(sheet, row, 5, f"IF(C{excel}=0,0,E{excel}/C{excel})", relative, self.look("tiny"))
         text = (
             f'IF(ISERROR(D{excel}),"error",IF(ABS(E{excel})<=method.equal*ABS(C{excel})+method.slack,"equal",'
             'IF(check.changed>0,"inputs changed","differs")))'
@@ -376,9 +412,13 @@ class _Writer:
         row = 2
         for title, lines in guide_sheet.guide(self.model):
             sheet.merge_range(row, 0, row, 1, title, self.formats["section"])
-            for name, words in lines:
+            for name, words, target in lines:
                 row += 1
-                sheet.write_string(row, 0, name, self.look("text", strong=True))
+                if target:
+                    place = self.places.get(target, f"'{target}'!A1")
+                    sheet.write_url(row, 0, f"internal:{place}", self.formats["link"], name)
+                else:
+                    sheet.write_string(row, 0, name, self.look("text", strong=True))
                 sheet.write_string(row, 1, words, self.look("text"))
                 sheet.set_row(row, 15 * lines_needed(words, 96))
             row += 2
