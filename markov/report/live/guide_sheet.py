@@ -28,15 +28,16 @@ def guide(model: "LiveModel") -> list[tuple[str, list[Line]]]:
 def _trying(model: "LiveModel") -> list[Line]:
     rows = model.live.rows
     price = next((i for i in rows if i.startswith("price.") and i.endswith(".brand")), "")
-    effect = next((i for i in rows if i.startswith(("os.hazard_ratio.", "pfs.median.")) and rows[i].value), "")
+    effects = ("os.hazard_ratio.", "pfs.hazard_ratio.", "os.time_ratio.", "pfs.time_ratio.", "pfs.median.")
+    effect = next((i for kind in effects for i in rows if i.startswith(kind) and rows[i].value), "")
     ends = [f"{label} against {model.results.labels[0]}" for label in model.results.labels[1:]]
     lines = [
         (
-            f"1. {words}",
+            words,
             f"Live inputs: type over the yellow cell of {identifier} ({rows[identifier].unit}). It turns orange.",
             identifier,
         )
-        for words, identifier in (("Type a price", price), ("Or an effect", effect))
+        for words, identifier in (("1. Type a price", price), ("Or an effect", effect))
         if identifier
     ]
     return [

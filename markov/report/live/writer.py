@@ -100,9 +100,9 @@ class _Writer:
         key = f"{base or ('strong' if strong else 'text')}.{name}"
         if key not in self.looks:
             chosen = dict(GROUP_LOOK if base == "group" else FORMATS[base or ("strong" if strong else "text")])
-            if name == "words":
-                chosen |= {"text_wrap": False}
-            elif name != "text":
+            if name in ("text", "words"):
+                chosen |= {"align": "left", "text_wrap": name == "text"}  # without a side the indent is not kept
+            else:
                 chosen |= {"num_format": NUMBER_FORMATS[name], "indent": 0, "text_wrap": False}
             self.looks[key] = self.book.add_format({"font_name": FONT, "font_color": INK, **chosen})
         return self.looks[key]
