@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from markov import Inputs, with_values
+from markov import Inputs, evaluate, with_values
 from markov.inputs.parameters import Columns
 from markov.model import discounting
 from markov.model.hazards import build_hazards
@@ -176,3 +176,28 @@ def test_brackets_stand_where_excel_needs_them() -> None:
     assert ((-a) ** b).text == "(-1)^2", "Excel reads −1^2 as (−1)^2: a minus before a power needs its brackets"
     assert (-(a**b)).text == "-(1^2)"
     assert where(a < b, a, "none").text == 'IF(1<2,1,"none")'
+
+
+def test_every_number_and_word_that_a_run_reads_stands_once_on_live_inputs(
+    model: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = set[str]()
+    value = Inputs.value
+
+    def recorded(self: Inputs, identifier: str) -> float | str | None:
+        read.add(identifier)
+        return value(self, identifier)
+
+    monkeypatch.setattr(Inputs, "value", recorded)
+    evaluate(model.inputs)
+    monkeypatch.undo()
+    fixed = {row.id for row, _ in model.live.fixed}
+    rows = [row.id for section in model.live.sections.values() for row in section]
+    assert len(rows) == len(set(rows))
+    given = {identifier for identifier in read if value(model.inputs, identifier) not in (None, "")}
+    assert len(given) > 60
+    assert given - set(rows) - fixed == {"settings.currency"}  # no formula uses the word
+    for identifier in given & set(rows):
+        row, parameter = model.live.rows[identifier], model.inputs.parameters.get(identifier)
+        assert row.value == value(model.inputs, identifier)
+        assert parameter is None or not parameter.unit or row.unit == parameter.unit, identifier

@@ -170,6 +170,35 @@ def inside(text: str, call: str) -> Iterator[str]:
         yield text[found.end() : at - 1]
 
 
+WHOLE = ("SUMPRODUCT", "SUM", "INDEX", "MATCH", "ROWS", "COUNTIF")
+
+
+def test_a_range_stands_only_where_a_function_takes_it_whole(book: Book) -> None:
+    """Elsewhere Excel 2016 takes the cell of the formula's own row without a word, and other programs do not."""
+    several = {name for name, text in book.names.items() if ":" in text}
+    for place, text in book.formulas():
+        if place in book.names:
+            continue
+        bare = without_calls(SHEET.sub("", QUOTED.sub("", text)), WHOLE)
+        assert ":" not in bare, (place, bare)
+        assert not several & set(re.findall(r"[A-Za-z_][\w.]*", bare)), (place, bare)
+        for inner in inside(QUOTED.sub("", text), "INDEX("):
+            position = without_calls(inner.partition(",")[2], WHOLE)
+            assert ":" not in position, (place, inner)
+
+
+def without_calls(text: str, functions: tuple[str, ...]) -> str:
+    """A formula with the calls of some functions taken out."""
+    for function in functions:
+        while found := re.search(rf"(?<![\w.]){function}\(", text):
+            depth, at = 1, found.end()
+            while depth:
+                depth += {"(": 1, ")": -1}.get(text[at], 0)
+                at += 1
+            text = f"{text[: found.start()]}1{text[at:]}"
+    return text
+
+
 def test_brackets_nest_and_arguments_number_less_than_excel_allows(book: Book) -> None:
     for place, text in book.formulas():
         depth = deepest = 0

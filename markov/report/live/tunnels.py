@@ -211,7 +211,12 @@ def _turns(
             if since is not None:
                 condition = condition * (ages >= in_rows(since))
             header = f"Spell {i + 1}: age at which it {'begins' if below else 'ends'}"
-            since = grid.add(header, f"first age at which the curve {words}", first_where(condition, ages, last))
+            since = grid.add(
+                header,
+                f"first age, in cycles, at which the curve {words}",
+                first_where(condition, ages, last),
+                "integer",
+            )
             found.append(since)
     names = [f"Spell {i // 2 + 1}: {'ends' if i % 2 else 'begins'}" for i in range(len(found))]
     places = tuple(

@@ -198,9 +198,9 @@ class _Writer:
         headers = (
             ("Id, and name of the cell", 44),
             ("Parameter", 52),
-            ("Value", 20),
+            ("Value", 24),
             ("Unit", 22),
-            ("Engine's value", 18),
+            ("Engine's value", 24),
             ("Changed", 11),
             ("Evidence", 20),
             ("Factor to the model's unit", 16),
