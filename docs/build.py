@@ -20,9 +20,13 @@ ENDPOINTS = {
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages; the conclusions, which take a minute or two, only where results have changed."""
+    import conclusions
+
     (HERE / "reference.md").write_text(reference(), encoding="utf-8")
     (HERE / "published_against_modelled.md").write_text(published_against_modelled(), encoding="utf-8")
+    if conclusions.fingerprint() not in conclusions.PAGE.read_text(encoding="utf-8"):
+        conclusions.main()
 
 
 def reference() -> str:

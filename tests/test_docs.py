@@ -3,6 +3,7 @@
 import doctest
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -17,14 +18,20 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
-@pytest.fixture(scope="module")
-def build() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_build", DOCS / "build.py")
+def load(name: str) -> ModuleType:
+    """A program of the documentation as a module."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    return load("build")
 
 
 def test_the_reference_is_that_of_the_schema(build: ModuleType) -> None:
@@ -37,6 +44,15 @@ def test_the_reference_is_that_of_the_schema(build: ModuleType) -> None:
 def test_the_published_figures_stand_beside_the_present_models(build: ModuleType) -> None:
     page = (DOCS / "published_against_modelled.md").read_text(encoding="utf-8")
     assert page == build.published_against_modelled(), "run python docs/build.py"
+
+
+def test_the_conclusions_are_those_of_the_present_models() -> None:
+    made = load("conclusions")
+    page = (DOCS / "conclusions.md").read_text(encoding="utf-8")
+    assert page.rstrip().endswith(made.MARK + made.fingerprint()), "run python docs/conclusions.py"
+    parts = page.split("\n## ")[1:]
+    assert [part.split(".")[0] for part in parts] == [str(i) for i in range(1, 11)]
+    assert all(part.count("\n| ") >= 3 and "\n`markov " in part for part in parts)
 
 
 @pytest.mark.parametrize("name", worked_names())

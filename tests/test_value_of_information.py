@@ -1,4 +1,4 @@
-"""Value of information: closed forms, theorems that no regression may break, and what longer follow-up is worth."""
+"""Value of information: closed forms, and theorems that no regression may break."""
 
 import math
 from dataclasses import replace
@@ -8,11 +8,8 @@ import pytest
 from scipy import stats
 
 from markov.analysis.designs import sampled
-from markov.analysis.follow_up import evsi, expected_events, learned_from_events, longer_follow_up
-from markov.analysis.importance import Importance, agreement, importance
 from markov.analysis.regression import distinct, regress
 from markov.analysis.sample import Sample, draw_sample
-from markov.analysis.sobol import sobol_analysis, uncertain_factors
 from markov.analysis.value_of_information import (
     effective_population,
     evidence_groups,
@@ -22,8 +19,7 @@ from markov.analysis.value_of_information import (
     value_of_information,
 )
 from markov.inputs.evidence import Correlation
-from markov.inputs.parameters import Inputs, with_values
-from markov.model.evaluate import evaluate
+from markov.inputs.parameters import Inputs
 from markov.terms import Array
 
 RUNS = 4096
@@ -163,59 +159,6 @@ def test_a_smooth_expectation_is_found_under_noise_and_a_straight_line_stays_str
     assert found.degrees[1] < 4.0 < found.degrees[0]
 
 
-# Sample information -------------------------------------------------------------------------------------------------
-
-
-def test_more_is_learned_from_more_data_up_to_perfect_information() -> None:
-    benefit = against_nothing(0.3 + X + NOISE)
-    values = [one.value for one in evsi(benefit, X, [0.0, 0.2, 0.5, 0.9, 1.0])]
-    assert values[0] == 0.0 and values == sorted(values)
-    assert values[-1] == pytest.approx(evppi(benefit, X[:, None]).value, rel=1e-9)
-
-
-@pytest.mark.parametrize("learned", [0.25, 0.7])
-def test_a_linear_expectation_has_the_normal_closed_form(learned: float) -> None:
-    (found,) = evsi(against_nothing(0.4 + 2.0 * X + NOISE), X, [learned])
-    assert found.value == pytest.approx(expected_gain(0.4, 2.0 * math.sqrt(learned)), abs=3.0 * found.standard_error)
-
-
-@pytest.mark.parametrize("learned", [0.3, 0.8])
-def test_curvature_is_kept_where_the_gaussian_approximation_would_lose_it(learned: float) -> None:
-    # E[e^X | data] is log-normal with mean e^½ and log-variance ρ²: Black and Scholes again; e^(ρt) has mean e^(ρ²/2).
-    strike, sd = 1.7, math.sqrt(learned)
-    d = (0.5 - math.log(strike)) / sd + sd / 2.0
-    exact = float(math.exp(0.5) * stats.norm.cdf(d) - strike * stats.norm.cdf(d - sd)) - max(
-        math.exp(0.5) - strike, 0.0
-    )
-    (found,) = evsi(against_nothing(np.exp(X) - strike), np.exp(X), [learned])
-    assert found.value == pytest.approx(exact, rel=0.03)
-
-
-@pytest.mark.parametrize("learned", [-0.1, 1.1])
-def test_a_study_cannot_remove_more_than_all_of_the_variance(learned: float) -> None:
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        evsi(against_nothing(X), X, [learned])
-
-
-def test_events_teach_by_the_sum_of_their_reciprocals() -> None:
-    # 4/D of Schoenfeld for equal arms; a normal prior and normal data: 1/v₁ = 1/v₀ + D/4.
-    prior, events = 0.02, 120.0
-    posterior = 1.0 / (1.0 / prior + events / 4.0)
-    assert float(learned_from_events(prior, np.array([60.0, 60.0]))) == pytest.approx(1.0 - posterior / prior)
-    assert float(learned_from_events(prior, np.array([1e12, 1e12]))) == pytest.approx(1.0)
-
-
-def test_expected_events_are_the_deaths_among_those_at_risk() -> None:
-    times = np.linspace(0.0, 40.0, 81)
-    survival = np.stack([np.exp(-0.05 * times), np.exp(-((times / 10.0) ** 1.4))])
-    found = expected_events(times, survival, [80.0, 120.0], 4.0, [0.0, 2.0, 30.0])
-    np.testing.assert_allclose(found[0], 0.0, atol=1e-12)
-    assert found[1] == pytest.approx([80.0 * -math.expm1(-0.1), 120.0 * -math.expm1(0.4**1.4 - 0.6**1.4)], rel=1e-9)
-    assert (found[2] < [80.0, 120.0]).all()
-    with pytest.raises(ValueError, match="beyond the horizon of 40 years"):
-        expected_events(times, survival, [1.0, 1.0], 4.0, [37.0])
-
-
 # The population -----------------------------------------------------------------------------------------------------
 
 
@@ -278,60 +221,9 @@ def test_values_of_a_workbook_obey_the_order_of_information(independent: Inputs,
     assert {part.group for part in found.single} >= {HAZARD_RATIO, "group subsequent_cost"}
 
 
-def test_each_source_of_uncertainty_has_its_index_beside_its_value(independent: Inputs, sample: Sample) -> None:
-    information = value_of_information(independent, sample, {"One": ["cost.event.death"]}, [80_000.0], refits=0)
-    at = with_values(independent, {"settings.thresholds": "80000"})
-    analysis = sobol_analysis(at, 64, second_order=False, resamples=10)
-    rows = importance(analysis, information, 80_000.0, "thalidomide")
-    assert {row.factor for row in rows} == {factor.name for factor in uncertain_factors(independent)}
-    assert rows[0].factor == information.ranking(80_000.0)[0].group == HAZARD_RATIO
-    indices = analysis.of("net_benefit.80000.thalidomide")
-    assert indices.total is not None and rows[0].total == indices.total[indices.ranking[0]]
-    assert 0.3 < (agreement(rows) or 0.0) <= 1.0
-    with pytest.raises(KeyError):
-        importance(analysis, information, 25_000.0, "thalidomide")
-
-
-def test_agreement_is_the_correlation_of_ranks() -> None:
-    totals, values = [0.5, 0.3, 0.1, 0.05, 0.0], [10.0, 40.0, 5.0, 0.0, 0.0]
-    rows = [Importance(str(i), (), 0.0, *both) for i, both in enumerate(zip(totals, values, strict=True))]
-    assert agreement(rows) == pytest.approx(float(stats.spearmanr(totals, values).statistic))
-
-
 def test_what_was_not_drawn_cannot_be_learned(independent: Inputs, sample: Sample) -> None:
     with pytest.raises(ValueError, match=r"not drawn, so that nothing can be learned about it: cohort\.age"):
         value_of_information(independent, sample, {"Age": ["cohort.age"]})
     mixture = Sample(sample.strategies, sample.cost, sample.qaly, sample.life_years, sample.stratum)
     with pytest.raises(ValueError, match="not a mixture"):
         value_of_information(independent, mixture)
-    with pytest.raises(ValueError, match="was not drawn"):
-        longer_follow_up(independent, sample, "os.hazard_ratio.lenalidomide", (1.0, 1.0), 1.0, [1.0])
-
-
-def test_longer_follow_up_is_worth_more_to_a_patient_and_comes_too_late_for_some(
-    independent: Inputs, sample: Sample
-) -> None:
-    key, years = HAZARD_RATIO, [0.5, 2.0, 5.0, 9.0]
-    found = longer_follow_up(
-        independent, sample, key, (150.0, 150.0), 5.0, years, thresholds=[80_000.0], per_year=1000.0, refits=5
-    )
-    at = list(found)
-    assert [one.years for one in at] == years
-    learned, values = [one.learned for one in at], [one.information.value for one in at]
-    assert learned == sorted(learned) and values == sorted(values) and values[-1] > 0.0
-    assert sample.rows is not None
-    drawn = sample.rows.block(0, sample.runs)[key]
-    limit = evppi(sample.net_benefit(at[0].threshold), drawn[:, None])
-    assert values[-1] <= limit.value + 1e-9
-    events, trace = at[1].events, evaluate(independent, trace=True).trace
-    assert trace is not None
-    survival = [np.interp([5.0, 7.0], trace.boundaries, trace.curves["os"][0, arm]) for arm in (1, 0)]
-    assert events == pytest.approx([150.0 * (1.0 - late / now) for now, late in survival], rel=1e-4)
-    data = 1.0 / events[0] + 1.0 / events[1]
-    assert learned[1] == pytest.approx(np.log(drawn).var() / (np.log(drawn).var() + data), rel=1e-12)
-    rate = independent.number("settings.discount_rate.costs")
-    people = sum(1000.0 / (1.0 + rate) ** t for t in range(2, 10))
-    assert at[1].population == pytest.approx(people * values[1], rel=1e-9)
-    populations = [one.population or 0.0 for one in at]
-    assert populations[-1] < max(populations)  # nine of ten years gone
-    assert longer_follow_up(independent, sample, key, (9.0, 9.0), 5.0, [1.0], refits=0)[0].population is None

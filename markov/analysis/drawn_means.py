@@ -51,6 +51,8 @@ def drawn_means(inputs: Inputs, rows: Rows) -> tuple[DrawnMean, ...]:
     True
     """
     parameters = sampled(inputs)
+    if not parameters:
+        return ()
     count = len(rows)
     sums, squares = np.zeros(len(parameters)), np.zeros(len(parameters))
     centre = np.array([float(parameter.value or 0.0) for parameter in parameters])

@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from markov.analysis.acceptability import Acceptability, Plane, acceptability, plane, threshold_range
+from markov.analysis.active import idle_parameters
+from markov.analysis.drawn_means import DrawnMean, drawn_means
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, incremental, pairwise
-from markov.analysis.sample import Collected, Sample, draw_sample, standard_error, totals
+from markov.analysis.sample import Collected, Done, Sample, draw_sample, standard_error, totals
+from markov.analysis.severity import LEVELS
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array
@@ -28,6 +31,8 @@ from markov.terms import Array
 Z = float(ndtri(0.975))
 NOTICEABLE = 0.05
 """A probabilistic mean this much off the deterministic result needs a word: the model is not linear."""
+
+WEIGHTS = (1.0, *(weight for weight, _, _ in LEVELS))
 
 RUNNING_POINTS = 50
 
@@ -80,7 +85,9 @@ class Probabilistic:
     """A probabilistic analysis. `incremental` and `pairwise` are on means over draws: the ICER is one of means.
 
     `deterministic` is the incremental analysis without draws; `curves` runs over a range of thresholds, `decisions`
-    over those of the workbook. `target` is the half-width asked for, None where the number of draws was given.
+    over those of the workbook. `target` is the half-width asked for, None where the number of draws was given. `idle`
+    are sampled parameters that change nothing under the workbook's settings; `drawn` sets the means of the draws beside
+    those of the distributions.
     """
 
     sample: Sample
@@ -94,10 +101,18 @@ class Probabilistic:
     planes: tuple[Plane, ...]
     running: Running
     target: float | None = None
+    idle: tuple[str, ...] = ()
+    drawn: tuple[DrawnMean, ...] = ()
 
     def figures(self, quantity: str) -> tuple[Summary, ...]:
         """Summaries of one quantity, such as `delta_cost` or `net_benefit`."""
         return tuple(summary for summary in self.summaries if summary.quantity == quantity)
+
+    @property
+    def severity(self) -> dict[float, float]:
+        """Probability of each of NICE's severity weights over the draws; empty where it is not known."""
+        weight = self.sample.severity_weight
+        return {} if weight is None else {w: float(np.mean(weight == w)) for w in WEIGHTS}
 
     @property
     def half_width(self) -> float:
@@ -111,7 +126,13 @@ class Probabilistic:
 
 
 def probabilistic(
-    inputs: Inputs, runs: int, seed: int | None = None, *, traced: bool = True, workers: int | None = None
+    inputs: Inputs,
+    runs: int,
+    seed: int | None = None,
+    *,
+    traced: bool = True,
+    workers: int | None = None,
+    done: Done | None = None,
 ) -> Probabilistic:
     """Probabilistic analysis of a workbook with a given number of draws, beside its deterministic result.
 
@@ -124,8 +145,8 @@ def probabilistic(
     >>> result.sample.cost.shape, sum(invariant.breaches for invariant in result.sample.invariants)
     ((20, 2), 0)
     """
-    sample = draw_sample(inputs, runs, seed, traced=traced, workers=workers)
-    return summarise(sample, inputs.thresholds, totals(evaluate(inputs)))
+    sample = draw_sample(inputs, runs, seed, traced=traced, workers=workers, done=done)
+    return _with_inputs(inputs, summarise(sample, inputs.thresholds, totals(evaluate(inputs))))
 
 
 def until_precision(
@@ -137,6 +158,7 @@ def until_precision(
     seed: int | None = None,
     traced: bool = True,
     workers: int | None = None,
+    done: Done | None = None,
 ) -> Probabilistic:
     """Draws in blocks until mean incremental net benefit is known to ± `half_width` in money, with 95 % confidence.
 
@@ -153,7 +175,8 @@ def until_precision(
     """
     if half_width <= 0.0:
         raise ValueError(f"the half-width asked for must be above 0, not {half_width:g}")
-    collected, base = Collected(inputs, limit, seed, traced=traced, workers=workers), totals(evaluate(inputs))
+    base = totals(evaluate(inputs))
+    collected = Collected(inputs, limit, seed, traced=traced, workers=workers, done=done)
     before: tuple[int, ...] | None = None
     runs = 0
     while True:
@@ -162,8 +185,14 @@ def until_precision(
         best = tuple(int(sample.net_benefit(t).mean(axis=0).argmax()) for t in inputs.thresholds)
         reached = max(_errors(sample, inputs.thresholds), default=0.0) * Z <= half_width
         if runs == limit or (reached and best == before):
-            return replace(summarise(sample, inputs.thresholds, base), target=half_width)
+            return _with_inputs(inputs, replace(summarise(sample, inputs.thresholds, base), target=half_width))
         before = best
+
+
+def _with_inputs(inputs: Inputs, result: Probabilistic) -> Probabilistic:
+    """The analysis with what is known of its inputs: which are idle, and whether they were drawn as asked."""
+    assert result.sample.rows is not None
+    return replace(result, idle=idle_parameters(inputs), drawn=drawn_means(inputs, result.sample.rows))
 
 
 # ------------------------------------------------------------------------------------------------------ summaries

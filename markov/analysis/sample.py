@@ -1,11 +1,11 @@
 """Draws through the model: what is kept of each, and what is checked in each.
 
-Of a draw discounted cost, QALYs and life-years by strategy stay, 24 bytes a strategy; everything else is summed up
-block by block and let go, so that memory hardly grows with the number of draws.
+Of a draw discounted cost, QALYs and life-years by strategy stay, 24 bytes a strategy, and its severity weight;
+everything else is summed up block by block and let go, so that memory hardly grows with the number of draws.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from markov.analysis.calibration import Recalibrated, following_targets
 from markov.analysis.designs import random_draws
 from markov.analysis.invariants import CORRECTIONS, OUT_OF_REACH, Invariant, Rule, excesses, merge
+from markov.analysis.severity import shortfalls
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
+
+Done = Callable[[int, int], None]
+"""Told after each block how many rows are done, and how many there are: for progress."""
 
 TRACED_BLOCK = 250
 """Rows of a block whose trace is kept: 250 rows of 470 cycles and two strategies are 45 MB."""
@@ -28,7 +32,8 @@ class Sample:
     """What is kept of every draw: discounted cost, QALYs and life-years, each (runs, strategies), the reference first.
 
     `stratum` (runs,) is the scenario of each draw where several are averaged, else 0. `corrected` counts the draws in
-    which a declared rule changed a curve, by rule and strategy. `rows` makes the parameter values again.
+    which a declared rule changed a curve, by rule and strategy. `rows` makes the parameter values again;
+    `severity_weight` (runs,) is NICE's weight of the reference's patients in each draw.
     """
 
     strategies: tuple[str, ...]
@@ -39,6 +44,7 @@ class Sample:
     invariants: tuple[Invariant, ...] = ()
     corrected: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     rows: Rows | None = field(default=None, repr=False, compare=False)
+    severity_weight: Array | None = field(default=None, repr=False)
 
     @property
     def runs(self) -> int:
@@ -64,6 +70,7 @@ def draw_sample(
     first: int = 0,
     traced: bool = True,
     workers: int | None = None,
+    done: Done | None = None,
 ) -> Sample:
     """Draws `first` to `first + runs` of a workbook, each run through the model and checked.
 
@@ -77,7 +84,7 @@ def draw_sample(
     >>> bool(np.allclose(part.cost, whole.cost[10:], rtol=1e-12))
     True
     """
-    return Collected(inputs, runs, seed, first=first, traced=traced, workers=workers).up_to(runs)
+    return Collected(inputs, runs, seed, first=first, traced=traced, workers=workers, done=done).up_to(runs)
 
 
 def standard_error(values: Array, stratum: NDArray[np.intp]) -> Array:
@@ -124,13 +131,14 @@ class Collected:
         first: int = 0,
         traced: bool = True,
         workers: int | None = None,
+        done: Done | None = None,
     ) -> None:
         if limit < 2:
             raise ValueError(f"a probabilistic analysis needs at least two draws, not {limit}")
-        self.inputs, self.first, self.traced, self.workers = inputs, first, traced, workers
+        self.inputs, self.first, self.traced, self.workers, self.done = inputs, first, traced, workers, done
         self.draws = following_targets(inputs, random_draws(inputs, first + limit, seed))
         self.out_of_reach = 0
-        self.blocks: list[tuple[Array, Array, Array]] = []
+        self.blocks: list[tuple[Array, Array, Array, Array]] = []
         self.found: dict[Rule, list[tuple[int, Array]]] = {}
         self.corrected = {name: np.zeros(len(inputs.compared), dtype=int) for name in CORRECTIONS}
         self.runs = 0
@@ -147,10 +155,12 @@ class Collected:
                 if isinstance(self.draws, Recalibrated):
                     at = self.first + begin + start
                     self.out_of_reach += self.draws.out_of_reach(at, at + outcomes.runs)
+                if self.done is not None:
+                    self.done(begin + start + outcomes.runs, runs)
 
             evaluate(self.inputs, rows, sink=sink, trace=self.traced, workers=self.workers, block=block)
             self.runs = runs
-        cost, qaly, life_years = (np.concatenate(parts) for parts in zip(*self.blocks, strict=True))
+        cost, qaly, life_years, weight = (np.concatenate(parts) for parts in zip(*self.blocks, strict=True))
         return Sample(
             self.inputs.compared,
             cost,
@@ -160,6 +170,7 @@ class Collected:
             merge(self.found),
             {name: tuple(count.tolist()) for name, count in self.corrected.items()} | self._missed(),
             Span(self.draws, self.first, self.first + self.runs),
+            weight,
         )
 
     def _missed(self) -> dict[str, tuple[int, ...]]:
@@ -168,7 +179,8 @@ class Collected:
         return {OUT_OF_REACH: everyone} if isinstance(self.draws, Recalibrated) else {}
 
     def _take(self, start: int, outcomes: Outcomes, values: Mapping[str, Array]) -> None:
-        self.blocks.append((outcomes.cost, outcomes.qaly, outcomes.life_year))
+        weight = shortfalls(self.inputs, outcomes, values).weight
+        self.blocks.append((outcomes.cost, outcomes.qaly, outcomes.life_year, weight))
         for rule, gap in excesses(self.inputs, outcomes, values):
             self.found.setdefault(rule, []).append((start, gap))
         for name in CORRECTIONS:

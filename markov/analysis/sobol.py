@@ -3,8 +3,8 @@
 One function owns the design and the analysis of it, so that the two cannot differ. Over the workbook it asks about
 incremental net benefit at each threshold, and about differences in cost, QALYs and life-years; never about the ICER,
 whose variance belongs to the few draws in which the difference in QALYs is nearly 0. Distributions are those of the
-probabilistic analysis. Sobol indices rank what moves a result; what could change the decision is a question for the
-value of information, and the two need not agree.
+probabilistic analysis, and calibrated rates follow their targets in every row as there. Sobol indices rank what moves a
+result; what could change the decision is a question for the value of information, and the two need not agree.
 
 Source: Sobol' 2001, Math Comput Simul 55:271; Saltelli and others 2008, Global Sensitivity Analysis: The Primer.
 """
@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from markov.analysis.active import PROBABILITIES, in_use
+from markov.analysis.calibration import following_targets
 from markov.analysis.designs import correlated_uniforms, sampled
+from markov.analysis.sample import Done
 from markov.analysis.sobol_design import Factor, SobolRows, sobol_rows
 from markov.analysis.sobol_indices import Indices, Statement, resampled, sobol_indices, statement
 from markov.inputs.correlations import Block, blocks, stream
@@ -45,7 +48,8 @@ Model = Callable[[SobolRows], Mapping[str, Output]]
 class Sobol:
     """A Sobol analysis: its design, and indices with a statement of their convergence for each output.
 
-    `statements` are None for outputs that do not vary. `margins` says of which strategies each margin is.
+    `statements` are None for outputs that do not vary. `margins` says of which strategies each margin is. `idle` names
+    uncertain inputs left out because they change nothing under the workbook's settings.
     """
 
     points: int
@@ -56,6 +60,7 @@ class Sobol:
     indices: tuple[Indices, ...]
     statements: tuple[Statement | None, ...]
     margins: Mapping[str, tuple[str, str]]
+    idle: tuple[str, ...] = ()
 
     def of(self, output: str) -> Indices:
         """Indices of one output."""
@@ -103,7 +108,7 @@ def sobol(
         )
         for name, output in outputs.items()
     )
-    said = tuple(statement(one) for one in indices)
+    said = tuple(statement(one, points) for one in indices)
     return Sobol(points, len(rows), resamples, seed, tuple(factors), indices, said, {})
 
 
@@ -115,6 +120,7 @@ def sobol_analysis(
     resamples: int = RESAMPLES,
     seed: int | None = None,
     workers: int | None = None,
+    done: Done | None = None,
 ) -> Sobol:
     """Sobol analysis of a workbook over the distributions of its probabilistic analysis; the seed is the workbook's.
 
@@ -134,19 +140,37 @@ def sobol_analysis(
     margins: dict[str, tuple[str, str]] = {}
 
     def model(rows: SobolRows) -> Mapping[str, Output]:
-        outputs = _Totals(rows, inputs, workers).outputs()
+        outputs = _Totals(rows, inputs, workers, done).outputs()
         margins.update(outputs.margins)
         return outputs.values
 
+    factors = active_factors(inputs)
     found = sobol(
-        uncertain_factors(inputs),
+        factors,
         model,
         points,
         second_order=second_order,
         resamples=resamples,
         seed=int(inputs.number("settings.seed")) if seed is None else seed,
     )
-    return replace(found, margins=margins)
+    used = {factor.name for factor in factors}
+    idle = tuple(factor.name for factor in uncertain_factors(inputs) if factor.name not in used)
+    return replace(found, margins=margins, idle=idle)
+
+
+def active_factors(inputs: Inputs) -> tuple[Factor, ...]:
+    """The sources of uncertainty that change an output when they alone change: what indices are worth paying for.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("post_transplant_uk"))  # nobody has injections but in a scenario
+    >>> {f.name for f in uncertain_factors(inputs)} - {f.name for f in active_factors(inputs)}
+    {'cost.administration.injection'}
+    """
+    factors = uncertain_factors(inputs)
+    ends = {f.name: f.values(np.tile(PROBABILITIES[:, None], f.dimensions)) for f in factors}
+    used = in_use(inputs, ends)
+    return tuple(factor for factor in factors if used[factor.name])
 
 
 def uncertain_factors(inputs: Inputs) -> tuple[Factor, ...]:
@@ -217,14 +241,16 @@ class _Outputs(NamedTuple):
 class _Totals:
     """Runs a design through the model: discounted cost, QALYs and life-years, (rows, strategies)."""
 
-    def __init__(self, rows: SobolRows, inputs: Inputs, workers: int | None):
-        self.rows, self.inputs = rows, inputs
+    def __init__(self, rows: SobolRows, inputs: Inputs, workers: int | None, done: Done | None):
+        self.rows, self.inputs, self.done = rows, inputs, done
         self.cost, self.qaly, self.life_years = (np.empty((len(rows), len(inputs.compared))) for _ in range(3))
-        evaluate(inputs, rows, sink=self._take, workers=workers)
+        evaluate(inputs, following_targets(inputs, rows), sink=self._take, workers=workers)
 
     def _take(self, start: int, outcomes: Outcomes) -> None:
         rows = slice(start, start + outcomes.runs)
         self.cost[rows], self.qaly[rows], self.life_years[rows] = outcomes.cost, outcomes.qaly, outcomes.life_year
+        if self.done is not None:
+            self.done(rows.stop, len(self.rows))
 
     def outputs(self) -> _Outputs:
         """Differences from the reference, and margins where there are three strategies or more."""

@@ -15,6 +15,7 @@ resamples are products of one matrix of weights with matrices of terms.
 An index may come out below 0 or above 1 by chance: it is left as it is, with its half-width.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,13 +84,15 @@ class Statement:
     """Whether indices can be relied on.
 
     `below_first` names factors whose total is below the first order by more than their intervals and 0.01; `unstable`
-    those among the leading five whose rank at half the points differs beyond their intervals.
+    those among the leading five whose rank at half the points differs beyond their intervals. `points` is 0 where it is
+    not known.
     """
 
     sum_first: float
     widest_total: float
     below_first: tuple[str, ...]
     unstable: tuple[str, ...]
+    points: int = 0
 
     @property
     def interactions(self) -> float:
@@ -108,6 +111,25 @@ class Statement:
         return self.widest_total <= WIDE and not self.below_first and not self.unstable
 
     @property
+    def enough(self) -> int | None:
+        """Points that would be enough: half-widths shrink with the root of their number; None where these are.
+
+        >>> Statement(0.9, 0.09, (), (), 1024).enough
+        4096
+        """
+        if self.is_converged or not self.points:
+            return None
+        needed = self.points * max((self.widest_total / WIDE) ** 2, 2.0)
+        return int(2 ** math.ceil(math.log2(needed)))
+
+    @property
+    def _verdict(self) -> str:
+        if self.is_converged:
+            return "Converged."
+        told = f"Not converged at {self.points:,} points" if self.points else "Not converged"
+        return f"{told}: about {self.enough:,} would be enough." if self.enough else f"{told}: more points are needed."
+
+    @property
     def words(self) -> str:
         """The statement as a report prints it."""
         said = [
@@ -118,7 +140,7 @@ class Statement:
             said.append(f"Total below first order beyond chance: {', '.join(self.below_first)}.")
         stable = f"Changed rank at half the points: {', '.join(self.unstable)}."
         said.append(stable if self.unstable else f"The leading {LEADING} factors keep their order at half the points.")
-        return " ".join([*said, "Converged." if self.is_converged else "Not converged: more points are needed."])
+        return " ".join([*said, self._verdict])
 
 
 @dataclass(frozen=True)
@@ -218,7 +240,7 @@ def weights_of(drawn: NDArray[np.integer[Any]], points: int) -> Array:
     return np.asarray(counts / drawn.shape[1])
 
 
-def statement(indices: Indices) -> Statement | None:
+def statement(indices: Indices, points: int = 0) -> Statement | None:
     """What can be said of the convergence of indices; None where there are none.
 
     A total index must not be below the first order by more than both half-widths and 0.01; the order of the leading
@@ -241,6 +263,7 @@ def statement(indices: Indices) -> Statement | None:
         float(width.max()),
         tuple(indices.factors[i] for i in below),
         tuple(indices.factors[i] for i in unstable),
+        points,
     )
 
 

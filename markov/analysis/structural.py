@@ -20,7 +20,8 @@ from markov.analysis.acceptability import decision
 from markov.analysis.incremental import IncrementalRow, incremental
 from markov.analysis.invariants import Invariant
 from markov.analysis.probabilistic import Probabilistic, summarise
-from markov.analysis.sample import Sample, draw_sample, totals
+from markov.analysis.sample import Done, Sample, draw_sample, totals
+from markov.analysis.scenarios import applied
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array
@@ -65,6 +66,7 @@ def structural_average(
     *,
     traced: bool = True,
     workers: int | None = None,
+    done: Done | None = None,
 ) -> StructuralAverage:
     """Probabilistic analysis of a mixture of scenarios of the same strategies; thresholds are those of the first.
 
@@ -88,7 +90,10 @@ def structural_average(
         if structure.weight > 0.0 and count < 2:
             raise ValueError(f'"{structure.name}" has {count} of {runs} draws: ask for more, or leave it out')
         if count:
-            samples.append(draw_sample(structure.inputs, count, seed, first=first, traced=traced, workers=workers))
+            told = None if done is None else _of_all(done, first, runs)
+            samples.append(
+                draw_sample(structure.inputs, count, seed, first=first, traced=traced, workers=workers, done=told)
+            )
         first += count
     used = [structure for structure, count in zip(structures, counts, strict=True) if count]
     mixed, thresholds = mix(samples), structures[0].inputs.thresholds
@@ -96,6 +101,30 @@ def structural_average(
         summarise(mixed, thresholds, _averaged([totals(evaluate(s.inputs)) for s in used], [n for n in counts if n])),
         tuple(_result(s, sample, thresholds) for s, sample in zip(used, samples, strict=True)),
         value_of_structure(mixed, thresholds),
+    )
+
+
+def declared(inputs: Inputs) -> tuple[Structure, ...]:
+    """The base case and the scenarios that the workbook gives a weight; the base case has what is left to 1.
+
+    Raises ValueError where no scenario has one, and InputError where one cannot be run.
+
+    >>> from markov.inputs.parameters import ScenarioChange
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> older = ScenarioChange("Older", "cohort.age", 63.0, weight=0.25)
+    >>> [(one.name, one.weight) for one in declared(replace(inputs, scenarios=(older,)))]
+    [('Base case', 0.75), ('Older', 0.25)]
+    """
+    weights = {row.scenario: row.weight for row in inputs.scenarios if row.weight}
+    if not weights:
+        raise ValueError("no scenario has a weight: write one into the column weight of the sheet Scenarios")
+    rest = 1.0 - math.fsum(weights.values())
+    base = (Structure("Base case", inputs, rest),) if rest > 1e-9 else ()
+    return base + tuple(
+        Structure(name, applied(inputs, [row for row in inputs.scenarios if row.scenario == name]), weight)
+        for name, weight in weights.items()
     )
 
 
@@ -133,7 +162,11 @@ def mix(samples: Sequence[Sample]) -> Sample:
         for name in samples[0].corrected
     }
     found = tuple(invariant for sample in samples for invariant in sample.invariants)
-    return Sample(samples[0].strategies, cost, qaly, life_years, stratum, _joined(found), corrected)
+    weights = [sample.severity_weight for sample in samples if sample.severity_weight is not None]
+    weight = np.concatenate(weights)[order] if len(weights) == len(samples) else None
+    return Sample(
+        samples[0].strategies, cost, qaly, life_years, stratum, _joined(found), corrected, severity_weight=weight
+    )
 
 
 def value_of_structure(sample: Sample, thresholds: Sequence[float]) -> Array:
@@ -148,6 +181,11 @@ def value_of_structure(sample: Sample, thresholds: Sequence[float]) -> Array:
         sums = np.stack([benefit[sample.stratum == h].sum(axis=0) for h in np.unique(sample.stratum)])
         values.append(float((sums.max(axis=1) - sums[:, best]).sum()) / sample.runs)
     return np.array(values)
+
+
+def _of_all(done: Done, before: int, runs: int) -> Done:
+    """Progress of one scenario as that of all."""
+    return lambda rows, _: done(before + rows, runs)
 
 
 def _joined(found: Sequence[Invariant]) -> tuple[Invariant, ...]:

@@ -21,7 +21,7 @@ import numpy as np
 from markov.analysis.acceptability import checked
 from markov.analysis.regression import Regression, regress
 from markov.analysis.sample import Sample
-from markov.analysis.sobol import uncertain_factors
+from markov.analysis.sobol import active_factors, uncertain_factors
 from markov.inputs.parameters import Inputs
 from markov.terms import Array
 
@@ -29,7 +29,7 @@ REFITS = 50
 
 EVIDENCE: Mapping[str, tuple[str, ...]] = {
     "Progression-free survival": ("pfs.",),
-    "Overall survival and death after progression": ("os.", "pps.", "post_progression."),
+    "Overall survival and death after progression": ("os.", "pps.", "post_progression.", "calibration."),
     "Treatment and stops for toxicity": ("treatment.", "toxicity.", "dose."),
     "Second malignancies": ("spm.",),
     "Adverse events": ("adverse_event.",),
@@ -115,7 +115,7 @@ def evppi(net_benefit: Array, inputs: Array, *, refits: int = REFITS, seed: int 
     >>> abs(evppi(benefit, effect[:, None]).value - 0.0833) < 0.02
     True
     """
-    return _from_regression(regress(inputs, increments(net_benefit), refits=refits, seed=seed))
+    return from_regression(regress(inputs, increments(net_benefit), refits=refits, seed=seed))
 
 
 def increments(net_benefit: Array) -> Array:
@@ -142,7 +142,7 @@ def gains(expected: Array) -> Array:
     return np.asarray(expected.max(axis=1) - expected[:, expected.mean(axis=0).argmax()])
 
 
-def _from_regression(found: Regression) -> InformationValue:
+def from_regression(found: Regression) -> InformationValue:
     """The gain from choosing by the fitted values; its error is that of the draws and that of the fit."""
     plain = _value(gains(with_first(found.fitted)), found.method)
     if not len(found.errors):
@@ -198,7 +198,7 @@ def value_of_information(
     unknown = [key for keys in named.values() for key in keys if key not in drawn]
     if unknown:
         raise ValueError(f"not drawn, so that nothing can be learned about it: {', '.join(unknown)}")
-    alone = {factor.name: factor.parameters for factor in uncertain_factors(inputs)}
+    alone = {factor.name: factor.parameters for factor in active_factors(inputs)}
     return ValueOfInformation(
         asked,
         tuple(evpi(sample.net_benefit(threshold)) for threshold in asked),
@@ -223,7 +223,7 @@ def _partial(
         found = regress(columns, outputs, refits=refits)
         for i, threshold in enumerate(thresholds):
             part = found.only(slice(i * others, (i + 1) * others))
-            yield PartialValue(name, parameters, threshold, _from_regression(part))
+            yield PartialValue(name, parameters, threshold, from_regression(part))
 
 
 def evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:

@@ -1,13 +1,42 @@
 """The command that runs a workbook: markov run."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import CHECK_FAILED, NOT_WRITTEN, Changes, Clock, Workbook, read, stop, target_of, write_text
+from markov.cli.steps import (
+    CHECK_FAILED,
+    NOT_WRITTEN,
+    Changes,
+    Clock,
+    Workbook,
+    explained,
+    one_thread,
+    read,
+    stop,
+    target_of,
+    write_text,
+)
+from markov.cli.uncertainty import (
+    SOME_YEARS,
+    DrawsKind,
+    Seed,
+    Workers,
+    Years,
+    check_draws,
+    check_points,
+    keep_draws,
+    years_of,
+)
 from markov.model.workers import warm
+
+if TYPE_CHECKING:
+    from markov.analysis.deterministic import Deterministic
+    from markov.analysis.uncertainty import Uncertainty
+    from markov.inputs.parameters import Inputs
 
 
 class Kind(StrEnum):
@@ -37,6 +66,20 @@ def run(
     no_live: Annotated[
         bool, typer.Option("--no-live", help="Leave out the live model, which recalculates in Excel.")
     ] = False,
+    all_: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Also probabilistic and Sobol analysis, value of information and of longer follow-up."
+        ),
+    ] = False,
+    runs: Annotated[int, typer.Option("--runs", min=2, max=10_000_000, help="Random draws, with --all.")] = 10_000,
+    points: Annotated[
+        int, typer.Option("--points", min=4, help="Points of the Sobol design, a power of two, with --all.")
+    ] = 1024,
+    years: Years = SOME_YEARS,
+    seed: Seed = None,
+    draws: DrawsKind = "csv",
+    workers: Workers = None,
     trace: Annotated[bool, typer.Option("--trace", help="Include the trace by cycle in the JSON.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Print how long each step took.")] = False,
 ) -> None:
@@ -45,7 +88,9 @@ def run(
     The report holds the base case, all scenarios of the workbook, and one-way, two-way and threshold analysis. Prints
     the answer, and where the report is. Problems of the workbook are listed all at once, each with its cell.
     """
+    one_thread()
     clock = Clock(timings)
+    asked = Asked(runs, points, years_of(years), seed, draws, workers) if all_ else None
     if not base_only:
         warm()
     with clock.step("Reading the workbook"):
@@ -68,6 +113,7 @@ def run(
             *(f"--set {change}" for change in changes or ()),
             *["--base-only"] * base_only,
             *["--no-live"] * no_live,
+            *([asked.command] if asked else []),
         ]
     )
     target = target_of(workbook, out, kind)
@@ -77,14 +123,23 @@ def run(
     if begun is not None:
         with clock.step("Scenarios and sensitivity analyses"):
             found = deterministic(inputs, result, begun)
+    doubt = asked.run(workbook, inputs, found, clock) if asked else None
     with clock.step("Writing the report"):
         write_report(
-            result, target, deterministic=found, kind=kind, live=not no_live, command=command, seconds=clock.elapsed
+            result,
+            target,
+            deterministic=found,
+            uncertainty=doubt,
+            draws=keep_draws(doubt.probabilistic, target, draws) if doubt else None,
+            kind=kind,
+            live=not no_live,
+            command=command,
+            seconds=clock.elapsed,
         )
     if json_file:
         from markov.report.export import to_json
 
-        write_text(json_file, to_json(result, deterministic=found, trace=trace))
+        write_text(json_file, to_json(result, deterministic=found, uncertainty=doubt, trace=trace))
     if json_file != "-":
         print("\n".join(words.answer(result)))
         print(words.checks_counted(result))
@@ -92,3 +147,44 @@ def run(
     clock.report()
     if any(check.verdict == "fail" for check in result.checks):
         stop(CHECK_FAILED, "A check failed: see the Checks sheet before using these results.")
+    if doubt and any(invariant.breaches for invariant in doubt.probabilistic.sample.invariants):
+        stop(CHECK_FAILED, "A check failed in some draws: see the sheet Draw checks before using these results.")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What --all asks for."""
+
+    runs: int
+    points: int
+    years: tuple[float, ...]
+    seed: int | None
+    draws: str
+    workers: int | None
+
+    def __post_init__(self) -> None:
+        check_points(self.points)
+        check_draws(self.draws)
+
+    @property
+    def command(self) -> str:
+        """The options as they would be typed."""
+        seed = "" if self.seed is None else f" --seed {self.seed}"
+        years = ",".join(f"{year:g}" for year in self.years)
+        return f"--all --runs {self.runs} --points {self.points} --years {years}{seed}"
+
+    def run(self, workbook: Path, inputs: "Inputs", found: "Deterministic | None", clock: Clock) -> "Uncertainty":
+        """Every analysis of uncertainty, over one set of draws."""
+        from markov.analysis.uncertainty import uncertainty
+
+        with explained(workbook):
+            return uncertainty(
+                inputs,
+                self.runs,
+                self.points,
+                years=self.years,
+                seed=self.seed,
+                workers=self.workers,
+                bars=found.one_way if found else None,
+                steps=clock.tracked,
+            )

@@ -1,5 +1,6 @@
 """Steps that commands share: reading with the changes asked for, timing, progress, and stopping with a code."""
 
+import os
 import re
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from markov.analysis.sample import Done
     from markov.inputs.parameters import Inputs, Value
 
 CHECK_FAILED, BAD_INPUT, NOT_WRITTEN, INTERRUPTED = 1, 2, 3, 130
@@ -118,6 +120,14 @@ class Clock:
             yield
         self.steps.append((name, time.perf_counter() - start))
 
+    @contextmanager
+    def tracked(self, name: str) -> Iterator["Done | None"]:
+        """Time one long step whose progress is told; on a terminal with the time left, quiet elsewhere."""
+        start = time.perf_counter()
+        with bar(name) as done:
+            yield done
+        self.steps.append((name, time.perf_counter() - start))
+
     def report(self) -> None:
         """Print the steps, if asked."""
         if self.wanted:
@@ -146,6 +156,45 @@ def progress(name: str, elapsed: float) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+@contextmanager
+def bar(name: str) -> Iterator["Done | None"]:
+    """A bar with percent, rows done and the time left, on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} runs  time left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(name, total=1)
+
+        def done(rows: int, total: int) -> None:
+            shown.update(task, completed=rows, total=total)
+
+        yield done
+
+
+def one_thread() -> None:
+    """Keep linear algebra to one thread, before NumPy is imported: matrices are small here, and threads wait in "
+    "vain."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@contextmanager
+def explained(workbook: Path) -> Iterator[None]:
+    """Leave with the code of bad input where an analysis cannot be run on this workbook, and say why."""
+    try:
+        yield
+    except ValueError as error:
+        stop(BAD_INPUT, f"{workbook.name}: {error}.")
 
 
 def stop(code: int, message: str) -> NoReturn:

@@ -1,19 +1,27 @@
 """The commands on uncertainty: markov psa, sobol, voi."""
 
 import datetime
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, Changes, Clock, Workbook, read, stop, write_text
+from markov.cli.steps import (
+    BAD_INPUT,
+    CHECK_FAILED,
+    Changes,
+    Clock,
+    Workbook,
+    explained,
+    one_thread,
+    read,
+    stop,
+    write_text,
+)
 
 if TYPE_CHECKING:
-    from markov.analysis.follow_up import FollowUp
     from markov.analysis.probabilistic import Probabilistic
-    from markov.analysis.sample import Sample
+    from markov.analysis.structural import StructuralAverage
     from markov.inputs.parameters import Inputs
     from markov.report.pages import Page
 
@@ -21,6 +29,7 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Report to write, or the folder for it.", show_default="reports/")
 ]
 Runs = Annotated[int, typer.Option("--runs", min=2, max=10_000_000, help="Random draws.")]
+Points = Annotated[int, typer.Option("--points", min=4, help="Points of the Sobol design, a power of two.")]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Seed of the draws.", show_default="settings.seed of the workbook")
 ]
@@ -30,6 +39,15 @@ Workers = Annotated[
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON; - prints them.")
 ]
+Years = Annotated[str, typer.Option("--years", help="Years of longer follow-up to value, with commas between.")]
+DrawsKind = Annotated[
+    str,
+    typer.Option(
+        "--draws",
+        help="Where more than 1,000 draws go, beside the report: csv (compressed), parquet (needs pyarrow), or none.",
+    ),
+]
+SOME_YEARS = "1,2,3,5,8"
 
 
 def psa(
@@ -47,37 +65,110 @@ def psa(
     scenario: Annotated[
         str | None, typer.Option("--scenario", help="Name of a scenario of the workbook to run instead of its base.")
     ] = None,
+    average: Annotated[
+        bool, typer.Option("--average", help="Average the scenarios that have a weight on the sheet Scenarios.")
+    ] = False,
     changes: Changes = None,
     out: Out = None,
     json_file: Json = None,
+    draws: DrawsKind = "csv",
+    export_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--export",
+            metavar="FOLDER",
+            help="Also write parameters, costs and effects as BCEA, voi and SAVI read them.",
+        ),
+    ] = None,
     workers: Workers = None,
 ) -> None:
     """Probabilistic analysis: draw every uncertain input at once, and say how sure the answer is.
 
     Strategies and scenarios share their random numbers. What must hold is checked in every draw; no draw is dropped.
     """
+    one_thread()
     clock = Clock(False)
+    check_draws(draws)
+    if average and (scenario or until_precision is not None or export_to):
+        stop(BAD_INPUT, "--average goes with neither --scenario, --until-precision nor --export.")
     inputs = _inputs(workbook, changes, scenario)
-    from markov.analysis.probabilistic import probabilistic
-    from markov.analysis.probabilistic import until_precision as run_until
-    from markov.report.psa_pages import probabilistic_pages
-
-    with clock.step("Running the draws"):
-        if until_precision is not None:
-            result = run_until(inputs, until_precision, seed=seed, workers=workers)
-        else:
-            result = probabilistic(inputs, runs, seed, workers=workers)
+    result, mixture = _drawn(workbook, inputs, runs, until_precision, seed, workers, average, clock)
     if json_file:
-        from markov.report.uncertainty_json import probabilistic_json
+        from markov.report.uncertainty_json import as_text, psa_data
 
-        write_text(json_file, probabilistic_json(result))
+        write_text(json_file, as_text({"psa": psa_data(result, mixture)}))
+    if export_to:
+        from markov.report.draws import export
+
+        export(inputs, result.sample, export_to)
     with clock.step("Writing the report"):
-        target = _write(workbook, out, "psa", inputs, lambda: probabilistic_pages(inputs, result), clock)
+        target = _report_path(workbook, out, "psa")
+        _write(workbook, target, "psa", inputs, _psa_pages(inputs, result, mixture, target, draws), clock)
     if json_file != "-":
         print("\n".join(_psa_words(inputs, result)))
         print(f"Report: {target}")
+        if export_to:
+            print(f"Draws for BCEA, voi and SAVI: {export_to}")
     if any(invariant.breaches for invariant in result.sample.invariants):
         stop(CHECK_FAILED, "A check failed in some draws: see the sheet Draw checks before using these results.")
+
+
+def _drawn(
+    workbook: Path,
+    inputs: "Inputs",
+    runs: int,
+    until: float | None,
+    seed: int | None,
+    workers: int | None,
+    average: bool,
+    clock: Clock,
+) -> "tuple[Probabilistic, StructuralAverage | None]":
+    """The draws that were asked for: a number, until a precision, or an average of scenarios."""
+    from markov.analysis.probabilistic import probabilistic, until_precision
+
+    with explained(workbook), clock.tracked("Random draws") as done:
+        if average:
+            from markov.analysis.structural import declared, structural_average
+
+            mixture = structural_average(declared(inputs), runs, seed, workers=workers, done=done)
+            return mixture.result, mixture
+        if until is not None:
+            return until_precision(inputs, until, seed=seed, workers=workers, done=done), None
+        return probabilistic(inputs, runs, seed, workers=workers, done=done), None
+
+
+def _psa_pages(
+    inputs: "Inputs", result: "Probabilistic", mixture: "StructuralAverage | None", target: Path, draws: str
+) -> "list[Page]":
+    """The sheets of a probabilistic report; many draws go to a file beside it."""
+    from markov.report.draws import draws_page
+    from markov.report.psa_pages import probabilistic_pages
+    from markov.report.structural_page import structural_page
+
+    pages = probabilistic_pages(inputs, result)
+    if mixture is not None:
+        pages.insert(1, structural_page(inputs, mixture))
+    return [*pages, draws_page(inputs, result.sample, keep_draws(result, target, draws))]
+
+
+def check_draws(kind: str) -> None:
+    """Stop where draws cannot be kept as they are asked to be, before anything is run."""
+    if kind not in ("csv", "parquet", "none"):
+        stop(BAD_INPUT, f'--draws takes csv, parquet or none; found "{kind}".')
+    if kind == "parquet":
+        import importlib.util
+
+        if importlib.util.find_spec("pyarrow") is None:
+            stop(BAD_INPUT, "--draws parquet needs the package pyarrow: pip install 'markov-myeloma[parquet]'.")
+
+
+def keep_draws(result: "Probabilistic", target: Path, kind: str) -> Path | None:
+    """Write more draws than a sheet holds beside the report; None where they stand on the sheet, or are not kept."""
+    from markov.report.draws import KINDS, ON_SHEET, write_draws
+
+    if result.sample.runs <= ON_SHEET or kind == "none":
+        return None
+    return write_draws(result.sample, target.with_name(target.stem + KINDS[kind]))
 
 
 def _psa_words(inputs: "Inputs", result: "Probabilistic") -> list[str]:
@@ -95,7 +186,7 @@ def _psa_words(inputs: "Inputs", result: "Probabilistic") -> list[str]:
 
 def sobol(
     workbook: Workbook,
-    points: Annotated[int, typer.Option("--points", min=4, help="Points of the design, a power of two.")] = 1024,
+    points: Points = 1024,
     second_order: Annotated[
         bool, typer.Option("--second-order/--no-second-order", help="Also pairs of inputs; doubles the runs.")
     ] = True,
@@ -103,108 +194,93 @@ def sobol(
     seed: Seed = None,
     changes: Changes = None,
     out: Out = None,
+    json_file: Json = None,
     workers: Workers = None,
 ) -> None:
     """Sobol analysis: how much of the variance of the result each uncertain input explains, alone and with others."""
+    one_thread()
     clock = Clock(False)
+    check_points(points)
     inputs = _inputs(workbook, changes, None)
     from markov.analysis.sobol import sobol_analysis
-    from markov.report.sobol_page import output_words, sobol_pages
+    from markov.report.sobol_page import sobol_pages, sobol_words
 
-    if points & (points - 1):
-        stop(BAD_INPUT, f"--points takes a power of two, such as 1024; found {points}.")
-    with clock.step("Running the design"):
+    with explained(workbook), clock.tracked("Sobol design") as done:
         result = sobol_analysis(
-            inputs, points, second_order=second_order, resamples=resamples, seed=seed, workers=workers
+            inputs, points, second_order=second_order, resamples=resamples, seed=seed, workers=workers, done=done
         )
+    if json_file:
+        from markov.report.uncertainty_json import as_text, sobol_data
+
+        write_text(json_file, as_text({"sobol": sobol_data(result)}))
     with clock.step("Writing the report"):
-        target = _write(workbook, out, "sobol", inputs, lambda: sobol_pages(inputs, result), clock)
-    for indices, told in zip(result.indices, result.statements, strict=True):
-        if indices.total is not None and told is not None and indices.output.startswith("net_benefit"):
-            first = indices.factors[indices.ranking[0]]
-            share = float(indices.total[indices.ranking[0]])
-            print(f"{output_words(inputs, indices.output)}: {first} has a part in {share:.0%} of the variance.")
-    print(f"Report: {target}")
+        target = _report_path(workbook, out, "sobol")
+        _write(workbook, target, "sobol", inputs, sobol_pages(inputs, result), clock)
+    if json_file != "-":
+        print("\n".join(sobol_words(inputs, result)))
+        print(f"Report: {target}")
 
 
 def voi(
     workbook: Workbook,
     runs: Runs = 5000,
-    years: Annotated[
-        str, typer.Option("--years", help="Years of longer follow-up to value, with commas between.")
-    ] = "1,2,3,5,8",
+    years: Years = SOME_YEARS,
     seed: Seed = None,
     changes: Changes = None,
     out: Out = None,
+    json_file: Json = None,
     workers: Workers = None,
 ) -> None:
     """Value of information: what it is worth to know more before deciding, and to wait for longer follow-up.
 
-    For longer follow-up the workbook says how long patients were followed (follow_up.os) and how many still are
-    (follow_up.at_risk.STRATEGY); for a population, decision.patients_per_year and decision.years.
+    For longer follow-up the workbook says how long patients were followed (follow_up.os) and how many were randomised
+    (follow_up.randomised.STRATEGY); for a population, decision.patients_per_year and decision.years.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the regressions are small: threads only wait for each other
+    one_thread()
     clock = Clock(False)
+    waited = years_of(years)
     inputs = _inputs(workbook, changes, None)
-    waited = _years(years)
     from markov.analysis.sample import draw_sample
+    from markov.analysis.uncertainty import value_of_waiting
     from markov.analysis.value_of_information import value_of_information
-    from markov.report.voi_page import voi_pages
+    from markov.report.follow_up_page import follow_up_lead, follow_up_page
+    from markov.report.voi_page import perfect_words, voi_page
 
-    with clock.step("Running the draws"):
-        sample = draw_sample(inputs, runs, seed, traced=False, workers=workers)
-    with clock.step("Valuing information"):
-        result = value_of_information(inputs, sample)
-        follow_up, note = _follow_up(inputs, sample, waited)
+    with explained(workbook):
+        with clock.tracked("Random draws") as done:
+            sample = draw_sample(inputs, runs, seed, traced=False, workers=workers, done=done)
+        with clock.step("Value of information"):
+            result = value_of_information(inputs, sample)
+        follow_up, note = value_of_waiting(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
+    if json_file:
+        from markov.report.uncertainty_json import as_text, voi_data
+
+        write_text(json_file, as_text({"voi": voi_data(result, follow_up, note)}))
     with clock.step("Writing the report"):
-        target = _write(workbook, out, "voi", inputs, lambda: voi_pages(inputs, result, follow_up, note), clock)
-    for threshold, value in zip(result.thresholds, result.perfect, strict=True):
-        print(
-            f"At {inputs.currency} {threshold:,.0f} per QALY knowing everything is worth "
-            f"{inputs.currency} {value.value:,.0f} per patient."
-        )
-    if note:
-        print(note)
-    print(f"Report: {target}")
+        target = _report_path(workbook, out, "voi")
+        pages = [voi_page(inputs, result), follow_up_page(inputs, follow_up, note)]
+        _write(workbook, target, "voi", inputs, pages, clock)
+    if json_file != "-":
+        told = [sentence for found in follow_up for sentence in follow_up_lead(inputs, found)]
+        print("\n".join([*perfect_words(inputs, result), *told, *([note] if note else [])]))
+        print(f"Report: {target}")
 
 
-def _years(text: str) -> tuple[float, ...]:
+def check_points(points: int) -> None:
+    """Stop where the points of a Sobol design are no power of two."""
+    if points & (points - 1):
+        stop(BAD_INPUT, f"--points takes a power of two, such as 1024; found {points}.")
+
+
+def years_of(text: str) -> tuple[float, ...]:
+    """Years of longer follow-up from the command line, rising."""
     try:
-        years = tuple(float(part) for part in text.split(",") if part.strip())
+        years = tuple(sorted({float(part) for part in text.split(",") if part.strip()}))
     except ValueError:
         years = ()
     if not years or min(years) <= 0:
         stop(BAD_INPUT, f'--years takes numbers above 0 with commas between, such as 1,2,5; found "{text}".')
     return years
-
-
-def _follow_up(inputs: "Inputs", sample: "Sample", years: tuple[float, ...]) -> "tuple[tuple[FollowUp, ...], str]":
-    """What longer follow-up of the first strategy with a sampled hazard ratio is worth, or why that is not said."""
-    from markov.analysis.designs import sampled
-    from markov.analysis.follow_up import longer_follow_up
-
-    drawn = {parameter.id for parameter in sampled(inputs)}
-    ratio = next((f"os.hazard_ratio.{s}" for s in inputs.compared if f"os.hazard_ratio.{s}" in drawn), None)
-    if ratio is None:
-        return (), "Longer follow-up is not valued: no hazard ratio of overall survival is uncertain in this workbook."
-    strategy = ratio.rsplit(".", 1)[1]
-    needed = ("follow_up.os", f"follow_up.at_risk.{strategy}", f"follow_up.at_risk.{inputs.reference}")
-    missing = [identifier for identifier in needed if not inputs.given(identifier)]
-    if missing:
-        return (), f"Longer follow-up is not valued: fill {', '.join(missing)} on the sheet Survival."
-    at_risk = (inputs.number(needed[1]), inputs.number(needed[2]))
-    people = "decision.patients_per_year"
-    found = longer_follow_up(
-        inputs,
-        sample,
-        ratio,
-        at_risk,
-        inputs.number("follow_up.os"),
-        years,
-        per_year=inputs.number(people) if inputs.given(people) else None,
-        decision_years=inputs.number("decision.years"),
-    )
-    return found, ""
 
 
 def _inputs(workbook: Path, changes: list[str] | None, scenario: str | None) -> "Inputs":
@@ -225,16 +301,18 @@ def _inputs(workbook: Path, changes: list[str] | None, scenario: str | None) -> 
     return changed
 
 
-def _write(
-    workbook: Path, out: Path | None, word: str, inputs: "Inputs", pages: "Callable[[], list[Page]]", clock: Clock
-) -> Path:
+def _report_path(workbook: Path, out: Path | None, word: str) -> Path:
+    folder = out or Path("reports")
+    return folder if folder.suffix.lower() == ".xlsx" else folder / f"{workbook.stem}.{word}.xlsx"
+
+
+def _write(workbook: Path, target: Path, word: str, inputs: "Inputs", pages: "list[Page]", clock: Clock) -> None:
     """Write a report of its own, with a page on where it comes from."""
+    from markov.report.pages import in_currency
     from markov.report.provenance import evidence_provenance_page
     from markov.report.workbook import write_pages
 
-    name = f"{workbook.stem}.{word}.xlsx"
-    folder = out or Path("reports")
-    target = folder if folder.suffix.lower() == ".xlsx" else folder / name
     now = datetime.datetime.now(datetime.UTC)
     provenance = evidence_provenance_page(inputs, f"markov {word} {workbook.name}", clock.elapsed, now)
-    return write_pages([*pages(), provenance], target, f"{inputs.title}: {word}")
+    named = [in_currency(page, inputs.currency) for page in (*pages, provenance)]
+    write_pages(named, target, f"{inputs.title}: {word}")

@@ -644,7 +644,7 @@ def _costs() -> list[Definition]:
             "Irrecoverable cost of reversing the decision",
             _money("decision"),
             default=0.0,
-            help="Paid where longer follow-up ends the use of what patients get meanwhile",
+            help="Paid where longer follow-up ends the use of a drug that patients get meanwhile",
         ),
     ]
 

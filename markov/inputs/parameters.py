@@ -124,6 +124,10 @@ class Inputs:
     reference_cases: tuple[Reference, ...] = DEFAULTS
     analyst_words: Mapping[str, str] = field(default_factory=dict)
 
+    def __getstate__(self) -> dict[str, object]:
+        # A copy: while one thread sends the inputs to a helper process, another may look up a cached property.
+        return dict(self.__dict__)
+
     @cached_property
     def labels(self) -> dict[str, str]:
         """Label of each strategy."""

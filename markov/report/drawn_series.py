@@ -57,11 +57,11 @@ def read_series(chart: Chart, series: Series, tables: Tables) -> Drawn:
         across = table.rows[series.first][series.y : series.y + series.until]
         return Drawn(series, tuple(_point(float(i), value) for i, value in enumerate(across)))
     rows = _rows(series, table)
-    if chart.kind in IN_BANDS:
-        return Drawn(series, tuple(_point(float(i), row[series.y]) for i, row in enumerate(rows)))
-    words = () if series.names is None else tuple(str(row[series.names]) for row in rows)
     down, up = series.error or (None, None)
     reach = () if down is None or up is None else tuple((_number(r[down]), _number(r[up])) for r in rows)
+    if chart.kind in IN_BANDS:
+        return Drawn(series, tuple(_point(float(i), row[series.y]) for i, row in enumerate(rows)), (), reach)
+    words = () if series.names is None else tuple(str(row[series.names]) for row in rows)
     return Drawn(series, tuple(_point(row[series.x], row[series.y]) for row in rows), words, reach)
 
 

@@ -7,23 +7,37 @@ import numpy as np
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.deterministic import Deterministic
+from markov.analysis.uncertainty import Uncertainty
 from markov.inputs.schema import Sheet
 from markov.model.outcomes import LANDMARK_YEARS, SCHEDULES
 from markov.report.deterministic_json import deterministic_data
 from markov.report.provenance import program
+from markov.report.uncertainty_json import uncertainty_data
 from markov.terms import LIVING, MONTHS_PER_YEAR, Array, CostCategory, State
 
 SCHEMA = 1
 NOT_REACHED = "not reached within the horizon"
 
 
-def to_json(result: BaseCase, *, deterministic: Deterministic | None = None, trace: bool = False) -> str:
+def to_json(
+    result: BaseCase,
+    *,
+    deterministic: Deterministic | None = None,
+    uncertainty: Uncertainty | None = None,
+    trace: bool = False,
+) -> str:
     """The run as a JSON text, schema 1; a missing number is null, with a reason beside it."""
-    data = as_data(result, deterministic=deterministic, trace=trace)
+    data = as_data(result, deterministic=deterministic, uncertainty=uncertainty, trace=trace)
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def as_data(result: BaseCase, *, deterministic: Deterministic | None = None, trace: bool = False) -> dict[str, Any]:
+def as_data(
+    result: BaseCase,
+    *,
+    deterministic: Deterministic | None = None,
+    uncertainty: Uncertainty | None = None,
+    trace: bool = False,
+) -> dict[str, Any]:
     """The run as plain data: what `--json` writes."""
     inputs, outcomes = result.inputs, result.outcomes
     settings = {
@@ -83,6 +97,8 @@ def as_data(result: BaseCase, *, deterministic: Deterministic | None = None, tra
     }
     if deterministic is not None:
         data |= deterministic_data(deterministic)
+    if uncertainty is not None:
+        data |= uncertainty_data(uncertainty)
     if trace:
         data["trace"] = _trace(result)
     return data

@@ -79,9 +79,9 @@ class Series:
     """A series of a chart: two columns of a table (by page and key), rows `first` to `last` of it.
 
     With `until` one row is read across the columns `y` to `until` instead of one column down the rows. `error` names
-    the columns of how far a horizontal error bar reaches down and up, `names` a column of words beside the points.
-    A `hidden` series takes its place in a stack without being seen, so that others float on it; the legend does not
-    list it, nor one that is not `listed`.
+    the columns of how far a horizontal error bar reaches down and up (of lying bars from their end), `names` a column
+    of words beside the points. A `hidden` series takes its place in a stack without being seen, so that others float on
+    it; the legend does not list it, nor one that is not `listed`.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""The report of a probabilistic analysis: how sure the answer is, from draws of every uncertain input at once."""
+"""The sheets of a probabilistic analysis: how sure the answer is, from draws of every uncertain input at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -8,12 +8,13 @@ from markov.analysis.incremental import IncrementalRow, icer_in_words
 from markov.analysis.invariants import CORRECTIONS, OUT_OF_REACH_WORDS
 from markov.analysis.probabilistic import Probabilistic, Summary
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Look, Page, Series, Table, Text
+from markov.inputs.schema import label_of
+from markov.report import psa_charts
+from markov.report.pages import Cell, Chart, Column, Look, Page, Table, Text
+from markov.report.psa_charts import chart_data_page
 from markov.report.tables import POSITIONS
-from markov.terms import Array
+from markov.report.words import money
 
-SHOWN = 1000  # draws in the picture of the plane; the tables rest on all
-INK, GREY = "#1F2A37", "#9AA5B1"
 LOOKS: dict[str, Look] = {"cost": "money", "net_benefit": "money", "delta_cost": "money"}
 NAMES = {
     "cost": "Cost",
@@ -27,47 +28,54 @@ NAMES = {
 
 
 def probabilistic_pages(inputs: Inputs, result: Probabilistic) -> list[Page]:
-    """The page of answers, the page of what must hold in every draw, and the numbers behind the charts."""
-    return [_answers(inputs, result), _checks(inputs, result), _data(inputs, result)]
+    """Summary, cost-effectiveness plane, acceptability, convergence, checks of every draw, and data of the charts."""
+    several = len(result.sample.strategies) > 1
+    return [
+        _summary_page(inputs, result),
+        *([_plane_page(inputs, result), _acceptability_page(inputs, result)] if several else []),
+        *([_convergence_page(inputs, result)] if several else []),
+        _checks_page(inputs, result),
+        *([_drawn_page(inputs, result)] if result.drawn else []),
+        chart_data_page(inputs, result),
+    ]
 
 
-def _answers(inputs: Inputs, result: Probabilistic) -> Page:
-    others = range(len(result.planes))
+# -------------------------------------------------------------------------------------------------------- summary
+
+
+def _summary_page(inputs: Inputs, result: Probabilistic) -> Page:
     blocks: tuple[Text | Table | tuple[Chart, ...], ...] = (
-        *(Text(words, "lead") for words in _lead(inputs, result)),
-        (*(_plane_chart(inputs, result, i) for i in others[:1]), _acceptability_chart(inputs, result)),
+        Text(" ".join(lead(inputs, result)), "lead"),
         _decisions_table(inputs, result),
         _summary_table(inputs, result),
         _incremental_table(inputs, result),
-        *((tuple(_plane_chart(inputs, result, i) for i in others[1:3]),) if len(others) > 1 else ()),
-        (_loss_chart(inputs, result), _running_chart(inputs, result)),
+        *_severity_table(inputs, result),
     )
     runs = result.sample.runs
     subtitle = f"{runs:,} draws of every uncertain input at once; strategies share their random numbers."
-    return Page("Probabilistic", "How sure is the answer?", subtitle, blocks, widths=(36.0, 24.0, *(15.0,) * 7))
+    return Page("Probabilistic", "How sure is the answer?", subtitle, blocks, (42.0, 34.0, *(16.0,) * 6), one_page=True)
 
 
-def _lead(inputs: Inputs, result: Probabilistic) -> list[str]:
+def lead(inputs: Inputs, result: Probabilistic) -> Iterator[str]:
+    """The answer over all draws in a sentence for each threshold, and what a target was met."""
     labels, names = inputs.labels, result.sample.strategies
-    told = []
     for i, threshold in enumerate(result.decisions.thresholds):
         best = result.decisions.best[i]
         sure = float(result.decisions.frontier[i])
-        told.append(
-            f"At {inputs.currency} {threshold:,.0f} per QALY {labels[names[best]].lower()} has the highest mean net "
-            f"benefit and is the best choice in {sure:.0%} of draws; choosing wrongly is expected to lose "
-            f"{inputs.currency} {result.decisions.evpi[i]:,.0f} per patient."
+        yield (
+            f"At {money(float(threshold), inputs.currency)} per QALY {labels[names[best]].lower()} has the highest "
+            f"mean net benefit and is the best choice in {sure:.0%} of draws; choosing wrongly is expected to lose "
+            f"{money(float(result.decisions.evpi[i]), inputs.currency)} per patient."
         )
     if result.is_precise is not None and result.target is not None:
         reached = "reached" if result.is_precise else "not reached: ask for more draws"
-        told.append(f"Precision asked for, ± {inputs.currency} {result.target:,.0f} on mean net benefit: {reached}.")
-    return told
+        yield f"Precision asked for, ± {money(result.target, inputs.currency)} on mean net benefit: {reached}."
 
 
 def _decisions_table(inputs: Inputs, result: Probabilistic) -> Table:
     names = result.sample.strategies
     columns = (
-        Column(f"Threshold ({inputs.currency} per QALY)", "money"),
+        Column("Threshold", "strong"),
         Column("Highest mean net benefit"),
         *(Column(f"Probability best, {inputs.labels[s]}", "percent") for s in names),
         *(Column(f"Expected loss, {inputs.labels[s]} ({inputs.currency})", "money") for s in names),
@@ -75,7 +83,7 @@ def _decisions_table(inputs: Inputs, result: Probabilistic) -> Table:
     d = result.decisions
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
-            float(threshold),
+            f"{money(float(threshold), inputs.currency)} per QALY",
             inputs.labels[names[d.best[i]]],
             *(float(p) for p in d.probability[i]),
             *(float(loss) for loss in d.loss[i]),
@@ -95,31 +103,36 @@ def _summary_table(inputs: Inputs, result: Probabilistic) -> Table:
         Column("Strategy"),
         Column("Deterministic", "number"),
         Column("Mean of draws", "number"),
-        Column("Monte Carlo standard error", "number"),
         Column("Low, 95 %", "number"),
         Column("High, 95 %", "number"),
         Column("Reading"),
     )
     rows = tuple(_summary_row(inputs, summary) for summary in result.summaries)
     looks = tuple(LOOKS.get(summary.quantity, "qaly") for summary in result.summaries)
-    note = "The interval is that of the draws (credible interval); the standard error says how sure the mean itself is."
-    return Table("Probabilistic beside deterministic", columns, rows, "summary", (note,), looks=looks)
+    note = "The interval holds 95 % of the draws (credible interval). How sure the means themselves are: Convergence."
+    return Table("Probabilistic beside deterministic", columns, rows, "summary", (note,), looks=looks, spread=True)
 
 
 def _summary_row(inputs: Inputs, summary: Summary) -> tuple[Cell, ...]:
-    name = NAMES[summary.quantity]
-    if summary.threshold is not None:
-        name += f" at {inputs.currency} {summary.threshold:,.0f}"
     words = []
     if summary.is_off:
-        words.append("mean off the deterministic value")
+        words.append("mean off the deterministic value: the model is not linear")
     if summary.versus is not None and not summary.is_settled:
-        words.append("sign within Monte Carlo error")
+        words.append("sign of the mean within Monte Carlo error")
+    figures = (summary.deterministic, summary.mean, summary.low, summary.high)
+    return figure_words(inputs, summary), who(inputs, summary), *figures, "; ".join(words)
+
+
+def figure_words(inputs: Inputs, summary: Summary) -> str:
+    """What a summary is of."""
+    at = "" if summary.threshold is None else f" at {inputs.currency} {summary.threshold:,.0f}"
+    return NAMES[summary.quantity] + at
+
+
+def who(inputs: Inputs, summary: Summary) -> str:
+    """Of which strategy, and less which."""
     label = inputs.labels[summary.strategy]
-    if summary.versus is not None:
-        label += f" less {inputs.labels[summary.versus].lower()}"
-    figures = (summary.deterministic, summary.mean, summary.standard_error, summary.low, summary.high)
-    return name, label, *figures, "; ".join(words)
+    return label if summary.versus is None else f"{label} less {inputs.labels[summary.versus].lower()}"
 
 
 def _incremental_table(inputs: Inputs, result: Probabilistic) -> Table:
@@ -139,7 +152,7 @@ def _incremental_table(inputs: Inputs, result: Probabilistic) -> Table:
         f"{inputs.labels[row.strategy]}: {icer_in_words(row, inputs.currency)}" for row in result.pairwise
     )
     note = f"ICERs are ratios of means over draws. Against the reference: {pairs}."
-    return Table("Incremental analysis on means", columns, tuple(rows), "incremental", (note,))
+    return Table("Incremental analysis on means", columns, tuple(rows), "incremental", (note,), spread=True)
 
 
 def _incremental_rows(inputs: Inputs, source: str, rows: Sequence[IncrementalRow]) -> list[tuple[Cell, ...]]:
@@ -148,10 +161,152 @@ def _incremental_rows(inputs: Inputs, source: str, rows: Sequence[IncrementalRow
     ]
 
 
-# ------------------------------------------------------------------------------------------------- what must hold
+def _severity_table(inputs: Inputs, result: Probabilistic) -> Iterator[Table]:
+    """How probable each of NICE's severity weights is."""
+    if not result.severity:
+        return
+    columns = (Column("Severity weight on QALYs", "number"), Column("Probability over draws", "percent"))
+    rows = tuple((weight, share) for weight, share in result.severity.items())
+    care = inputs.labels[result.sample.strategies[0]].lower()
+    note = (
+        f"Shortfall of patients under {care} in each draw, against the general population of their age and sex (NICE "
+        "manual PMG36, 6.2). Net benefits of this report carry no weight; the Severity sheet shows them with it."
+    )
+    looks: list[Look] = ["years"] * len(rows)
+    yield Table("Probability of each severity weight", columns, rows, "severity", (note,), looks=tuple(looks))
 
 
-def _checks(inputs: Inputs, result: Probabilistic) -> Page:
+# ------------------------------------------------------------------------------------------ plane and acceptability
+
+
+def _plane_page(inputs: Inputs, result: Probabilistic) -> Page:
+    charts = [psa_charts.plane_chart(inputs, result, i) for i in range(len(result.planes))]
+    quadrants = list(dict.fromkeys(q for plane in result.planes for q in plane.quadrants))
+    columns = (
+        Column(f"Against {inputs.labels[result.sample.strategies[0]].lower()}", "strong"),
+        Column("Mean difference in QALYs", "qaly"),
+        Column(f"Mean difference in cost ({inputs.currency})", "money"),
+        *(Column(f"Draws that are {quadrant.value}", "percent") for quadrant in quadrants),
+        Column("Draws inside the ellipse", "percent"),
+    )
+    rows = tuple(
+        (
+            inputs.labels[plane.strategy],
+            *plane.mean,
+            *(plane.quadrants.get(quadrant, 0.0) for quadrant in quadrants),
+            None if np.isnan(plane.inside) else plane.inside,
+        )
+        for plane in result.planes
+    )
+    notes = (
+        "The ellipse would hold 95 % of the draws if they were bivariate normal; the last column says how many it does "
+        f"hold. The grey line is the threshold of {money(result.thresholds[-1], inputs.currency)} per QALY: draws "
+        f"below it are cost-effective there. The pictures show the first {psa_charts.SHOWN:,} draws at most, the "
+        "figures rest on all.",
+    )
+    table = Table("Where the draws lie", columns, rows, "quadrants", notes)
+    subtitle = "Differences from the reference in each draw, discounted, per patient."
+    pairs = tuple(tuple(charts[i : i + 2]) for i in range(0, len(charts), 2))
+    return Page("CE plane", "Cost-effectiveness plane", subtitle, (*pairs, table), (34.0, *(18.0,) * 8), True)
+
+
+def _acceptability_page(inputs: Inputs, result: Probabilistic) -> Page:
+    curves, names = result.curves, result.sample.strategies
+    columns = (
+        Column(f"Threshold ({inputs.currency} per QALY)", "money"),
+        Column("Highest mean net benefit"),
+        *(Column(f"Probability best, {inputs.labels[s]}", "percent") for s in names),
+        Column("Frontier: probability of the best on average", "percent"),
+        Column(f"Expected loss of the best ({inputs.currency})", "money"),
+    )
+    shown = range(0, len(curves.thresholds), 10)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            float(curves.thresholds[i]),
+            inputs.labels[names[curves.best[i]]],
+            *(float(p) for p in curves.probability[i]),
+            float(curves.frontier[i]),
+            float(curves.evpi[i]),
+        )
+        for i in shown
+    )
+    told = [
+        f"{inputs.labels[names[curves.best[i]]].lower()} from {money(float(curves.thresholds[i]), inputs.currency)}"
+        for i in range(1, len(curves.best))
+        if curves.best[i] != curves.best[i - 1]
+    ]
+    first = inputs.labels[names[curves.best[0]]]
+    words = f"{first} is best on average at low thresholds" + (f", {', '.join(told)} on." if told else ", and at all.")
+    note = (
+        "The acceptability curve (CEAC) is the share of draws in which a strategy has the highest net benefit; the "
+        "frontier (CEAF) that of the strategy with the highest mean, which should be chosen. They need not be the same."
+    )
+    blocks = (
+        Text(words, "lead"),
+        (psa_charts.acceptability_chart(inputs, result), psa_charts.loss_chart(inputs, result)),
+        Table("Acceptability by threshold", columns, rows, "acceptability", (note,)),
+    )
+    subtitle = "Every strategy at once, over a range of thresholds; a chart's full data are on the sheet Chart data."
+    return Page(
+        "CEAC and CEAF", "Acceptability curves and their frontier", subtitle, blocks, (24.0, 26.0, *(18.0,) * 8), True
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- convergence
+
+
+def _convergence_page(inputs: Inputs, result: Probabilistic) -> Page:
+    columns = (
+        Column("Figure, per patient, discounted", "strong"),
+        Column("Strategy"),
+        Column("Mean of draws", "number"),
+        Column("Monte Carlo standard error", "number"),
+        Column("Mean known to ± (95 %)", "number"),
+        Column("Sign of the mean"),
+        Column("Draws for half that width", "money"),
+    )
+    shown = [s for s in result.summaries if s.versus is not None]
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            figure_words(inputs, s),
+            who(inputs, s),
+            s.mean,
+            s.standard_error,
+            s.half_width,
+            "certain" if s.is_settled else "within Monte Carlo error",
+            4 * result.sample.runs,
+        )
+        for s in shown
+    )
+    looks: tuple[Look, ...] = tuple(LOOKS.get(s.quantity, "qaly") for s in shown)
+    open_ = [s for s in shown if not s.is_settled]
+    words = (
+        f"With {result.sample.runs:,} draws mean incremental net benefit is known to "
+        f"± {money(result.half_width, inputs.currency)} (95 %). "
+    )
+    words += (
+        "The sign of every mean difference is beyond Monte Carlo error."
+        if not open_
+        else f"{len(open_)} of {len(shown)} mean differences have a sign that more draws could change."
+    )
+    note = (
+        "The Monte Carlo standard error is what a mean would vary by with other random numbers; it says whether the "
+        "draws are enough, not how uncertain the inputs are. markov psa --until-precision AMOUNT draws until mean net "
+        "benefit is known to that amount (Hatswell and others 2018, PharmacoEconomics 36:1421)."
+    )
+    blocks = (
+        Text(words, "lead"),
+        (psa_charts.running_chart(inputs, result),),
+        Table("Precision of the means", columns, rows, "precision", (note,), looks=looks),
+    )
+    subtitle = "How far the means over draws would move with other random numbers, and with more draws."
+    return Page("Convergence", "Are there enough draws?", subtitle, blocks, (42.0, 36.0, *(18.0,) * 5), True)
+
+
+# --------------------------------------------------------------------------------------------------- what must hold
+
+
+def _checks_page(inputs: Inputs, result: Probabilistic) -> Page:
     columns = (
         Column("What must hold in every draw", "strong"),
         Column("Expected"),
@@ -179,123 +334,33 @@ def _checks(inputs: Inputs, result: Probabilistic) -> Page:
     return Page("Draw checks", "Checks of every draw", subtitle, (table, corrected), (56.0, 44.0, 44.0, 14.0))
 
 
-# ------------------------------------------------------------------------------------------------ charts and data
-
-
-def _data(inputs: Inputs, result: Probabilistic) -> Page:
-    blocks = (
-        *(_plane_table(inputs, result, i) for i in range(len(result.planes))),
-        *(_ellipse_table(inputs, result, i) for i in range(len(result.planes))),
-        _curves_table(inputs, result),
-        _running_table(inputs, result),
-    )
-    subtitle = "What the charts draw: draws, ellipses, acceptability and loss by threshold, and means after more draws."
-    return Page("Draws", "Data of the charts", subtitle, blocks, widths=(16.0, *(16.0,) * 10))
-
-
-def _plane_table(inputs: Inputs, result: Probabilistic, i: int) -> Table:
-    plane = result.planes[i]
-    columns = (Column("Draw", "integer"), Column("Difference in QALYs", "qaly"), Column("Difference in cost", "money"))
-    pairs = zip(plane.delta_qaly[:SHOWN].tolist(), plane.delta_cost[:SHOWN].tolist(), strict=True)
-    rows = tuple((k + 1, q, c) for k, (q, c) in enumerate(pairs))
-    return Table(f"Draws: {inputs.labels[plane.strategy]}", columns, rows, f"plane_{i}")
-
-
-def _ellipse_table(inputs: Inputs, result: Probabilistic, i: int) -> Table:
-    plane = result.planes[i]
-    columns = (Column("Point", "integer"), Column("Difference in QALYs", "qaly"), Column("Difference in cost", "money"))
-    rows = [(k + 1, float(q), float(c)) for k, (q, c) in enumerate(plane.ellipse)]
-    rows.append((0, *plane.mean))
-    reach = float(np.abs(plane.delta_qaly).max()) * 1.1
-    highest = result.thresholds[-1]
-    rows += [(0, -reach, -reach * highest), (0, reach, reach * highest)]
-    return Table(f"Ellipse, mean and threshold: {inputs.labels[plane.strategy]}", columns, tuple(rows), f"ellipse_{i}")
-
-
-def _plane_chart(inputs: Inputs, result: Probabilistic, i: int) -> Chart:
-    plane, colour = result.planes[i], STRATEGY_COLOURS[(1 + i) % len(STRATEGY_COLOURS)]
-    n = len(plane.ellipse)
-    label = inputs.labels[plane.strategy]
-    series = (
-        Series("Draws", "Draws", f"plane_{i}", 1, 2, colour, markers=True, width=3),
-        Series("95 % ellipse", "Draws", f"ellipse_{i}", 1, 2, INK, last=n - 1, dashed=True),
-        Series("Mean", "Draws", f"ellipse_{i}", 1, 2, "#B5483F", first=n, last=n, markers=True),
-        Series(f"{inputs.currency} {result.thresholds[-1]:,.0f}", "Draws", f"ellipse_{i}", 1, 2, GREY, n + 1, n + 2),
-    )
-    gains = float(np.mean(plane.delta_qaly > 0.0))
-    title = f"{label} against {inputs.labels[result.sample.strategies[0]].lower()}: more QALYs in {gains:.0%} of draws"
-    y_title = f"Difference in cost ({inputs.currency})"
-    return Chart("points", title, "Difference in QALYs", y_title, series, x_format="0.0", y_format="#,##0")
-
-
-def _curves_table(inputs: Inputs, result: Probabilistic) -> Table:
-    curves, names = result.curves, result.sample.strategies
+def _drawn_page(inputs: Inputs, result: Probabilistic) -> Page:
+    """Whether every input was drawn as its row says, and whether it is in use."""
     columns = (
-        Column("Threshold", "money"),
-        *(Column(f"Probability best, {inputs.labels[s]}", "percent") for s in names),
-        Column("Frontier", "percent"),
-        *(Column(f"Expected loss, {inputs.labels[s]}", "money") for s in names),
-        Column("EVPI", "money"),
+        Column("Uncertain input", "strong"),
+        Column("Id"),
+        Column("In use"),
+        Column("Value", "exact"),
+        Column("Mean of its distribution", "exact"),
+        Column("Mean of the draws", "exact"),
+        Column("Verdict"),
     )
-    rows = tuple(
-        tuple(float(v) for v in (t, *curves.probability[i], curves.frontier[i], *curves.loss[i], curves.evpi[i]))
-        for i, t in enumerate(curves.thresholds)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            label_of(one.id, inputs.labels),
+            one.id,
+            "no" if one.id in result.idle else "yes",
+            *(float(f"{v:.5g}") for v in (one.value, one.mean, one.drawn_mean)),
+            "pass" if one.is_as_asked else "fail",
+        )
+        for one in result.drawn
     )
-    return Table("By threshold", columns, rows, "curves")
-
-
-def _acceptability_chart(inputs: Inputs, result: Probabilistic) -> Chart:
-    names = result.sample.strategies
-    series = [
-        Series(inputs.labels[s], "Draws", "curves", 0, 1 + i, STRATEGY_COLOURS[i % len(STRATEGY_COLOURS)])
-        for i, s in enumerate(names)
-    ]
-    series.append(Series("Frontier (highest mean)", "Draws", "curves", 0, 1 + len(names), INK, dashed=True))
-    switches = result.curves.switches
-    words = f"the best strategy changes at {inputs.currency} {switches[0]:,.0f}" if switches else "one strategy is best"
-    title = f"Acceptability: {words}" + ("" if switches else " at every threshold shown")
-    x_title = f"Threshold ({inputs.currency} per QALY)"
-    return Chart("lines", title, x_title, "Probability", tuple(series), None, 1.0, "#,##0", "0%")
-
-
-def _loss_chart(inputs: Inputs, result: Probabilistic) -> Chart:
-    names = result.sample.strategies
-    series = [
-        Series(inputs.labels[s], "Draws", "curves", 0, 2 + len(names) + i, STRATEGY_COLOURS[i % len(STRATEGY_COLOURS)])
-        for i, s in enumerate(names)
-    ]
-    series.append(Series("EVPI", "Draws", "curves", 0, 2 + 2 * len(names), INK, dashed=True))
-    title = "Expected loss of each strategy; the lowest is the value of perfect information"
-    x_title, y_title = f"Threshold ({inputs.currency} per QALY)", f"{inputs.currency} per patient"
-    return Chart("lines", title, x_title, y_title, tuple(series), x_format="#,##0", y_format="#,##0")
-
-
-def _running_table(inputs: Inputs, result: Probabilistic) -> Table:
-    others = [inputs.labels[s] for s in result.sample.strategies[1:]]
-    last = len(result.thresholds) - 1
-    columns = (
-        Column("Draws", "integer"),
-        *(Column(f"{name}: {what}", "money") for name in others for what in ("mean", "low", "high")),
+    notes = (
+        "In use: moved alone to its 10 and 90 % points, the input changes a cost, a QALY or a life-year. The value of "
+        "a log-normal with limits is its median, so that its mean lies higher. Verdict: the two means agree within "
+        "four standard errors.",
     )
-    rows = tuple(
-        (int(n), *_band(result.running.mean[k, last], result.running.half_width[k, last]))
-        for k, n in enumerate(result.running.runs)
-    )
-    title = f"Mean incremental net benefit at {inputs.currency} {result.thresholds[last]:,.0f} after so many draws"
-    return Table(title, columns, rows, "running")
-
-
-def _band(mean: Array, half: Array) -> list[float]:
-    return [float(v) for m, h in zip(mean, half, strict=True) for v in (m, m - h, m + h)]
-
-
-def _running_chart(inputs: Inputs, result: Probabilistic) -> Chart:
-    series: list[Series] = []
-    for i, strategy in enumerate(result.sample.strategies[1:]):
-        colour = STRATEGY_COLOURS[(1 + i) % len(STRATEGY_COLOURS)]
-        label = inputs.labels[strategy]
-        series.append(Series(label, "Draws", "running", 0, 1 + 3 * i, colour))
-        series += [Series(f"{label}, 95 %", "Draws", "running", 0, 2 + 3 * i + k, colour, dashed=True) for k in (0, 1)]
-    title = f"Are there enough draws? Mean known to ± {inputs.currency} {result.half_width:,.0f}"
-    y_title = f"Net benefit ({inputs.currency})"
-    return Chart("lines", title, "Draws", y_title, tuple(series), x_format="#,##0", y_format="#,##0")
+    idle = f"; {len(result.idle)} change nothing under the workbook's settings" if result.idle else "; all are in use"
+    subtitle = f"{len(rows)} uncertain inputs{idle}."
+    table = Table("Inputs as drawn", columns, rows, "drawn", notes, verdict=6)
+    return Page("Drawn inputs", "Was everything drawn as asked?", subtitle, (table,), (58.0, 48.0, 9.0, *(16.0,) * 4))

@@ -7,6 +7,7 @@ from typing import Any
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.deterministic import Deterministic
+from markov.analysis.uncertainty import Uncertainty
 from markov.report.bridge_page import bridge_page
 from markov.report.contents_page import contents_page
 from markov.report.deterministic_pages import plausibility_pages, sensitivity_pages
@@ -18,6 +19,7 @@ from markov.report.reference_case_page import reference_case_page
 from markov.report.standards_pages import standards_pages
 from markov.report.summary import summary_page
 from markov.report.tables import disaggregated_page, incremental_page, results_page, trace_page
+from markov.report.uncertainty_pages import uncertainty_data_pages, uncertainty_pages
 from markov.report.workbook import write_pages
 
 LIVE_GUIDE = ("Live guide", "The model as Excel formulas: where to type another value, and how the answer moves.")
@@ -30,21 +32,27 @@ def report_pages(
     now: datetime.datetime,
     deterministic: Deterministic | None = None,
     linked: Sequence[tuple[str, str]] = (),
+    uncertainty: Uncertainty | None = None,
+    draws: Path | None = None,
 ) -> list[Page]:
-    """Every page of a report, in order: of a base case, and where given of its deterministic sensitivity analyses.
+    """Every page of a report, in order: of a base case, and where given of sensitivity analyses and of uncertainty.
 
-    `linked` names sheets that come after them, each with a sentence for the contents.
+    `linked` names sheets that come after them, each with a sentence for the contents; `draws` is the file of all draws.
     """
-    answers, evidence, terms = [], [], []
+    answers, evidence, terms, doubts, data = [], [], [], [], []
     if deterministic is not None:
         answers, evidence = sensitivity_pages(result, deterministic), plausibility_pages(result, deterministic)
         terms = [glossary_page()]
+    if uncertainty is not None:
+        doubts = uncertainty_pages(result.inputs, uncertainty)
+        data = uncertainty_data_pages(result.inputs, uncertainty, draws)
     pages = [
         summary_page(result, deterministic),
         results_page(result),
         disaggregated_page(result),
         incremental_page(result),
         *answers,
+        *doubts,
         *(trace_page(result, i) for i in range(len(result.labels))),
         survival_page(result),
         bridge_page(result),
@@ -52,6 +60,7 @@ def report_pages(
         inputs_page(result),
         checks_page(result),
         *terms,
+        *data,
         provenance_page(result, command, seconds, now),
     ]
     names = [*(page.name for page in pages), *(name for name, _ in linked)]
@@ -65,6 +74,8 @@ def write_report(
     path: str | Path,
     *,
     deterministic: Deterministic | None = None,
+    uncertainty: Uncertainty | None = None,
+    draws: Path | None = None,
     kind: str = "xlsx",
     live: bool = False,
     command: str = "",
@@ -72,8 +83,9 @@ def write_report(
 ) -> Path:
     """Write the Excel report of a base case, and return its path.
 
-    With `deterministic` it holds the sensitivity analyses too, with `live` the model as formulas; `kind` may also be
-    html or docx, which hold the same pages without the live model. `command` and `seconds` are printed on the
+    With `deterministic` it holds the sensitivity analyses too, with `uncertainty` the probabilistic ones (`draws` is
+    the file of all draws beside it, None where the sheet holds them), with `live` the model as formulas; `kind` may
+    also be html or docx, which hold the same pages without the live model. `command` and `seconds` are printed on the
     Provenance sheet.  Raises ReportError where it cannot be written.
 
     >>> import tempfile
@@ -85,7 +97,7 @@ def write_report(
     """
     now = datetime.datetime.now(datetime.UTC)
     linked = (LIVE_GUIDE,) if live and kind == "xlsx" else ()
-    pages = report_pages(result, command, seconds, now, deterministic, linked)
+    pages = report_pages(result, command, seconds, now, deterministic, linked, uncertainty, draws)
     if kind != "xlsx":  # a page has its own contents, a document its headings
         pages = [page for page in pages if page.name != CONTENTS]
     if kind == "html":

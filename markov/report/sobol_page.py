@@ -1,9 +1,9 @@
 """The report of a Sobol analysis: which uncertain inputs move the result, alone and together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from markov.analysis.sobol import Sobol
-from markov.analysis.sobol_indices import Indices
+from markov.analysis.sobol_indices import WIDE, Indices, Statement
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import label_of
 from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
@@ -16,6 +16,22 @@ FIRST, REST = "#2F6DB5", "#8DB7E2"
 def sobol_pages(inputs: Inputs, result: Sobol) -> list[Page]:
     """A page of the leading inputs for each output, and every index in full."""
     return [_leading_page(inputs, result), _all_page(inputs, result)]
+
+
+def sobol_words(inputs: Inputs, result: Sobol) -> list[str]:
+    """What leads in each net benefit, and whether the indices can be relied on."""
+    words, told = factor_words(inputs, result), []
+    for indices in result.indices:
+        if indices.total is not None and indices.output.startswith("net_benefit"):
+            first, share = words[indices.factors[indices.ranking[0]]], float(indices.total[indices.ranking[0]])
+            told.append(f"{output_words(inputs, indices.output)}: {first} has a part in {share:.0%} of the variance.")
+    enough = [said.enough for said in result.statements if said is not None and said.enough]
+    if enough:
+        told.append(
+            f"Not converged for {len(enough)} of {len(result.indices)} outputs at {result.points:,} points: "
+            f"{max(enough):,} would be enough."
+        )
+    return told
 
 
 def output_words(inputs: Inputs, output: str, margins: dict[str, tuple[str, str]] | None = None) -> str:
@@ -37,11 +53,28 @@ Words = Mapping[str, str]
 
 def factor_words(inputs: Inputs, result: Sobol) -> Words:
     """Each factor by the label of its parameter, or of the first of those that move together."""
-    words = {}
-    for factor in result.factors:
-        first, *others = (label_of(parameter, inputs.labels) for parameter in factor.parameters or (factor.name,))
-        words[factor.name] = first + (f" and {len(others)} with it" if others else "")
-    return words
+    return {factor.name: source_words(inputs, factor.parameters or (factor.name,)) for factor in result.factors}
+
+
+def source_words(inputs: Inputs, parameters: Sequence[str]) -> str:
+    """A source of uncertainty by its quantities: the first of each kind by its label, and how many are alike."""
+    kinds: dict[str, list[str]] = {}
+    for parameter in parameters:
+        kinds.setdefault(".".join(parameter.split(".")[:2]), []).append(parameter)
+    if len(kinds) > 2:
+        kinds = {"all": list(parameters)}
+    return " + ".join(
+        label_of(first, inputs.labels) + (f" (with {len(others)} more)" if others else "")
+        for first, *others in kinds.values()
+    )
+
+
+def told_in_words(words: Words, told: Statement) -> str:
+    """What is said of convergence, with factors by their labels."""
+    text = told.words
+    for name in sorted(words, key=len, reverse=True):
+        text = text.replace(name, words[name]) if name in (*told.unstable, *told.below_first) else text
+    return text
 
 
 def _leading_page(inputs: Inputs, result: Sobol) -> Page:
@@ -51,26 +84,72 @@ def _leading_page(inputs: Inputs, result: Sobol) -> Page:
             "The first-order index is the share of the variance that an input explains alone, the total index what it "
             "has a part in; the difference is interaction.",
             "lead",
-        )
+        ),
+        _convergence_table(inputs, result),
     ]
     words = factor_words(inputs, result)
+    if result.idle:
+        blocks.append(Text(f"Left out, because they change nothing under these settings: {', '.join(result.idle)}."))
     for number, (indices, told) in enumerate(zip(result.indices, result.statements, strict=True)):
         title = output_words(inputs, indices.output, dict(result.margins))
         if indices.total is None or told is None:
             blocks.append(Text(f"{title}: {indices.reason}"))
             continue
-        blocks += [(_chart(words, title, indices, number),), _leading_table(words, title, indices, number, told.words)]
+        text = told_in_words(words, told)
+        blocks += [(_chart(words, title, indices, number),), _leading_table(words, title, indices, number, text)]
     subtitle = "Indices over the distributions of the probabilistic analysis; prices, methods and structure are fixed."
     return Page("Sobol", "Which inputs move the result?", subtitle, tuple(blocks), widths=(64.0, *(14.0,) * 6))
+
+
+def _convergence_table(inputs: Inputs, result: Sobol) -> Table:
+    """Whether the indices of each output can be relied on, and how many points would be enough."""
+    columns = (
+        Column("Output", "strong"),
+        Column("Verdict"),
+        Column("Widest ± of a total", "number"),
+        Column("Sum of first order", "number"),
+        Column("Changed rank at half the points", "integer"),
+        Column("Points enough", "integer"),
+    )
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            output_words(inputs, indices.output, dict(result.margins)),
+            "converged" if told.is_converged else "not converged",
+            told.widest_total,
+            told.sum_first,
+            len(told.unstable),
+            told.enough or result.points,
+        )
+        for indices, told in zip(result.indices, result.statements, strict=True)
+        if told is not None
+    )
+    note = (
+        f"Converged: every total index is known to ± {WIDE:g} (95 %, from {result.resamples:,} resamples), none is "
+        "below "
+        "its first order beyond chance, and the five leading inputs keep their order at half the points. Half-widths "
+        "shrink with the root of the points: the last column is the power of two at which the widest would be narrow "
+        "enough. Ranks of leading inputs are usually settled long before."
+    )
+    return Table("Can the indices be relied on?", columns, rows, "convergence", (note,))
 
 
 def _chart(words: Words, title: str, indices: Indices, number: int) -> Chart:
     assert indices.total is not None
     leading = words[indices.factors[indices.ranking[0]]]
-    count = min(SHOWN, len(indices.factors))
+    count, key = min(SHOWN, len(indices.factors)), f"leading_{number}"
     series = (
-        Series("Alone (first order)", "Sobol", f"leading_{number}", 0, 1, FIRST, last=count - 1),
-        Series("With others", "Sobol", f"leading_{number}", 0, 5, REST, last=count - 1),
+        Series("Alone (first order)", "Sobol", key, 0, 6, FIRST, last=count - 1),
+        Series(
+            "With others; the line is the 95 % interval of the total",
+            "Sobol",
+            key,
+            0,
+            5,
+            REST,
+            0,
+            count - 1,
+            error=(4, 4),
+        ),
     )
     share = float(indices.total[indices.ranking[0]])
     finding = f"{title}: {leading} has a part in {share:.0%} of the variance"
@@ -85,8 +164,9 @@ def _leading_table(words: Words, title: str, indices: Indices, number: int, told
         Column("Total", "number"),
         Column("± (95 %)", "number"),
         Column("With others", "number"),
+        Column("Alone, 0 at least", "number"),
     )
-    rows = tuple(_row(words, indices, i) for i in indices.ranking[:SHOWN])
+    rows = tuple((*_row(words, indices, i), _alone(indices, i)) for i in indices.ranking[:SHOWN])
     return Table(title, columns, rows, f"leading_{number}", (told,))
 
 
@@ -97,6 +177,12 @@ def _row(words: Words, indices: Indices, i: int) -> tuple[Cell, ...]:
     widths = float(indices.first_half_width[i]), float(indices.total_half_width[i])
     others = max(total - max(first, 0.0), 0.0)
     return words[indices.factors[i]], first, widths[0], total, widths[1], others
+
+
+def _alone(indices: Indices, i: int) -> float:
+    """What a bar shows of an input alone: never below 0, nor above the total, which chance may bring about."""
+    assert indices.first is not None and indices.total is not None
+    return float(min(max(indices.first[i], 0.0), indices.total[i]))
 
 
 def _all_page(inputs: Inputs, result: Sobol) -> Page:

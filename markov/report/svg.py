@@ -131,7 +131,9 @@ def _ranges(chart: Chart, drawn: Sequence[Drawn], bands: Sequence[str], width: f
 def _heights(chart: Chart, drawn: Sequence[Drawn]) -> list[float]:
     """Values that the axis of values must hold; columns and areas stand on zero."""
     if chart.kind in IN_BANDS or chart.kind in STACKED:
-        return [0.0, *(v for layer in pieces(chart, drawn) for piece in layer for v in (piece.low, piece.high))]
+        laid = list(zip(drawn, pieces(chart, drawn), strict=True))
+        ends = [piece.high + d.reach[int(piece.x)][1] for d, layer in laid if d.reach for piece in layer]
+        return [0.0, *ends, *(v for _, layer in laid for piece in layer for v in (piece.low, piece.high))]
     return [y for d in drawn for _, y in d.known]
 
 
@@ -213,12 +215,21 @@ def _data(chart: Chart, drawn: Sequence[Drawn], bands: Sequence[str], frame: Fra
     if chart.kind == "area":
         return [_area(d, layer, frame) for d, layer in layers if layer]
     beside = 1 if chart.kind in STACKED else len(layers)
-    return [
+    columns = [
         _column(chart, d, piece, bands, frame, (i % beside, beside))
         for i, (d, layer) in enumerate(layers)
         for piece in layer
         if not d.series.hidden
     ]
+    return columns + [part for d, layer in layers if d.reach for part in _reaches(d, layer, frame)]
+
+
+def _reaches(drawn: Drawn, layer: Sequence[Piece], frame: Frame) -> Iterable[str]:
+    """Error bars at the ends of lying bars."""
+    for piece in layer:
+        down, up = drawn.reach[int(piece.x)]
+        height = frame.down(piece.x + 0.5)
+        yield line((frame.across(piece.high - down), height), (frame.across(piece.high + up), height), INK, 1.5)
 
 
 def _area(drawn: Drawn, layer: Sequence[Piece], frame: Frame) -> str:

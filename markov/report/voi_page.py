@@ -1,53 +1,56 @@
-"""The report on the value of information: is it worth to know more, about what, and to wait for longer follow-up."""
+"""The sheet of the value of information: is it worth to know more, and about what."""
 
 from collections.abc import Sequence
 
-from markov.analysis.follow_up import FollowUp
-from markov.analysis.value_of_information import PartialValue, ValueOfInformation, population_value
+from markov.analysis.importance import NOTHING
+from markov.analysis.value_of_information import EVIDENCE, PartialValue, ValueOfInformation, population_value
 from markov.inputs.parameters import Inputs
-from markov.inputs.schema import label_of
 from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.sobol_page import source_words
+from markov.report.words import money
 
 SHOWN = 15
+PAGE = "EVPI and EVPPI"
 
 
-def voi_pages(inputs: Inputs, result: ValueOfInformation, follow_up: Sequence[FollowUp], note: str = "") -> list[Page]:
-    """One page: perfect information, information on groups and single inputs, and longer follow-up.
-
-    `note` says why longer follow-up is not valued, where it is not.
-    """
+def voi_page(inputs: Inputs, result: ValueOfInformation) -> Page:
+    """Perfect information, and information on what one study could inform and on single inputs."""
     blocks: list[Text | Table | tuple[Chart, ...]] = [
-        Text(_lead(inputs, result, follow_up), "lead"),
-        (_group_chart(inputs, result), *((_follow_up_chart(inputs, follow_up),) if follow_up else ())),
+        Text(voi_lead(inputs, result), "lead"),
+        *([(_group_chart(inputs, result),)] if any(p.information.value >= NOTHING for p in result.grouped) else []),
         _perfect_table(inputs, result),
         _part_table(inputs, result.grouped, "What a study could inform together", "groups", result),
         _part_table(inputs, _leading(result), "Single inputs, by falling value", "single", result),
     ]
-    blocks.append(_follow_up_table(inputs, follow_up) if follow_up else Text(note))
     if result.breaches:
-        names = ", ".join(dict.fromkeys(part.group for part in result.breaches))
+        names = ", ".join(dict.fromkeys(_name(inputs, part) for part in result.breaches))
         blocks.append(Text(f"Above the value of perfect information, so not to be trusted: {names}."))
-    subtitle = "Per patient, from the draws of the probabilistic analysis; what choosing wrongly is expected to cost."
-    widths = (58.0, 15.0, 15.0, 15.0, 15.0, 20.0, 20.0, 40.0)
-    return [Page("Value of information", "Is it worth to know more?", subtitle, tuple(blocks), widths)]
+    subtitle = "Per patient, from the draws of the probabilistic analysis: what choosing wrongly is expected to cost."
+    return Page(PAGE, "Is it worth to know more?", subtitle, tuple(blocks), (58.0, *(17.0,) * 7))
 
 
-def _lead(inputs: Inputs, result: ValueOfInformation, follow_up: Sequence[FollowUp]) -> str:
-    threshold = result.thresholds[-1]
+def perfect_words(inputs: Inputs, result: ValueOfInformation) -> list[str]:
+    """What knowing everything is worth, at each threshold."""
+    return [
+        f"At {money(threshold, inputs.currency)} per QALY knowing everything is worth "
+        f"{money(value.value, inputs.currency)} per patient."
+        for threshold, value in zip(result.thresholds, result.perfect, strict=True)
+    ]
+
+
+def voi_lead(inputs: Inputs, result: ValueOfInformation) -> str:
+    """At each threshold what it would be worth to know everything, and which evidence most."""
+    return " ".join(f"{_at(inputs, result, threshold)}." for threshold in result.thresholds)
+
+
+def _at(inputs: Inputs, result: ValueOfInformation, threshold: float) -> str:
+    perfect = result.perfect[result.thresholds.index(threshold)].value
     best = max((p for p in result.grouped if p.threshold == threshold), key=lambda p: p.information.value, default=None)
-    perfect = result.perfect[-1].value
-    words = (
-        f"At {inputs.currency} {threshold:,.0f} per QALY, knowing everything is worth {inputs.currency} {perfect:,.0f}"
-    )
-    words += " per patient"
-    if best is not None and best.information.value > 0:
-        words += f"; the most from {best.group.lower()}, {inputs.currency} {best.information.value:,.0f}"
-    mine = [f for f in follow_up if f.threshold == threshold]
-    if mine:
-        longest = mine[-1]
-        words += f". {longest.years:g} more years of follow-up are worth {inputs.currency} "
-        words += f"{longest.information.value:,.0f} per patient"
-    return words + "."
+    words = f"At {money(threshold, inputs.currency)} per QALY knowing everything is worth "
+    words += f"{money(perfect, inputs.currency)} per patient"
+    if best is not None and best.information.value >= NOTHING:
+        return f"{words}; the most from {best.group.lower()}, {money(best.information.value, inputs.currency)}"
+    return words if perfect >= NOTHING else f"{words}: nothing that could be learned would change the decision"
 
 
 def _perfect_table(inputs: Inputs, result: ValueOfInformation) -> Table:
@@ -100,18 +103,27 @@ def _part_table(
     rows: dict[str, list[Cell]] = {}
     sizes: dict[str, int] = {}
     for part in parts:
-        name = label_of(part.group, inputs.labels) if "." in part.group else part.group
+        name = _name(inputs, part)
         rows.setdefault(name, [name]).extend([part.information.value, part.information.standard_error])
         sizes[name] = len(part.parameters)
-    note = "By regression of net benefit on the inputs (Strong, Oakley, Brennan 2014); at 0 no choice would change."
+    note = (
+        "Value of partial perfect information (EVPPI), by regression of net benefit on the inputs (Strong, Oakley, "
+        "Brennan "
+        "2014, Med Decis Making 34:311); at 0 no choice would change."
+    )
     return Table(title, columns, tuple((*row, sizes[name]) for name, row in rows.items()), key, (note,))
+
+
+def _name(inputs: Inputs, part: PartialValue) -> str:
+    """A group by its own name, a single source by the label of its first input."""
+    return part.group if part.group in (*EVIDENCE, "Other") else source_words(inputs, part.parameters)
 
 
 def _group_chart(inputs: Inputs, result: ValueOfInformation) -> Chart:
     series = tuple(
         Series(
             f"{inputs.currency} {threshold:,.0f} per QALY",
-            "Value of information",
+            PAGE,
             "groups",
             0,
             1 + 2 * i,
@@ -120,55 +132,5 @@ def _group_chart(inputs: Inputs, result: ValueOfInformation) -> Chart:
         for i, threshold in enumerate(result.thresholds)
     )
     y_title = f"{inputs.currency} per patient"
-    return Chart("columns", "Which evidence would be worth having?", "", y_title, series, y_format="#,##0")
-
-
-def _follow_up_table(inputs: Inputs, follow_up: Sequence[FollowUp]) -> Table:
-    columns = (
-        Column("Further follow-up", "strong"),
-        Column(f"Threshold ({inputs.currency})", "money"),
-        Column("Further deaths, both arms", "months"),
-        Column("Uncertainty removed", "percent"),
-        Column(f"Per patient ({inputs.currency})", "money"),
-        Column("Standard error", "money"),
-        Column(f"Population, after the wait ({inputs.currency})", "money"),
-        Column("Years", "years"),
-    )
-    rows = tuple(
-        (
-            f"{f.years:g} years",
-            f.threshold,
-            sum(f.events),
-            f.learned,
-            f.information.value,
-            f.information.standard_error,
-            f.population,
-            f.years,
-        )
-        for f in sorted(follow_up, key=lambda f: (f.threshold, f.years))
-    )
-    notes = (
-        "Deaths at the modelled rates among patients still followed; they sharpen the hazard ratio of survival only, "
-        "so that this is a lower bound. Patients treated while waiting gain nothing from the answer.",
-    )
-    return Table("What longer follow-up is worth", columns, rows, "follow_up", notes)
-
-
-def _follow_up_chart(inputs: Inputs, follow_up: Sequence[FollowUp]) -> Chart:
-    thresholds = sorted({f.threshold for f in follow_up})
-    count = len(follow_up) // len(thresholds)
-    series = tuple(
-        Series(
-            f"{inputs.currency} {threshold:,.0f} per QALY",
-            "Value of information",
-            "follow_up",
-            7,
-            4,
-            STRATEGY_COLOURS[1 + i],
-            i * count,
-            (i + 1) * count - 1,
-        )
-        for i, threshold in enumerate(thresholds)
-    )
-    y_title = f"{inputs.currency} per patient"
-    return Chart("lines", "What is it worth to wait?", "Further years", y_title, series, x_format="0", y_format="#,##0")
+    largest = max(zip(result.perfect, result.thresholds, strict=True), key=lambda pair: pair[0].value)[1]
+    return Chart("columns", _at(inputs, result, largest), "", y_title, series, y_format="#,##0")

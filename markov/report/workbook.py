@@ -325,6 +325,11 @@ class _Writer:
         drawn: dict[str, Any] = {"name": series.name, "categories": categories, "values": values}
         if series.hidden:
             return drawn | {"fill": {"none": True}, "border": {"none": True}, "gap": 80}
+        if series.error is not None:
+            down, up = (self._column(series, column) for column in series.error)
+            ink = INK if chart.kind == "horizontal" else series.colour
+            bar = {"type": "custom", "minus_values": down, "plus_values": up, "line": {"color": ink}}
+            drawn["x_error_bars"] = bar
         if chart.kind in ("area", "bars", "columns", "horizontal"):
             return drawn | {"fill": {"color": series.colour}, "border": {"color": "#FFFFFF", "width": 0.25}, "gap": 80}
         marker: dict[str, Any] = {"type": "none"}
@@ -338,10 +343,6 @@ class _Writer:
             line = {"none": True}
         elif series.width is not None:
             line = {"color": series.colour, "width": 1.0 + 1.5 * series.width}
-        if series.error is not None:
-            down, up = (self._column(series, column) for column in series.error)
-            bar = {"type": "custom", "minus_values": down, "plus_values": up, "line": {"color": series.colour}}
-            drawn["x_error_bars"] = bar
         if series.names is not None:
             words = [{"value": str(table.rows[i][series.names])} for i in self._span(series)]
             font = {"size": 9, "color": "#1F2A37"}

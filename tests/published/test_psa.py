@@ -14,8 +14,8 @@ import pytest
 from scipy import stats
 
 from markov.analysis.acceptability import Acceptability, acceptability, decision
-from markov.analysis.follow_up import evsi
 from markov.analysis.incremental import IncrementalRow, incremental
+from markov.analysis.sample_information import evsi, normal_evsi
 from markov.analysis.value_of_information import effective_population, evpi, evppi, population_value
 from markov.terms import Array, Position
 
@@ -232,14 +232,16 @@ def test_normal_net_benefit_has_the_closed_form_of_partial_information(row: Case
 
 @every_threshold
 def test_normal_net_benefit_has_the_closed_form_of_sample_information(row: Case) -> None:
-    # n observations with standard deviation 1 on an effect known with standard deviation 1: n₀ = 1, ρ² = n/(n + 1).
-    study, prior = NORMAL["inputs"]["study"], NORMAL["inputs"]["effect_difference"]
-    effective = (float(study["observation_sd"]) / float(prior["sd"])) ** 2
-    shares = [n / (n + effective) for n in study["n"]]
+    study = NORMAL["inputs"]["study"]
     effect, _ = normal_draws()
-    for n, found in zip(study["n"], evsi(normal_benefit(row["wtp"]), effect, shares), strict=True):
-        assert abs(found.value - row["evsi_effect"][str(n)]) < 3.0 * found.standard_error
+    benefit, noise = normal_benefit(row["wtp"]), np.random.default_rng(11).normal(size=len(effect))
+    for n in study["n"]:
+        variance = float(study["observation_sd"]) ** 2 / n
+        expected = row["evsi_effect"][str(n)]
+        found, _ = evsi(benefit, effect, variance, noise)
+        assert abs(found.value - expected) < 3.0 * found.standard_error + found.upward_bias
         assert found.standard_error < 0.02
+        assert normal_evsi(benefit, effect, variance) == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize("name", names_of("psa", "population"))
