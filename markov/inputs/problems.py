@@ -34,7 +34,7 @@ class Problem:
 
 def _in_a_line(text: object, longest: int = 80) -> str:
     """A text without line breaks, cut where an analyst's cell holds more than a reader wants to see."""
-    words = " ".join(str(text).split())
+    words = f"{text:.10g}" if isinstance(text, float) else " ".join(str(text).split())
     return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
