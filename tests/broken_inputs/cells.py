@@ -39,7 +39,7 @@ NUMBERS: dict[str, Broken] = {
     "a cycle of 0": put("settings.cycle_days", 0, "settings.cycle_days must be above 0", 'found "0"', "Mend"),
     "a horizon of 0": put("settings.horizon_years", 0, "a horizon of zero has no results", 'found "0"', "Lengthen it"),
     "an age of 120": put("cohort.age", 120, "must be at most 110", 'found "120"', "Mend"),
-    "an age beyond the horizon": put("cohort.age", 101, "ends at age 100", 'found "101.0"', "settings.horizon_years"),
+    "an age beyond the horizon": put("cohort.age", 101, "ends at age 100", 'found "101"', "settings.horizon_years"),
     "half a price year": put("settings.price_year", 2021.5, "is a whole number", 'found "2021.5"', "Round it"),
     "half a seed": put("settings.seed", 1.5, "settings.seed is a whole number", 'found "1.5"', "Round it"),
     "an empty number": put("cohort.age", None, "cohort.age has no value", "Fill it"),
