@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import re
 from itertools import combinations
 from pathlib import Path
 
@@ -109,6 +110,19 @@ def test_amounts_read_alike_in_a_browser_and_in_a_document() -> None:
     assert shown(-1234.5, "money", "GBP") == "-£1,235"
     assert shown(0.4, "money", "USD") == "$0"
     assert shown(1234.5, "money") == "1,235"
+
+
+UNIT = re.compile(r"\(.+\)|QALY|[Yy]ears?|[Mm]onths|[Rr]atio|[Ss]hare|[Uu]tility|[Cc]ycle|[Nn]umber|%|percent")
+PLAIN = ("text", "strong", "link", "percent", "integer")
+
+
+def test_every_number_has_its_unit_in_its_header_its_row_or_its_tables_title(pages: list[Page]) -> None:
+    missing = []
+    for table in tables(pages):
+        rows_tell = {"Unit", "Figure", "Measure"} & {column.header for column in table.columns}
+        if not rows_tell and not UNIT.search(table.title):
+            missing += [(table.title, c.header) for c in table.columns if c.look not in PLAIN]
+    assert [(title, header) for title, header in missing if not UNIT.search(header)] == []
 
 
 # -------------------------------------------------------------------------------------------------- links and digits

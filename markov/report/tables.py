@@ -288,10 +288,10 @@ def trace_page(result: BaseCase, i: int) -> Page:
     columns = (
         Column("Cycle", "integer"),
         Column("Years from time zero", "years"),
-        *(Column(STATE_LABELS[s], "share") for s in State),
-        Column("Alive", "share"),
-        Column("Progression-free, net of SPM", "share"),
-        Column("On treatment", "share"),
+        *(Column(f"{STATE_LABELS[s]} (share)", "share") for s in State),
+        Column("Alive (share)", "share"),
+        Column("Progression-free, net of SPM (share)", "share"),
+        Column("On treatment (share)", "share"),
     )
     return Page(
         trace_name(label),

@@ -57,7 +57,7 @@ def _price_table(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Table:
         Column(f"Threshold ({inputs.currency} per QALY)", "money"),
         Column(f"List price ({inputs.currency} per pack)", "money"),
         Column(f"Value-based price ({inputs.currency} per pack)", "money"),
-        Column("Discount on list price", "percent"),
+        Column("Discount on list price (%)", "percent"),
         Column("QALYs gained", "qaly"),
         Column(f"Net benefit at the list price ({inputs.currency})", "money"),
         Column(f"Net benefit at that price, run again ({inputs.currency})", "money"),
