@@ -16,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import markov
 from markov.analysis.base_case import BaseCase, base_case
+from markov.analysis.designs import random_draws
 from markov.analysis.follow_up import FollowUp, longer_follow_up
 from markov.analysis.importance import ImportanceTable, importance_tables
 from markov.analysis.incremental import icer_in_words, pairwise
@@ -55,13 +56,15 @@ def main() -> None:
 
 
 def fingerprint() -> str:
-    """SHA-256 of the deterministic results of every shipped workbook at both prices, to six digits, and the version."""
+    """SHA-256 of the version, the results of every shipped workbook at both prices, and the flagship's first draws."""
     told = [markov.__version__]
     for name in worked_names():
         inputs = read_inputs(shipped(name))
         for price in PriceSet:
             outcomes = evaluate(with_values(inputs, {"settings.price_set": price.value}))
             told += [f"{name} {price} {x:.6g}" for x in (*outcomes.cost[0], *outcomes.qaly[0], *outcomes.life_year[0])]
+    drawn = random_draws(read_inputs(shipped(FLAGSHIP)), 5, SEED).columns()
+    told += [f"{key} {column.sum():.6g}" for key, column in drawn.items()]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
@@ -96,7 +99,7 @@ def conclusions() -> Iterator[Conclusion]:
     yield at_generic_price(generic, generic_draws)
     yield thalidomide(inputs, base)
     yield after_progression(inputs, base)
-    yield three_more_years(inputs, generic, generic_draws)
+    yield three_more_years(inputs, generic, brand_draws, generic_draws)
     yield what_drives_it(inputs, generic, brand_draws, information)
     yield worth_knowing(generic, information)
     yield second_malignancies(inputs)
@@ -227,9 +230,13 @@ def after_progression(inputs: Inputs, base: BaseCase) -> Conclusion:
     return Conclusion(words, columns, tuple(rows), f"markov run inputs/{FLAGSHIP}.xlsx, sheet Summary")
 
 
-def three_more_years(inputs: Inputs, generic: Inputs, draws: Probabilistic) -> Conclusion:
+def three_more_years(
+    inputs: Inputs, generic: Inputs, brand_draws: Probabilistic, generic_draws: Probabilistic
+) -> Conclusion:
     """What longer follow-up is worth, at the price at which the decision is open."""
-    found = longer_follow_up(generic, draws.sample, DRUG, (1.0, 3.0, 5.0, 8.0), seed=SEED)
+    found = longer_follow_up(generic, generic_draws.sample, DRUG, (1.0, 3.0, 5.0, 8.0), seed=SEED)
+    listed = longer_follow_up(inputs, brand_draws.sample, DRUG, (3.0,), seed=SEED).waits[-1].information.value
+    other = "nothing: no result would change the decision" if listed < 0.5 else money(listed, inputs.currency)
     wait = found.at(found.thresholds[-1])[1]
     at = money(wait.threshold, inputs.currency)
     value = money(wait.information.value, inputs.currency)
@@ -238,7 +245,7 @@ def three_more_years(inputs: Inputs, generic: Inputs, draws: Probabilistic) -> C
         f"At generic prices three more years of follow-up of lenalidomide are worth {value} per patient "
         f"(± {money(1.96 * wait.information.standard_error, inputs.currency)}) at {at} per QALY, which {pays} for "
         "the study; "
-        "at the list price they are worth nothing, because no result would change the decision"
+        f"at the list price they are worth {other}"
     )
     columns = (
         "threshold",
@@ -350,8 +357,9 @@ def second_malignancies(inputs: Inputs) -> Conclusion:
         cost = money(result.against.delta_cost, inputs.currency)
         rows.append((one.name, f"{result.against.delta_qaly:.2f}", cost, f"{change[one.name]:+.2f}"))
     harm, lasting = change[names[0]], change[names[2]]
+    more = "more" if abs(lasting) > abs(harm) else "less"
     words = (
-        "Whether the survival effect lasts matters more than second malignancies: without them lenalidomide would "
+        "Whether the survival effect lasts matters {more} than second malignancies: without them lenalidomide would "
         "gain "
         f"{harm:+.2f} QALYs, if its effect never waned {lasting:+.2f}"
     )

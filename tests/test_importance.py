@@ -47,7 +47,7 @@ def test_where_nothing_is_worth_knowing_there_is_no_order_by_value() -> None:
         Importance("b", (), 1.0, 0.1, 0.1, 0.2, 0.0, 2.0, 2.0),
     )
     table = ImportanceTable(1.0, "x", rows, None, 1.0, None)
-    assert table.leading_in_value is None and table.disagreements == ()
+    assert table.leading_in_value is None and table.disagreements == () and table.worthless == 2
     far = Importance("c", (), 1.0, 0.0, 0.0, 90.0, 1.0, 14.0, 12.0, 1.0)
     assert ImportanceTable(1.0, "x", (*rows, far), None, 1.0, None).disagreements == (far,)
 

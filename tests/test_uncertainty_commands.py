@@ -68,7 +68,7 @@ def test_sobol_names_the_leading_input_and_lists_every_index(tmp_path: Path) -> 
     out = tmp_path / "sobol.xlsx"
     done = markov("sobol", CALGB, "--points", 16, "--no-second-order", "--resamples", 20, "--out", out, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "Incremental net benefit of lenalidomide at GBP 25,000 per QALY: " in done.stdout
+    assert "Incremental net benefit of lenalidomide at £25,000 per QALY: " in done.stdout
     rows = cells(out, "Sobol indices")
     assert "Not converged" in done.stdout and "would be enough" in done.stdout
     ids = {row[1] for row in rows if isinstance(row[1], str) and "." in row[1]}

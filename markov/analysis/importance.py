@@ -68,12 +68,20 @@ class ImportanceTable:
 
     @property
     def disagreements(self) -> tuple[Importance, ...]:
-        """Rows among the five leading in one of variance, value and swing that are not among ten in another."""
+        """Rows among the five leading by variance or swing, or of some value, that are beyond ten in another order.
+
+        An input that is worth nothing to know has no place in the order by value: `worthless` counts those.
+        """
         return tuple(row for row in self.rows if self._disagrees(row))
+
+    @property
+    def worthless(self) -> int:
+        """How many of the five leading in variance are worth nothing to know."""
+        return sum(row.value < NOTHING for row in self.rows[:LEADING])
 
     def _disagrees(self, row: Importance) -> bool:
         ranks = [rank for rank in (row.total_rank, row.swing_rank) if rank is not None]
-        if self.leading_in_value is not None and row.value_rank is not None:
+        if row.value_rank is not None and row.value >= NOTHING:
             ranks.append(row.value_rank)
         return bool(ranks) and min(ranks) <= LEADING and max(ranks) > 2 * LEADING
 

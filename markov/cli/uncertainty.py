@@ -172,15 +172,18 @@ def keep_draws(result: "Probabilistic", target: Path, kind: str) -> Path | None:
 
 
 def _psa_words(inputs: "Inputs", result: "Probabilistic") -> list[str]:
+    from markov.report.words import money
+
     words = []
     for i, threshold in enumerate(result.decisions.thresholds):
         best = inputs.labels[result.sample.strategies[result.decisions.best[i]]]
         sure = float(result.decisions.frontier[i])
         words.append(
-            f"At {inputs.currency} {threshold:,.0f} per QALY: {best} has the highest mean net benefit and is best in "
+            f"At {money(float(threshold), inputs.currency)} per QALY: {best} has the highest mean net benefit and is "
+            "best in "
             f"{sure:.0%} of {result.sample.runs:,} draws."
         )
-    words.append(f"Mean net benefit is known to ± {inputs.currency} {result.half_width:,.0f} (95 %).")
+    words.append(f"Mean net benefit is known to ± {money(result.half_width, inputs.currency)} (95 %).")
     return words
 
 

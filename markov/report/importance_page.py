@@ -47,6 +47,8 @@ def importance_lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
     else:
         same = "it too is" if best.factor == first.factor else f"{_quoted(inputs, best)} is"
         yield f"For the decision {same} worth most to know, {money(best.value, inputs.currency)} per patient."
+        if table.worthless:
+            yield f"Of the {LEADING} inputs that move it most {table.worthless} are worth nothing to know."
     if table.total_and_swing is not None:
         agree = (
             "agree" if table.total_and_swing >= 0.8 else "agree in part" if table.total_and_swing >= 0.5 else "disagree"

@@ -138,7 +138,8 @@ def _running_table(inputs: Inputs, result: Probabilistic) -> Table:
         (int(n), *_band(result.running.mean[k, last], result.running.half_width[k, last]))
         for k, n in enumerate(result.running.runs)
     )
-    title = f"Mean incremental net benefit at {inputs.currency} {result.thresholds[last]:,.0f} after so many draws"
+    at = money(result.thresholds[last], inputs.currency)
+    title = f"Mean incremental net benefit at {at} per QALY after so many draws"
     return Table(title, columns, rows, "running")
 
 

@@ -125,7 +125,7 @@ def _summary_row(inputs: Inputs, summary: Summary) -> tuple[Cell, ...]:
 
 def figure_words(inputs: Inputs, summary: Summary) -> str:
     """What a summary is of."""
-    at = "" if summary.threshold is None else f" at {inputs.currency} {summary.threshold:,.0f}"
+    at = "" if summary.threshold is None else f" at {money(summary.threshold, inputs.currency)} per QALY"
     return NAMES[summary.quantity] + at
 
 
@@ -263,7 +263,7 @@ def _convergence_page(inputs: Inputs, result: Probabilistic) -> Page:
         Column("Monte Carlo standard error", "number"),
         Column("Mean known to ± (95 %)", "number"),
         Column("Sign of the mean"),
-        Column("Draws for half that width", "money"),
+        Column("Draws for half that width", "integer"),
     )
     shown = [s for s in result.summaries if s.versus is not None]
     rows: tuple[tuple[Cell, ...], ...] = tuple(

@@ -7,6 +7,8 @@ from markov.analysis.sobol_indices import WIDE, Indices, Statement
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import label_of
 from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.words import money
+from markov.terms import Endpoint
 
 SHOWN = 15
 PAIRS = 15
@@ -39,10 +41,12 @@ def output_words(inputs: Inputs, output: str, margins: dict[str, tuple[str, str]
     kind, *rest = output.split(".")
     if kind == "margin":
         best, second = (inputs.labels[s] for s in (margins or {}).get(output, ("", "")))
-        return f"Net benefit of {best.lower()} less {second.lower()} at {inputs.currency} {float(rest[0]):,.0f}"
+        return (
+            f"Net benefit of {best.lower()} less {second.lower()} at {money(float(rest[0]), inputs.currency)} per QALY"
+        )
     label = inputs.labels[rest[-1]]
     if kind == "net_benefit":
-        return f"Incremental net benefit of {label.lower()} at {inputs.currency} {float(rest[0]):,.0f} per QALY"
+        return f"Incremental net benefit of {label.lower()} at {money(float(rest[0]), inputs.currency)} per QALY"
     names = {"delta_cost": "cost", "delta_qaly": "QALYs", "delta_life_years": "life-years"}
     return f"Difference in {names[kind]}, {label.lower()}"
 
@@ -57,16 +61,21 @@ def factor_words(inputs: Inputs, result: Sobol) -> Words:
 
 
 def source_words(inputs: Inputs, parameters: Sequence[str]) -> str:
-    """A source of uncertainty by its quantities: the first of each kind by its label, and how many are alike."""
-    kinds: dict[str, list[str]] = {}
-    for parameter in parameters:
-        kinds.setdefault(".".join(parameter.split(".")[:2]), []).append(parameter)
-    if len(kinds) > 2:
-        kinds = {"all": list(parameters)}
-    return " + ".join(
-        label_of(first, inputs.labels) + (f" (with {len(others)} more)" if others else "")
-        for first, *others in kinds.values()
-    )
+    """A source of uncertainty by the label of its first parameter, and what moves with it.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> source_words(inputs, ["os.hazard_ratio.lenalidomide", "pfs.time_ratio.lenalidomide"])
+    'OS: hazard ratio against its reference, Lenalidomide (and PFS time ratio)'
+    """
+    first, *others = parameters
+    label = label_of(first, inputs.labels)
+    if len(others) != 1:
+        return label + (f" (with {len(others)} more)" if others else "")
+    kind, name, *_ = others[0].split(".")
+    kind = kind.upper() if kind in tuple(Endpoint) else kind.replace("_", " ")
+    return f"{label} (and {kind} {name.replace('_', ' ')})"
 
 
 def told_in_words(words: Words, told: Statement) -> str:

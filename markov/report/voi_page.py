@@ -62,7 +62,7 @@ def _perfect_table(inputs: Inputs, result: ValueOfInformation) -> Table:
     )
     rows = tuple(
         (
-            f"{inputs.currency} {threshold:,.0f} per QALY",
+            f"{money(threshold, inputs.currency)} per QALY",
             value.value,
             value.standard_error,
             population(inputs, value.value),
@@ -122,7 +122,7 @@ def _name(inputs: Inputs, part: PartialValue) -> str:
 def _group_chart(inputs: Inputs, result: ValueOfInformation) -> Chart:
     series = tuple(
         Series(
-            f"{inputs.currency} {threshold:,.0f} per QALY",
+            f"{money(threshold, inputs.currency)} per QALY",
             PAGE,
             "groups",
             0,
