@@ -359,9 +359,8 @@ def second_malignancies(inputs: Inputs) -> Conclusion:
     harm, lasting = change[names[0]], change[names[2]]
     more = "more" if abs(lasting) > abs(harm) else "less"
     words = (
-        "Whether the survival effect lasts matters {more} than second malignancies: without them lenalidomide would "
-        "gain "
-        f"{harm:+.2f} QALYs, if its effect never waned {lasting:+.2f}"
+        f"Whether the survival effect lasts matters {more} than second malignancies: without them lenalidomide would "
+        f"gain {harm:+.2f} QALYs, if its effect never waned {lasting:+.2f}"
     )
     columns = ("scenario", "QALYs gained", "difference in cost", "change in QALYs gained")
     return Conclusion(words, columns, tuple(rows), f"markov run inputs/{FLAGSHIP}.xlsx, sheet Scenarios")
