@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from markov.cli import batch, evidence, run, uncertainty, walk, workbooks
+from markov.cli import batch, evidence, run, uncertainty, verify, walk, workbooks
 from markov.cli.steps import BAD_INPUT, INTERRUPTED, NOT_WRITTEN, stop
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     run.run,
+    verify.verify,
     workbooks.check,
     workbooks.parameters,
     workbooks.scenarios,

@@ -1,6 +1,5 @@
 """The commands on uncertainty: markov psa, sobol, voi."""
 
-import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from markov.analysis.structural import StructuralAverage
     from markov.inputs.parameters import Inputs
     from markov.report.pages import Page
+    from markov.report.recipe import Recipe
 
 Out = Annotated[
     Path | None, typer.Option("--out", help="Report to write, or the folder for it.", show_default="reports/")
@@ -92,6 +92,9 @@ def psa(
     if average and (scenario or until_precision is not None or export_to):
         stop(BAD_INPUT, "--average goes with neither --scenario, --until-precision nor --export.")
     inputs = _inputs(workbook, changes, scenario)
+    from markov.report.recipe import PSA, Recipe
+    from markov.report.uncertainty_reports import psa_report_pages
+
     result, mixture = _drawn(workbook, inputs, runs, until_precision, seed, workers, average, clock)
     if json_file:
         from markov.report.uncertainty_json import as_text, psa_data
@@ -103,7 +106,12 @@ def psa(
         export(inputs, result.sample, export_to)
     with clock.step("Writing the report"):
         target = _report_path(workbook, out, "psa")
-        _write(workbook, target, "psa", inputs, _psa_pages(inputs, result, mixture, target, draws), clock)
+        kept = keep_draws(result, target, draws)
+        options = {"runs": str(result.sample.runs), "seed": _seed(inputs, seed), "average": "yes" if average else "no"}
+        options |= {"until precision": repr(until_precision)} if until_precision is not None else {}
+        options |= {"draws": kept.name} if kept else {}
+        recipe = Recipe((PSA,), options)
+        _write(workbook, target, inputs, psa_report_pages(inputs, result, mixture, kept), recipe, clock)
     if json_file != "-":
         print("\n".join(_psa_words(inputs, result)))
         print(f"Report: {target}")
@@ -135,20 +143,6 @@ def _drawn(
         if until is not None:
             return until_precision(inputs, until, seed=seed, workers=workers, done=done), None
         return probabilistic(inputs, runs, seed, workers=workers, done=done), None
-
-
-def _psa_pages(
-    inputs: "Inputs", result: "Probabilistic", mixture: "StructuralAverage | None", target: Path, draws: str
-) -> "list[Page]":
-    """The sheets of a probabilistic report; many draws go to a file beside it."""
-    from markov.report.draws import draws_page
-    from markov.report.psa_pages import probabilistic_pages
-    from markov.report.structural_page import structural_page
-
-    pages = probabilistic_pages(inputs, result)
-    if mixture is not None:
-        pages.insert(1, structural_page(inputs, mixture))
-    return [*pages, draws_page(inputs, result.sample, keep_draws(result, target, draws))]
 
 
 def check_draws(kind: str) -> None:
@@ -206,6 +200,7 @@ def sobol(
     check_points(points)
     inputs = _inputs(workbook, changes, None)
     from markov.analysis.sobol import sobol_analysis
+    from markov.report.recipe import SOBOL, Recipe, sobol_options
     from markov.report.sobol_page import sobol_pages, sobol_words
 
     with explained(workbook), clock.tracked("Sobol design") as done:
@@ -218,7 +213,8 @@ def sobol(
         write_text(json_file, as_text({"sobol": sobol_data(result)}))
     with clock.step("Writing the report"):
         target = _report_path(workbook, out, "sobol")
-        _write(workbook, target, "sobol", inputs, sobol_pages(inputs, result), clock)
+        recipe = Recipe((SOBOL,), sobol_options(result))
+        _write(workbook, target, inputs, sobol_pages(inputs, result), recipe, clock)
     if json_file != "-":
         print("\n".join(sobol_words(inputs, result)))
         print(f"Report: {target}")
@@ -246,8 +242,10 @@ def voi(
     from markov.analysis.sample import draw_sample
     from markov.analysis.uncertainty import value_of_waiting
     from markov.analysis.value_of_information import value_of_information
-    from markov.report.follow_up_page import follow_up_lead, follow_up_page
-    from markov.report.voi_page import perfect_words, voi_page
+    from markov.report.follow_up_page import follow_up_lead
+    from markov.report.recipe import VOI, Recipe
+    from markov.report.uncertainty_reports import voi_report_pages
+    from markov.report.voi_page import perfect_words
 
     with explained(workbook):
         with clock.tracked("Random draws") as done:
@@ -261,8 +259,9 @@ def voi(
         write_text(json_file, as_text({"voi": voi_data(result, follow_up, note)}))
     with clock.step("Writing the report"):
         target = _report_path(workbook, out, "voi")
-        pages = [voi_page(inputs, result), follow_up_page(inputs, follow_up, note)]
-        _write(workbook, target, "voi", inputs, pages, clock)
+        options = {"runs": str(runs), "seed": _seed(inputs, seed), "years": ", ".join(map(repr, waited))}
+        pages = voi_report_pages(inputs, result, follow_up, note)
+        _write(workbook, target, inputs, pages, Recipe((VOI,), options), clock)
     if json_file != "-":
         told = [sentence for found in follow_up for sentence in follow_up_lead(inputs, found)]
         print("\n".join([*perfect_words(inputs, result), *told, *([note] if note else [])]))
@@ -309,13 +308,14 @@ def _report_path(workbook: Path, out: Path | None, word: str) -> Path:
     return folder if folder.suffix.lower() == ".xlsx" else folder / f"{workbook.stem}.{word}.xlsx"
 
 
-def _write(workbook: Path, target: Path, word: str, inputs: "Inputs", pages: "list[Page]", clock: Clock) -> None:
-    """Write a report of its own, with a page on where it comes from."""
-    from markov.report.pages import in_currency
-    from markov.report.provenance import evidence_provenance_page
-    from markov.report.workbook import write_pages
+def _seed(inputs: "Inputs", seed: int | None) -> str:
+    """The seed of the draws: that of the command line, else the workbook's."""
+    return str(int(inputs.number("settings.seed")) if seed is None else seed)
 
-    now = datetime.datetime.now(datetime.UTC)
-    provenance = evidence_provenance_page(inputs, f"markov {word} {workbook.name}", clock.elapsed, now)
-    named = [in_currency(page, inputs.currency) for page in (*pages, provenance)]
-    write_pages(named, target, f"{inputs.title}: {word}")
+
+def _write(workbook: Path, target: Path, inputs: "Inputs", pages: "list[Page]", recipe: "Recipe", clock: Clock) -> None:
+    """Write a report of its own, with a page on where it comes from."""
+    from markov.report.uncertainty_reports import WORDS, write_uncertainty_report
+
+    command = f"markov {WORDS[recipe.parts[0]]} {workbook.name}"
+    write_uncertainty_report(inputs, pages, target, recipe, command=command, seconds=clock.elapsed)

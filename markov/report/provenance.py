@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from markov.analysis.base_case import BaseCase
 from markov.inputs.parameters import Inputs
 from markov.report.pages import Cell, Column, Page, Table
+from markov.report.recipe import Recipe
 
 PACKAGES = ("numpy", "scipy", "openpyxl", "xlsxwriter")
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 CONVENTIONS = {
     "exact_time": "v(t) = (1 + r)^−t, t in years from time zero",
     "whole_years": "v(t) = (1 + r)^−⌊t⌋, whole years from time zero",
@@ -23,8 +25,8 @@ CONVENTIONS = {
 }
 
 
-def provenance_page(result: BaseCase, command: str, seconds: float, now: datetime.datetime) -> Page:
-    """Facts that identify a run."""
+def provenance_page(result: BaseCase, command: str, seconds: float, now: datetime.datetime, recipe: Recipe) -> Page:
+    """Facts that identify a run; `recipe` names the parts of the report, for markov verify."""
     inputs = result.inputs
     trace = result.outcomes.trace
     assert trace is not None
@@ -32,6 +34,7 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
     choices = [inputs.text(f"settings.{key}") for key in ("discounting", "correction", "within_cycle")]
     rows: list[tuple[Cell, ...]] = [
         *_origin(inputs, command, seconds, now),
+        *recipe.rows(),
         ("Seed of random draws", f"{inputs.number('settings.seed'):.0f} (not used by a deterministic run)"),
         ("Cycles", f"{cycles} of {inputs.value('settings.cycle_days')} days: {trace.boundaries[-1]:.3f} years"),
         *((f"Convention {i + 1}", CONVENTIONS[choice]) for i, choice in enumerate(choices)),
@@ -41,9 +44,11 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
     return _page(rows)
 
 
-def evidence_provenance_page(inputs: Inputs, command: str, seconds: float, now: datetime.datetime) -> Page:
-    """The same for a command that works on evidence and runs no strategy."""
-    return _page(_origin(inputs, command, seconds, now))
+def evidence_provenance_page(
+    inputs: Inputs, command: str, seconds: float, now: datetime.datetime, recipe: Recipe | None = None
+) -> Page:
+    """The same for a command that works on evidence, or on one question; without `recipe` it is not made again."""
+    return _page([*_origin(inputs, command, seconds, now), *(recipe.rows() if recipe else [])])
 
 
 def pair_provenance_page(first: Inputs, second: Inputs, command: str, seconds: float, now: datetime.datetime) -> Page:
@@ -56,13 +61,14 @@ def pair_provenance_page(first: Inputs, second: Inputs, command: str, seconds: f
 def _origin(inputs: Inputs, command: str, seconds: float, now: datetime.datetime) -> list[tuple[Cell, ...]]:
     return [
         ("Workbook", inputs.name),
+        ("Title", inputs.title),
         ("SHA-256 of the workbook", inputs.sha256),
         ("Program", program()),
         ("Python", sys.version.split()[0]),
         *((f"Package {name}", version(name)) for name in PACKAGES),
         ("System", f"{platform.system()} {platform.machine()}"),
         ("Command", command or "called from Python"),
-        ("Time of the run (UTC)", now.strftime("%Y-%m-%d %H:%M:%S")),
+        ("Time of the run (UTC)", now.strftime(TIME_FORMAT)),
         ("Duration of the computation", f"{seconds:.2f} s"),
     ]
 

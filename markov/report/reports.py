@@ -9,12 +9,14 @@ from markov.analysis.base_case import BaseCase
 from markov.analysis.deterministic import Deterministic
 from markov.analysis.uncertainty import Uncertainty
 from markov.report.bridge_page import bridge_page
+from markov.report.carried_pages import carried_pages
 from markov.report.contents_page import contents_page
 from markov.report.deterministic_pages import plausibility_pages, sensitivity_pages
 from markov.report.evidence import checks_page, inputs_page, survival_page
 from markov.report.glossary_page import glossary_page
 from markov.report.pages import CONTENTS, Page, in_currency
 from markov.report.provenance import provenance_page
+from markov.report.recipe import run_recipe
 from markov.report.reference_case_page import reference_case_page
 from markov.report.standards_pages import standards_pages
 from markov.report.summary import summary_page
@@ -34,10 +36,12 @@ def report_pages(
     linked: Sequence[tuple[str, str]] = (),
     uncertainty: Uncertainty | None = None,
     draws: Path | None = None,
+    carried: Sequence[Page] = (),
 ) -> list[Page]:
     """Every page of a report, in order: of a base case, and where given of sensitivity analyses and of uncertainty.
 
-    `linked` names sheets that come after them, each with a sentence for the contents; `draws` is the file of all draws.
+    `linked` names sheets that come after them, each with a sentence for the contents; `draws` is the file of all draws,
+    and `carried` pages hold the inputs in full.
     """
     answers, evidence, terms, doubts, data = [], [], [], [], []
     if deterministic is not None:
@@ -46,6 +50,7 @@ def report_pages(
     if uncertainty is not None:
         doubts = uncertainty_pages(result.inputs, uncertainty)
         data = uncertainty_data_pages(result.inputs, uncertainty, draws)
+    recipe = run_recipe(deterministic, uncertainty, draws, live=bool(linked))
     pages = [
         summary_page(result, deterministic),
         results_page(result),
@@ -61,10 +66,12 @@ def report_pages(
         checks_page(result),
         *terms,
         *data,
-        provenance_page(result, command, seconds, now),
+        *carried,
+        provenance_page(result, command, seconds, now, recipe),
     ]
     names = [*(page.name for page in pages), *(name for name, _ in linked)]
-    pages[-1:-1] = [reference_case_page(result.inputs), *standards_pages(result, deterministic, names)]
+    end = -1 - len(carried)
+    pages[end:end] = [reference_case_page(result.inputs), *standards_pages(result, deterministic, names)]
     pages.insert(1, contents_page(result, pages, linked))
     return [in_currency(page, result.inputs.currency) for page in pages]
 
@@ -80,13 +87,14 @@ def write_report(
     live: bool = False,
     command: str = "",
     seconds: float = 0.0,
+    now: datetime.datetime | None = None,
 ) -> Path:
     """Write the Excel report of a base case, and return its path.
 
     With `deterministic` it holds the sensitivity analyses too, with `uncertainty` the probabilistic ones (`draws` is
     the file of all draws beside it, None where the sheet holds them), with `live` the model as formulas; `kind` may
-    also be html or docx, which hold the same pages without the live model. `command` and `seconds` are printed on the
-    Provenance sheet.  Raises ReportError where it cannot be written.
+    also be html or docx, which hold the same pages without the live model. `command`, `seconds` and `now` (the present
+    time) are printed on the Provenance sheet.  Raises ReportError where it cannot be written.
 
     >>> import tempfile
     >>> from markov import base_case, read_inputs
@@ -95,9 +103,10 @@ def write_report(
     >>> write_report(result, Path(tempfile.mkdtemp()) / "report.xlsx").name
     'report.xlsx'
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = now or datetime.datetime.now(datetime.UTC)
     linked = (LIVE_GUIDE,) if live and kind == "xlsx" else ()
-    pages = report_pages(result, command, seconds, now, deterministic, linked, uncertainty, draws)
+    carried = carried_pages(result.inputs) if kind == "xlsx" else []
+    pages = report_pages(result, command, seconds, now, deterministic, linked, uncertainty, draws, carried)
     if kind != "xlsx":  # a page has its own contents, a document its headings
         pages = [page for page in pages if page.name != CONTENTS]
     if kind == "html":

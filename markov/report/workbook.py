@@ -5,6 +5,7 @@ cell holds a value, so that Protected View and previews show them.
 """
 
 import datetime
+import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,22 @@ def _margin(widths: Sequence[float]) -> list[float]:
     return [DEFAULT_WIDTH] * max(math.ceil(missing / width_in_points(DEFAULT_WIDTH)), 0)
 
 
+@functools.lru_cache(maxsize=1)
+def _exact_sheet() -> type:
+    """A worksheet that writes numbers with all their digits, so that what is read back is the same number.
+
+    XlsxWriter writes 16 significant digits, and some numbers need 17.
+    """
+    from xlsxwriter.worksheet import Worksheet
+
+    class ExactSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
+        def _xml_number_element(self, number: float, attributes: Sequence[tuple[str, object]] = ()) -> None:
+            told = "".join(f' {key}="{self._escape_attributes(value)}"' for key, value in attributes)
+            self.fh.write(f"<c{told}><v>{float(number)!r}</v></c>")
+
+    return ExactSheet
+
+
 class _Writer:
     """Lays out pages from top to bottom and remembers where each table landed, for the charts."""
 
@@ -91,7 +108,7 @@ class _Writer:
         names = [*(page.name for page in pages), *linked]
         self.links = frozenset(names)
         for page in pages:
-            sheet = self.book.add_worksheet(page.name)
+            sheet = self.book.add_worksheet(page.name, _exact_sheet())
             self._page(sheet, page, names)
         for sheet, row, left, chart, width in self.charts:
             self._chart(sheet, row, left, chart, width)
