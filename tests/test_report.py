@@ -17,7 +17,8 @@ from markov.terms import LIVING, CostCategory, State
 
 FIRST = ("Summary", "Contents", "Results", "Disaggregated", "Incremental")
 PAGES = (*FIRST, "Survival", "Bridge", "Inputs used", "Checks")
-SHEETS = [*PAGES, "Reference case", "CHEERS 2022", "AdViSHE", "Provenance"]
+CHECKLISTS = ("Reference case", "CHEERS 2022", "AdViSHE")
+SHEETS = [*PAGES, *CHECKLISTS, "Inputs in full", "Population tables", "Evidence and scenarios", "Provenance"]
 
 
 @pytest.fixture(scope="module", params=["calgb_100104", "gem2005mas65", "post_transplant_us"])

@@ -3,6 +3,7 @@
 They hold the rows of the input workbook under its own headers, and the cell that each came from.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from markov.inputs.agencies import Reference
@@ -13,7 +14,8 @@ from markov.report.pages import Cell, Column, Look, Page, Table
 
 PARAMETERS, POPULATION, TABLES_PAGE = "Inputs in full", "Population tables", "Evidence and scenarios"
 CARRYING = (PARAMETERS, POPULATION, TABLES_PAGE)
-CELL = "cell"
+CELL, CHECK = "cell", "check"
+"""Where a row came from, and a fingerprint of it, by which a later change is found where no result depends on it."""
 NUMBERS = frozenset(
     [
         *("value", "base case", "se", "low", "high", "price year", "months", "age", "male", "female"),
@@ -25,6 +27,10 @@ OTHER_TABLES = tuple(sheet for sheet in TABLES if sheet not in POPULATION_TABLES
 PARAMETER_HEADERS = (
     *("id", "label", "value", "unit", "se", "low", "high", "distribution", "group", "price year", "value set"),
     *("base case", "confidential", "status", "source", "page", "comment", CELL),
+)
+PARAMETER_WIDTHS = (
+    *(40.0, 36.0, 20.0, 16.0, 10.0, 10.0, 10.0, 15.0, 12.0, 8.0, 14.0),
+    *(18.0, 12.0, 18.0, 34.0, 34.0, 34.0, 20.0, 11.0),
 )
 
 Fields = Mapping[str, Cell]
@@ -41,7 +47,23 @@ def carried_pages(inputs: Inputs) -> list[Page]:
             "Every row of the workbook in its order, as this run used it, also those without a value: with the two "
             "sheets that follow, all that markov verify needs to compute this report again.",
             (parameters,),
-            widths=(40.0, 36.0, 20.0, 16.0, *(10.0,) * 3, 15.0, 12.0, 8.0, 14.0, 18.0, 12.0, 18.0, *(34.0,) * 3, 20.0),
+            widths=(
+                40.0,
+                36.0,
+                20.0,
+                16.0,
+                *(10.0,) * 3,
+                15.0,
+                12.0,
+                8.0,
+                14.0,
+                18.0,
+                12.0,
+                18.0,
+                *(34.0,) * 3,
+                20.0,
+                11.0,
+            ),
         ),
         Page(
             POPULATION,
@@ -69,8 +91,32 @@ def _headers(sheet: Sheet) -> tuple[str, ...]:
 
 def _table(title: str, headers: Sequence[str], rows: Iterable[Fields]) -> Table:
     looks: dict[str, Look] = {header: "exact" if header in NUMBERS else "text" for header in headers}
-    columns = tuple(Column(header, "strong" if i == 0 else looks[header]) for i, header in enumerate(headers))
-    return Table(title, columns, tuple(tuple(row.get(header) for header in headers) for row in rows), title)
+    columns = [Column(header, "strong" if i == 0 else looks[header]) for i, header in enumerate(headers)]
+    cells = [tuple(row.get(header) for header in headers) for row in rows]
+    return Table(title, (*columns, Column(CHECK)), tuple((*row, check_of(row)) for row in cells), title)
+
+
+def check_of(row: Iterable[Cell]) -> str:
+    """Fingerprint of a row: eight digits that change with any of its words, or the first twelve digits of a number.
+
+    >>> check_of(("utility.maintenance", 0.72)) == check_of(("utility.maintenance", 0.72 + 1e-15)) != check_of(("a", 1))
+    True
+    """
+    words = (f"{float(value):.12g}" if isinstance(value, (int, float)) else str(value or "") for value in row)
+    return hashlib.sha256("\x1f".join(words).encode()).hexdigest()[:8]
+
+
+def fingerprint(inputs: Inputs) -> str:
+    """Fingerprint of all that a report carries, from those of its rows.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> len(fingerprint(read_inputs(shipped("calgb_100104"))))
+    64
+    """
+    tables = (block for page in carried_pages(inputs) for block in page.blocks if isinstance(block, Table))
+    checks = "\n".join(str(row[-1]) for table in tables for row in table.rows)
+    return hashlib.sha256(checks.encode()).hexdigest()
 
 
 def _parameter(p: Parameter) -> Fields:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from markov.analysis.base_case import BaseCase
 from markov.inputs.parameters import Inputs
+from markov.report.carried_pages import fingerprint
 from markov.report.pages import Cell, Column, Page, Table
 from markov.report.recipe import Recipe
 
@@ -34,7 +35,7 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
     choices = [inputs.text(f"settings.{key}") for key in ("discounting", "correction", "within_cycle")]
     rows: list[tuple[Cell, ...]] = [
         *_origin(inputs, command, seconds, now),
-        *recipe.rows(),
+        *_to_repeat(inputs, recipe),
         ("Seed of random draws", f"{inputs.number('settings.seed'):.0f} (not used by a deterministic run)"),
         ("Cycles", f"{cycles} of {inputs.value('settings.cycle_days')} days: {trace.boundaries[-1]:.3f} years"),
         *((f"Convention {i + 1}", CONVENTIONS[choice]) for i, choice in enumerate(choices)),
@@ -48,7 +49,12 @@ def evidence_provenance_page(
     inputs: Inputs, command: str, seconds: float, now: datetime.datetime, recipe: Recipe | None = None
 ) -> Page:
     """The same for a command that works on evidence, or on one question; without `recipe` it is not made again."""
-    return _page([*_origin(inputs, command, seconds, now), *(recipe.rows() if recipe else [])])
+    return _page([*_origin(inputs, command, seconds, now), *(_to_repeat(inputs, recipe) if recipe else [])])
+
+
+def _to_repeat(inputs: Inputs, recipe: Recipe) -> list[tuple[Cell, ...]]:
+    """What markov verify needs beside the inputs."""
+    return [*recipe.rows(), ("Fingerprint of the inputs as used", fingerprint(inputs))]
 
 
 def pair_provenance_page(first: Inputs, second: Inputs, command: str, seconds: float, now: datetime.datetime) -> Page:

@@ -75,10 +75,10 @@ def recovered(file: File) -> Recovered:
 
 def _in_order(inputs: Inputs, listed: list[Row], warnings: tuple[Problem, ...]) -> Inputs:
     """The same with parameters in the run's order, and the warnings as the report tells them."""
-    cells = {row["id"].text(): row["value"].address for row in listed}
+    told = {row["id"].text(): (row["label"].text(), row["value"].address) for row in listed}
     parameters = {
-        identifier: replace(inputs.parameters[identifier], cell=cells[identifier])
-        for identifier in cells
+        identifier: replace(inputs.parameters[identifier], label=label, cell=cell)
+        for identifier, (label, cell) in told.items()
         if identifier in inputs.parameters
     }
     absent = {identifier: p for identifier, p in inputs.parameters.items() if identifier not in parameters}
@@ -151,6 +151,6 @@ def _rows(grid: Grid, title: str, name: str, first: str = "") -> Iterator[Row]:
     number = at + 2
     while number in lines:
         told = {header: lines[number].get(column) for column, header in headers.items()}
-        place = f"{name}, {told[CELL]}" if told.get(CELL) else f"{name}, {title}"
+        place = f"{name}, {told.get(CELL, title) or ''}"
         yield {header: RawCell(value, place) for header, value in told.items()}
         number += 1
