@@ -45,13 +45,6 @@ class Helper:
             raise error
         return result
 
-    def close(self) -> None:
-        """End the process: it stops when its input does."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
-
     def discard(self) -> None:
         """End the process at once, whatever it is doing."""
         assert self.process.stdin is not None and self.process.stdout is not None
