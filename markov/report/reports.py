@@ -52,7 +52,7 @@ def report_pages(
         data = uncertainty_data_pages(result.inputs, uncertainty, draws)
     recipe = run_recipe(deterministic, uncertainty, draws, live=bool(linked))
     pages = [
-        summary_page(result, deterministic),
+        summary_page(result, deterministic, uncertainty),
         results_page(result),
         disaggregated_page(result),
         incremental_page(result),

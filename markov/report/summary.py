@@ -4,16 +4,20 @@ from collections.abc import Iterator
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.deterministic import Deterministic
+from markov.analysis.uncertainty import Uncertainty
 from markov.report import words
 from markov.report.charts import frontier_chart, survival_charts
 from markov.report.pages import Cell, Chart, Column, Page, Table, Text
+from markov.report.psa_pages import lead
 from markov.report.scenario_page import balance_in_words
 from markov.report.threshold_page import price_in_words
 from markov.report.tornado_page import in_words
 from markov.terms import PriceSet
 
 
-def summary_page(result: BaseCase, deterministic: Deterministic | None = None) -> Page:
+def summary_page(
+    result: BaseCase, deterministic: Deterministic | None = None, uncertainty: Uncertainty | None = None
+) -> Page:
     """One page: question, answer, headline, the three readings, how sure it is, checks, and what is assumed."""
     inputs = result.inputs
     changed = [p for p in inputs.parameters.values() if p.is_changed]
@@ -26,6 +30,7 @@ def summary_page(result: BaseCase, deterministic: Deterministic | None = None) -
         Text(words.range_of_alternatives(result)),
         _alternatives_table(result),
         *([Text(" ".join(_sensitivity(result, deterministic)))] if deterministic else []),
+        *([Text(_over_all_draws(result, uncertainty))] if uncertainty else []),
         (frontier_chart(result), survival_charts(result)[1]),
         Text("What stands behind it", "section"),
         Text(words.checks_counted(result)),
@@ -58,6 +63,12 @@ def _sensitivity(result: BaseCase, found: Deterministic) -> Iterator[str]:
     if found.prices:
         first = [price for price in found.prices if price.threshold == inputs.thresholds[0]]
         yield f"Price at which it is worth it. {' '.join(price_in_words(inputs, first))}"
+
+
+def _over_all_draws(result: BaseCase, found: Uncertainty) -> str:
+    """How sure the answer is when every uncertain input varies at once."""
+    runs = found.probabilistic.sample.runs
+    return f"Over {runs:,} random draws of all uncertain inputs: {' '.join(lead(result.inputs, found.probabilistic))}"
 
 
 def _headline_table(result: BaseCase) -> Table:

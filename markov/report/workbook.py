@@ -45,6 +45,7 @@ CHART_ROWS = 19
 CHART, WIDE_CHART = 760.0, 1000.0  # pixels; names of inputs and scenarios are long
 BOLD = 0.85  # bold text is wider
 ROW_PIXELS = 20
+MANY_POINTS = 200
 ROW_POINTS = 15.0
 
 
@@ -83,6 +84,11 @@ def _exact_sheet() -> type:
             self.fh.write(f"<c{told}><v>{float(number)!r}</v></c>")
 
     return ExactSheet
+
+
+def _pale(colour: str) -> str:
+    """A colour half way to white."""
+    return "#" + "".join(f"{(int(colour[i : i + 2], 16) + 255) // 2:02X}" for i in (1, 3, 5))
 
 
 class _Writer:
@@ -357,6 +363,8 @@ class _Writer:
                 "fill": {"color": series.colour},
                 "border": {"color": "#FFFFFF"},
             }
+            if last - first > MANY_POINTS:  # a cloud: what is drawn over it must be seen
+                marker |= {"fill": {"color": _pale(series.colour), "transparency": 40}, "border": {"none": True}}
             line = {"none": True}
         elif series.width is not None:
             line = {"color": series.colour, "width": 1.0 + 1.5 * series.width}
