@@ -295,7 +295,7 @@ def test_a_document_that_is_open_elsewhere_is_said_to_be_so(tmp_path: Path, monk
 
 def test_a_document_into_a_place_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(ReportError, match="Choose another folder with --out"):
+    with pytest.raises(ReportError, match="Choose another folder"):
         write_docx([Page("P", "P", "", ())], tmp_path / "file" / "report.docx", "x")
 
 

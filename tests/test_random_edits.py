@@ -204,7 +204,8 @@ def scale_value(case: Case) -> bool:
     if found is None:
         return False
     sheet, key = found
-    value = float(str(case.book.get(key, sheet=sheet))) * case.random.choice([0.9, 0.97, 1.02, 1.1])
+    scaled = float(str(case.book.get(key, sheet=sheet))) * case.random.choice([0.9, 0.97, 1.02, 1.1])
+    value = float(f"{scaled:.15g}")  # openpyxl, with which the files are made, writes 16 digits
     case.book.put(key, value, sheet=sheet)
     case.changes[key, "value"] = value
     return True

@@ -152,7 +152,7 @@ def test_a_report_that_is_open_elsewhere_is_said_to_be_so(
 
 def test_a_report_into_a_place_that_cannot_be_written_is_refused_in_words(case: BaseCase, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(ReportError, match="Choose another folder with --out"):
+    with pytest.raises(ReportError, match="Choose another folder"):
         write_report(case, tmp_path / "file" / "report.xlsx")
 
 

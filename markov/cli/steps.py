@@ -89,14 +89,9 @@ def write_text(file: str, text: str) -> None:
     if file == "-":
         print(text)
         return
-    target = Path(file)
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        stop(NOT_WRITTEN, f"{target}: cannot be written ({error.strerror or error}).")
+    from markov.inputs.files import write_whole
+
+    write_whole(file, lambda place: place.write_text(text, encoding="utf-8"))
 
 
 class Clock:

@@ -5,12 +5,14 @@ and the values beside formulas.
 """
 
 import re
-import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from markov.inputs.files import write_whole
+from markov.inputs.package import MB, whole_book
 from markov.inputs.problems import Problem
 from markov.inputs.style import BAD, FONT, HEADER, PAPER, WARN
 
@@ -29,24 +31,20 @@ NOTE_SIZE = (420, 130)  # width and height of a note, in points
 def is_marked_copy(path: Path) -> bool:
     """Whether a file is a copy that `annotate` wrote, and may be written again."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return MARK.encode() in archive.read("docProps/core.xml")
-    except (OSError, KeyError, zipfile.BadZipFile):
+        with zipfile.ZipFile(path) as archive, archive.open("docProps/core.xml") as stream:
+            return MARK.encode() in stream.read(MB)
+    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return False
 
 
 def annotate(source: Path, problems: Sequence[Problem], target: Path) -> int:
     """Write a copy with every problem on its cell and in a list at the front; returns how many cells are marked.
 
-    Raises FileExistsError where the target is the source.
+    Raises FileExistsError where the target is the source, ReportError where it cannot be written.
     """
-    import openpyxl
-
     if target.resolve() == source.resolve():
         raise FileExistsError(f"{target} is the workbook itself: choose another name.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on extensions that are lost: the copy says so
-        book = openpyxl.load_workbook(source)
+    book = whole_book(source)
     found = [_located(problem, source.name, book) for problem in problems]
     marks: dict[tuple[str, str], list[tuple[int, Problem]]] = {}
     for number, (problem, (sheet, cell)) in enumerate(zip(problems, found, strict=True), start=1):
@@ -56,8 +54,7 @@ def annotate(source: Path, problems: Sequence[Problem], target: Path) -> int:
         _mark(book[sheet], cell, told)
     _write_list(book, problems, found)
     book.properties.title = MARK
-    target.parent.mkdir(parents=True, exist_ok=True)
-    book.save(target)
+    write_whole(target, book.save)
     return len(marks)
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markov.inputs.cells import RawCell, Row, Sheets
+from markov.inputs.package import whole_book
 from markov.inputs.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, match
 from markov.inputs.template import CoverText, write_workbook
 
 if TYPE_CHECKING:
+    from openpyxl.cell.cell import Cell
     from openpyxl.workbook.workbook import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
@@ -90,11 +92,9 @@ def regenerate(source: Path, sheets: Sheets, target: Path) -> tuple[str, ...]:
 
     The source is not touched. Raises FileExistsError where the target is the source.
     """
-    import openpyxl
-
     if target.resolve() == source.resolve():
         raise FileExistsError(f"{target} is the workbook that was read: choose another name.")
-    book = openpyxl.load_workbook(source)
+    book = whole_book(source)
     left = tuple(_left_behind(book))
     plain = {sheet: tuple(_plain(row) for row in rows) for sheet, rows in sheets.rows.items()}
     write_workbook(target, _cover(book, sheets.title), replace(sheets, rows=plain))
@@ -117,8 +117,12 @@ def _cover(book: "Workbook", title: str) -> CoverText:
     if page is None:
         return CoverText(title, "")
     heading, found = "", dict[str, list[str]]()
-    for label, words in page.iter_rows(max_col=2, values_only=True):
-        heading = str(label) if label else ("" if words is None else heading)
+    words_at = {(cell.row, cell.column): cell.value for cell in _cells(page) if cell.value is not None}
+    before = 0
+    for row in sorted({row for row, column in words_at if column <= 2}):
+        label, words = words_at.get((row, 1)), words_at.get((row, 2))
+        heading = str(label) if label else ("" if words is None or row > before + 1 else heading)
+        before = row
         if words is not None:
             found.setdefault(heading, []).append(str(words))
     return CoverText(title, " ".join(found.get("Purpose", [""])), tuple(found.get("Notes", ())))
@@ -138,26 +142,32 @@ def _left_behind(book: "Workbook") -> Iterator[str]:
             yield from _left_on(page, sheet)
 
 
+def _cells(page: "Worksheet") -> "list[Cell]":
+    """The cells that are there, from top to bottom: a sheet may have its last one in row 1,048,576."""
+    stored = getattr(page, "_cells")  # noqa: B009 - private, and in no stub
+    return [stored[position] for position in sorted(stored)]
+
+
 def _left_on(page: "Worksheet", sheet: Sheet) -> Iterator[str]:
     """Columns, notes and formulas of one sheet that the schema has no place for."""
-    wanted = {column.header for column in columns_of(sheet)}
-    header = _header_row(page, wanted)
-    columns = zip(*page.iter_rows(min_row=header, values_only=True), strict=True)
-    for number, (title, *values) in enumerate(columns, start=1):
-        name = str(title or "").strip()
-        if name.lower() not in wanted and any(value is not None for value in values):
-            yield f'column "{name or number}" of {sheet}'
-    cells = [cell for row in page.iter_rows(min_row=header + 1) for cell in row]
-    yield from _named("note", [c.coordinate for c in cells if c.comment is not None], sheet)
-    yield from _named("formula (its value is kept)", [c.coordinate for c in cells if c.data_type == "f"], sheet)
+    wanted, cells = {column.header for column in columns_of(sheet)}, _cells(page)
+    header = _header_row(cells, wanted)
+    names = {cell.column: str(cell.value or "").strip() for cell in cells if cell.row == header}
+    below = [cell for cell in cells if cell.row > header]
+    for number in sorted({cell.column for cell in below if cell.value is not None}):
+        if names.get(number, "").lower() not in wanted:
+            yield f'column "{names.get(number) or number}" of {sheet}'
+    yield from _named("note", [c.coordinate for c in below if c.comment is not None], sheet)
+    yield from _named("formula (its value is kept)", [c.coordinate for c in below if c.data_type == "f"], sheet)
 
 
-def _header_row(page: "Worksheet", wanted: set[str]) -> int:
-    scores = [
-        len(wanted & {str(value).strip().lower() for value in row if value is not None})
-        for row in page.iter_rows(max_row=HEADER_ROWS, values_only=True)
-    ]
-    return 1 + scores.index(max(scores)) if scores else 1
+def _header_row(cells: "Iterable[Cell]", wanted: set[str]) -> int:
+    """The first of the rows with most of the headers."""
+    found: dict[int, set[str]] = {}
+    for cell in cells:
+        if cell.row <= HEADER_ROWS and cell.value is not None:
+            found.setdefault(cell.row, set()).add(str(cell.value).strip().lower())
+    return max(found, key=lambda row: (len(wanted & found[row]), -row), default=1)
 
 
 def _named(what: str, cells: Sequence[str], sheet: Sheet) -> Iterator[str]:

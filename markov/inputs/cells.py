@@ -20,11 +20,15 @@ POINT = "the decimal sign is a point"
 
 @dataclass(frozen=True)
 class RawCell:
-    """What stands in a cell, and where; `formula` marks a formula that was never calculated."""
+    """What stands in a cell, and where.
+
+    `formula` marks a formula that was never calculated, `elsewhere` one whose value comes from another file or program.
+    """
 
     value: object
     place: str
     formula: bool = False
+    elsewhere: bool = False
 
     @property
     def is_empty(self) -> bool:

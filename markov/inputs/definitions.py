@@ -60,10 +60,11 @@ _CURVE_TIME = {"months": 1.0, "years": MONTHS_PER_YEAR, "weeks": 7.0 / DAYS_PER_
 
 YEARS = Quantity({"years": 1.0}, 0.0, 120.0)
 AGE = Quantity({"years": 1.0}, 0.0, 110.0, 18.0, 95.0)
-DAYS = Quantity({"days": 1.0}, 0.0, 366.0, 1.0, 91.0, low_excluded=True)
+DAYS = Quantity({"days": 1.0}, 1.0, 366.0, 1.0, 91.0)
 DURATION = Quantity(_TIME, 0.0, 1200.0)
-PERIOD = Quantity(_TIME, 0.0, 1200.0, low_excluded=True)
+PERIOD = Quantity(_TIME, 0.001, 1200.0)
 PROPORTION = Quantity({"proportion": 1.0}, 0.0, 1.0)
+SOLVED_PROPORTION = Quantity({"proportion": 1.0}, 0.0, 0.99)  # no rate makes everyone stop while others die first
 ANNUAL_RATE = Quantity({"per year": 1.0}, 0.0, 1.0, 0.0, 0.1)
 RATE = Quantity(_PER_TIME, 0.0, 1000.0)
 RATIO = Quantity({"ratio": 1.0}, 0.0, 100.0, 0.05, 20.0, low_excluded=True)
@@ -76,11 +77,11 @@ POSITIVE = Quantity({"number": 1.0}, 0.0, 1e6, low_excluded=True)
 NOT_NEGATIVE = Quantity({"number": 1.0}, 0.0, 1e6)
 NUMBER = Quantity({"number": 1.0}, -1e6, 1e6)
 COUNT = Quantity({"count": 1.0}, 0.0, 1e6)
-PACK = Quantity({"count": 1.0}, 0.0, 1e6, low_excluded=True)
+PACK = Quantity({"count": 1.0}, 0.001, 1e6)
 LOG_TIME = Quantity({"log months": 1.0}, -20.0, 20.0)
 UTILITY = Quantity({"utility": 1.0}, -1.0, 1.0, -0.6, 1.0)
 DECREMENT = Quantity({"utility": 1.0}, -1.0, 0.0)
-MILLIGRAM = Quantity({"mg": 1.0}, 0.0, 1e5, low_excluded=True)
+MILLIGRAM = Quantity({"mg": 1.0}, 0.001, 1e5)
 DOSE = Quantity({"mg": 1.0, "mg/m2": 1.0}, 0.0, 1e5)
 SURFACE = Quantity({"m2": 1.0}, 0.0, 4.0, 1.4, 2.4)
 SPREAD = Quantity({"m2": 1.0}, 0.0, 2.0)
@@ -457,7 +458,7 @@ def _events() -> list[Definition]:
             "toxicity.proportion.{strategy}",
             s,
             "Proportion of starters who stop for toxicity, {strategy}",
-            PROPORTION,
+            SOLVED_PROPORTION,
             help="By the end of the period below; give this or a rate",
         ),
         Definition("toxicity.period.{strategy}", s, "Period of that proportion, {strategy}", PERIOD),
@@ -466,7 +467,7 @@ def _events() -> list[Definition]:
             "toxicity.observed_proportion.{strategy}",
             s,
             "Proportion stopping in the trial behind the PFS curve, {strategy}",
-            PROPORTION,
+            SOLVED_PROPORTION,
             help="Only for what-if analyses: the hazard on treatment is kept as it was under this proportion",
         ),
         Definition(
@@ -492,7 +493,7 @@ def _events() -> list[Definition]:
             SPM_RATE,
             help="Give this, or a proportion with its period and the rate of other exits",
         ),
-        Definition("spm.proportion.{strategy}", s, "Proportion with a second malignancy, {strategy}", PROPORTION),
+        Definition("spm.proportion.{strategy}", s, "Proportion with a second malignancy, {strategy}", SOLVED_PROPORTION),
         Definition("spm.period.{strategy}", s, "Period of that proportion, {strategy}", PERIOD),
         Definition(
             "spm.other_exit_rate.{strategy}",
@@ -559,7 +560,7 @@ def _drugs() -> list[Definition]:
             "dose.interval.{product}.{strategy}",
             s,
             "{product}: dispensing interval, {strategy}",
-            Quantity({"days": 1.0 / DAYS_PER_YEAR}, 0.0, 3660.0, 7.0, 366.0, low_excluded=True),
+            Quantity({"days": 1.0 / DAYS_PER_YEAR}, 0.1, 3660.0, 7.0, 366.0),
             default=28.0,
         ),
         Definition("dose.initial_amount.{product}.{strategy}", s, "{product}: initial dose, {strategy}", DOSE),

@@ -112,7 +112,8 @@ def _rows(place: str, sheet: Sheet, grid: Grid, problems: list[Problem]) -> tupl
 
 
 def _cell(place: str, grid: Grid, position: Position) -> RawCell:
-    return RawCell(grid.cells.get(position), f"{place}!{address(position)}", position in grid.uncalculated)
+    where = f"{place}!{address(position)}"
+    return RawCell(grid.cells.get(position), where, position in grid.uncalculated, position in grid.elsewhere)
 
 
 def _wanted(sheet: Sheet) -> list[str]:

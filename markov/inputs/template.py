@@ -1,8 +1,6 @@
 """Writes input workbooks from the schema: blank ones, and worked ones from the readable text of `inputs/sources`."""
 
 import csv
-import datetime
-import os
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +10,7 @@ from typing import Any
 
 from markov.inputs import agencies, standards
 from markov.inputs.cells import RawCell, Row, Sheets
+from markov.inputs.files import write_whole
 from markov.inputs.schema import (
     DEFINITIONS,
     PARAMETER_SHEETS,
@@ -25,7 +24,7 @@ from markov.inputs.schema import (
     match,
     units_of,
 )
-from markov.inputs.style import FIXED_DATE, LINE_HEIGHT, lines_needed, make_formats, set_page
+from markov.inputs.style import LINE_HEIGHT, lines_needed, make_formats, set_page
 from markov.terms import Distribution, Endpoint, Status
 
 HEADER_ROW = 3  # counted from 0: title, purpose and link stand above
@@ -188,23 +187,22 @@ def _typed(header: str, text: str | None) -> object:
 
 
 def write_workbook(path: Path, cover: CoverText, sheets: Sheets) -> None:
-    """Write a workbook from rows by sheet: formats, dropdowns, limits, defined names and links; no macros."""
-    import xlsxwriter
+    """Write a workbook from rows by sheet: formats, dropdowns, limits, defined names and links; no macros.
 
-    sheets = _with_lists(sheets)
+    Raises ReportError where the place cannot be written; what was there is then as it was.
+    """
+    write_whole(path, lambda file: _fill(file, cover, _with_lists(sheets)))
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".xlsx")
-    os.close(handle)
-    book = xlsxwriter.Workbook(temporary)
-    book.set_properties({"title": cover.title, "created": datetime.datetime(*FIXED_DATE)})
+
+def _fill(file: Path, cover: CoverText, sheets: Sheets) -> None:
+    from markov.inputs.book import Book
+
+    book = Book(file, cover.title)
     formats = make_formats(book)
     _write_cover(book, formats, cover, sheets)
     for sheet in list(Sheet)[1:]:
         _write_sheet(book, formats, cover, sheet, sheets)
     book.close()
-    Path(temporary).replace(path)
-    path.chmod(0o644)
 
 
 def _with_lists(sheets: Sheets) -> Sheets:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markov.inputs.carry import regenerate
 from markov.inputs.cells import RawCell
+from markov.inputs.files import write_whole
 from markov.inputs.grid import read_file
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import SCHEMA_VERSION
@@ -38,14 +39,15 @@ def upgrade(source: Path, target: Path) -> Upgrade:
     version = cover_entries(file, []).get("schema version", RawCell(SCHEMA_VERSION, "")).value
     if target.resolve() == source.resolve():
         raise FileExistsError(f"{target} is the workbook that was read: choose another name.")
-    temporary = target.with_name(f".{target.stem}.part.xlsx")
-    try:
-        left = regenerate(source, sheets, temporary)
-        if _values(read_inputs(temporary)) != _values(old):
+    left: tuple[str, ...] = ()
+
+    def fill(place: Path) -> None:
+        nonlocal left
+        left = regenerate(source, sheets, place)
+        if _values(read_inputs(place)) != _values(old):
             raise UpgradeError(f"{target}: not every value of {source.name} came along; nothing was kept.")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_whole(target, fill)
     return Upgrade(int(str(version)), SCHEMA_VERSION, len(old.parameters), left)
 
 

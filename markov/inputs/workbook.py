@@ -74,7 +74,7 @@ def sheets_of(file: File) -> tuple[Sheets, list[Problem]]:
 
 def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
     """Turn rows of raw cells into checked inputs, or raise InputError with everything that is wrong."""
-    unreadable = list(_unreadable_texts(sheets))
+    unreadable = [*_unreadable_texts(sheets), *_from_elsewhere(sheets)]
     found: list[Problem] = []
     strategies = tuple(_strategies(sheets.rows.get(Sheet.STRATEGIES, ()), found))
     labels = {strategy.id: strategy.label for strategy in strategies}
@@ -120,6 +120,17 @@ def _unreadable_texts(sheets: Sheets) -> Iterator[Problem]:
             for header, cell in row.items():
                 if header not in NUMBERS:
                     yield from unreadable(cell, f'"{header}"')
+
+
+def _from_elsewhere(sheets: Sheets) -> Iterator[Problem]:
+    """Values that were last taken from another file or program, which a reader of this one cannot follow."""
+    for sheet, rows in sheets.rows.items():
+        cells = [cell for row in rows for cell in row.values() if cell.elsewhere]
+        if cells:
+            rule = f"{len(cells)} of the cells on {sheet} take their value from another file or program"
+            listed = ", ".join(cell.address for cell in cells)
+            remedy = f"Copy them and paste their values, so that the workbook stands alone: {listed}."
+            yield Problem(cells[0].place, rule, remedy=remedy, warning=True)
 
 
 def _strategies(rows: tuple[Row, ...], problems: list[Problem]) -> Iterator[Strategy]:

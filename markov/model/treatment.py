@@ -415,7 +415,7 @@ class _Split:
             h, after = np.maximum(raw, 0.0), np.broadcast_to(s.comparator[k], np.shape(raw))
             self.negative = self.negative + (raw < 0)
         else:
-            h = itt * both / (half + s.ratio * stopped)
+            h = itt * both / np.maximum(half + s.ratio * stopped, 1e-300)  # nobody is left who may progress
             after = s.ratio * h
         self.after = after
         stays = h + s.background[k] + toxicity

@@ -31,7 +31,7 @@ def survival_charts(result: BaseCase, published: Published = NOTHING) -> tuple[C
 
 def _survival(result: BaseCase, endpoint: str, column: int, title: str, published: Published) -> Chart:
     series = [
-        Series(label, trace_name(label), "trace", TRACE_YEARS, column, colour(i))
+        Series(label, trace_name(result.labels, i), "trace", TRACE_YEARS, column, colour(i))
         for i, label in enumerate(result.labels)
     ]
     for i, (name, label) in enumerate(zip(result.outcomes.strategies, result.labels, strict=True)):
@@ -49,7 +49,9 @@ def occupancy_chart(result: BaseCase, i: int) -> Chart:
     """States of one strategy through time, stacked."""
     label = result.inputs.labels[result.outcomes.strategies[i]]
     series = tuple(
-        Series(STATE_LABELS[state], trace_name(label), "trace", TRACE_YEARS, TRACE_STATES + j, STATE_COLOURS[j])
+        Series(
+            STATE_LABELS[state], trace_name(result.labels, i), "trace", TRACE_YEARS, TRACE_STATES + j, STATE_COLOURS[j]
+        )
         for j, state in enumerate(State)
     )
     mean = result.outcomes.life_years[0, i, 0]

@@ -1,5 +1,6 @@
 """A report as data: pages of text, tables and charts, before anything is written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -143,10 +144,19 @@ def in_currency(page: Page, currency: str) -> Page:
     return replace(page, blocks=tuple(blocks))
 
 
-def trace_name(label: str) -> str:
-    """Name of a strategy's trace sheet, as Excel allows it.
+def trace_name(labels: Sequence[str], i: int) -> str:
+    """Name of a strategy's trace sheet, as Excel allows it; with a number where labels begin alike.
 
-    >>> trace_name("Lenalidomide 10 mg [days 1/21] until progression")
+    >>> trace_name(["Lenalidomide 10 mg [days 1/21] until progression"], 0)
     'Trace Lenalidomide 10 mg days 1'
+    >>> trace_name(["Lenalidomide 10 mg [days 1/21] until progression", "Lenalidomide 10 mg [days 1/21], 2 years"], 1)
+    'Trace 2 Lenalidomide 10 mg days'
     """
-    return f"Trace {''.join(c for c in label if c not in chr(39) + '[]:*?/' + chr(92))}"[:31]
+    names = [_allowed(f"Trace {label}") for label in labels]
+    if len({name.lower() for name in names}) < len(names):
+        names = [_allowed(f"Trace {number} {label}") for number, label in enumerate(labels, start=1)]
+    return names[i]
+
+
+def _allowed(name: str) -> str:
+    return "".join(c for c in name if c not in chr(39) + "[]:*?/" + chr(92) and c.isprintable())[:31].strip()

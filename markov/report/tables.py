@@ -294,7 +294,7 @@ def trace_page(result: BaseCase, i: int) -> Page:
         Column("On treatment (share)", "share"),
     )
     return Page(
-        trace_name(label),
+        trace_name(result.labels, i),
         f"Trace: {label}",
         "Share of the cohort in each state at the start of each cycle (the last row: at the horizon).",
         ((occupancy_chart(result, i),), Table("Occupancy", columns, rows, "trace", long=True)),

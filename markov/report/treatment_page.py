@@ -127,7 +127,7 @@ def _treatment_table(result: BaseCase) -> Table:
 
 def _treatment_chart(result: BaseCase, treated: Sequence[int]) -> Chart:
     series = [
-        Series(result.labels[i], trace_name(result.labels[i]), "trace", TRACE_YEARS, TRACE_TREATED, colour(i))
+        Series(result.labels[i], trace_name(result.labels, i), "trace", TRACE_YEARS, TRACE_TREATED, colour(i))
         for i in treated
     ]
     means = result.outcomes.time_on_treatment[0] * MONTHS_PER_YEAR

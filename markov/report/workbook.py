@@ -4,8 +4,6 @@ The workbook is written beside its place and moved into it, so that a report is 
 cell holds a value, so that Protected View and previews show them.
 """
 
-import datetime
-import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from markov.inputs.style import (
-    FIXED_DATE,
     FONT,
     FORMATS,
     INK,
@@ -70,20 +67,13 @@ def _margin(widths: Sequence[float]) -> list[float]:
     return [DEFAULT_WIDTH] * max(math.ceil(missing / width_in_points(DEFAULT_WIDTH)), 0)
 
 
-@functools.lru_cache(maxsize=1)
-def _exact_sheet() -> type:
-    """A worksheet that writes numbers with all their digits, so that what is read back is the same number.
+def plain_words(text: str) -> str:
+    """A text for a title or a name in a chart, where one that begins with = would be a reference.
 
-    XlsxWriter writes 16 significant digits, and some numbers need 17.
+    >>> plain_words("=1+1"), plain_words("Costs")
+    (' =1+1', 'Costs')
     """
-    from xlsxwriter.worksheet import Worksheet
-
-    class ExactSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
-        def _xml_number_element(self, number: float, attributes: Sequence[tuple[str, object]] = ()) -> None:
-            told = "".join(f' {key}="{self._escape_attributes(value)}"' for key, value in attributes)
-            self.fh.write(f"<c{told}><v>{float(number)!r}</v></c>")
-
-    return ExactSheet
+    return f" {text}" if text.startswith("=") else text
 
 
 def _pale(colour: str) -> str:
@@ -95,11 +85,10 @@ class _Writer:
     """Lays out pages from top to bottom and remembers where each table landed, for the charts."""
 
     def __init__(self, path: str, title: str):
-        import xlsxwriter
+        from markov.inputs.book import Book
 
         self.title = title
-        self.book = xlsxwriter.Workbook(path, {"nan_inf_to_errors": False})
-        self.book.set_properties({"title": title, "created": datetime.datetime(*FIXED_DATE)})
+        self.book = Book(path, title)
         self.formats = make_formats(self.book)
         for name in ("header", "weak", "pass", "warn", "fail"):  # words keep their distance from a number beside them
             self.formats[name] = self._format({**FORMATS[name], "align": "left", "indent": 1})
@@ -282,12 +271,26 @@ class _Writer:
         for series in chart.series:
             drawn.add_series(self._series(chart, series))
         drawn.set_title(
-            {"name": chart.title, "name_font": {"size": 11, "bold": True, "color": "#1F3A5F"}, "overlay": False}
+            {
+                "name": plain_words(chart.title),
+                "name_font": {"size": 11, "bold": True, "color": "#1F3A5F"},
+                "overlay": False,
+            }
         )
         grid = {"visible": True, "line": {"color": "#E3E8EF", "width": 0.5}}
         font = {"size": 9, "color": "#1F2A37"}
-        x: dict[str, Any] = {"name": chart.x_title, "name_font": font, "num_font": font, "num_format": chart.x_format}
-        y: dict[str, Any] = {"name": chart.y_title, "name_font": font, "num_font": font, "num_format": chart.y_format}
+        x: dict[str, Any] = {
+            "name": plain_words(chart.x_title),
+            "name_font": font,
+            "num_font": font,
+            "num_format": chart.x_format,
+        }
+        y: dict[str, Any] = {
+            "name": plain_words(chart.y_title),
+            "name_font": font,
+            "num_font": font,
+            "num_format": chart.y_format,
+        }
         y["major_gridlines"] = grid
         if chart.kind in ("lines", "points") and chart.x_limit is not None:
             x |= {"min": 0, "max": chart.x_limit}
@@ -345,7 +348,7 @@ class _Writer:
         line: dict[str, Any] = {"color": series.colour, "width": 2.0}
         if series.dashed:
             line |= {"dash_type": "dash", "width": 1.25}
-        drawn: dict[str, Any] = {"name": series.name, "categories": categories, "values": values}
+        drawn: dict[str, Any] = {"name": plain_words(series.name), "categories": categories, "values": values}
         if series.hidden:
             return drawn | {"fill": {"none": True}, "border": {"none": True}, "gap": 80}
         if series.error is not None:
@@ -369,7 +372,7 @@ class _Writer:
         elif series.width is not None:
             line = {"color": series.colour, "width": 1.0 + 1.5 * series.width}
         if series.names is not None:
-            words = [{"value": str(table.rows[i][series.names])} for i in self._span(series)]
+            words = [{"value": plain_words(str(table.rows[i][series.names]))} for i in self._span(series)]
             font = {"size": 9, "color": "#1F2A37"}
             drawn["data_labels"] = {"value": True, "position": "above", "custom": words, "font": font}
         return drawn | {"line": line, "marker": marker}
