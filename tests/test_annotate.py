@@ -112,8 +112,9 @@ def test_a_note_that_was_there_is_kept_and_so_is_everything_else(tmp_path: Path)
     assert "ask the statistician" in comment.text
     assert comment.text.count("a rule") == 2
     assert after["Problems"]["A1"].value == "mine"
+    before = openpyxl.load_workbook(source)
     for name in book.sheetnames:
-        values = [[cell.value for cell in line] for line in book[name].iter_rows()]
+        values = [[cell.value for cell in line] for line in before[name].iter_rows()]
         assert [[cell.value for cell in line] for line in after[name].iter_rows()] == values
 
 

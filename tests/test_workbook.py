@@ -6,9 +6,10 @@ What is said of broken workbooks stands in `test_broken_workbooks.py`.
 import datetime
 import shutil
 import zipfile
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -78,9 +79,9 @@ def read(book: Workbook, folder: Path, name: str = NAME) -> Inputs:
 
 
 def contents(inputs: Inputs) -> dict[str, object]:
-    """Everything that was read, without where it stood and what the file was called."""
+    """Everything that was read, to the 15 digits that openpyxl writes, without where it stood and the file's name."""
     tables = (inputs.life_table, inputs.population_utility)
-    return {
+    found: dict[str, object] = {
         "title": inputs.title,
         "strategies": [replace(strategy, cell="") for strategy in inputs.strategies],
         "parameters": {key: replace(row, cell="") for key, row in inputs.parameters.items()},
@@ -94,6 +95,20 @@ def contents(inputs: Inputs) -> dict[str, object]:
             for rows in (inputs.curve_points, inputs.curve_choices, inputs.network, inputs.correlations)
         ],
     }
+    return {key: _rounded(value) for key, value in found.items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.15g}")
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_rounded(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        numbers = {key: _rounded(item) for key, item in vars(value).items() if isinstance(item, float)}
+        return replace(value, **numbers)
+    return value
 
 
 def assert_unchanged(found: Inputs, calgb: Inputs) -> None:

@@ -64,7 +64,6 @@ DAYS = Quantity({"days": 1.0}, 1.0, 366.0, 1.0, 91.0)
 DURATION = Quantity(_TIME, 0.0, 1200.0)
 PERIOD = Quantity(_TIME, 0.001, 1200.0)
 PROPORTION = Quantity({"proportion": 1.0}, 0.0, 1.0)
-SOLVED_PROPORTION = Quantity({"proportion": 1.0}, 0.0, 0.99)  # no rate makes everyone stop while others die first
 ANNUAL_RATE = Quantity({"per year": 1.0}, 0.0, 1.0, 0.0, 0.1)
 RATE = Quantity(_PER_TIME, 0.0, 1000.0)
 RATIO = Quantity({"ratio": 1.0}, 0.0, 100.0, 0.05, 20.0, low_excluded=True)
@@ -458,7 +457,7 @@ def _events() -> list[Definition]:
             "toxicity.proportion.{strategy}",
             s,
             "Proportion of starters who stop for toxicity, {strategy}",
-            SOLVED_PROPORTION,
+            PROPORTION,
             help="By the end of the period below; give this or a rate",
         ),
         Definition("toxicity.period.{strategy}", s, "Period of that proportion, {strategy}", PERIOD),
@@ -467,7 +466,7 @@ def _events() -> list[Definition]:
             "toxicity.observed_proportion.{strategy}",
             s,
             "Proportion stopping in the trial behind the PFS curve, {strategy}",
-            SOLVED_PROPORTION,
+            PROPORTION,
             help="Only for what-if analyses: the hazard on treatment is kept as it was under this proportion",
         ),
         Definition(
@@ -493,7 +492,7 @@ def _events() -> list[Definition]:
             SPM_RATE,
             help="Give this, or a proportion with its period and the rate of other exits",
         ),
-        Definition("spm.proportion.{strategy}", s, "Proportion with a second malignancy, {strategy}", SOLVED_PROPORTION),
+        Definition("spm.proportion.{strategy}", s, "Proportion with a second malignancy, {strategy}", PROPORTION),
         Definition("spm.period.{strategy}", s, "Period of that proportion, {strategy}", PERIOD),
         Definition(
             "spm.other_exit_rate.{strategy}",

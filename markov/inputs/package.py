@@ -165,6 +165,6 @@ def _declares_entities(start: bytes) -> bool:
         parser.Parse(start, False)
     except _PrologOverError:
         return bool(found)
-    except expat.ExpatError:
+    except (expat.ExpatError, LookupError):  # the readers say what is damaged
         return False
     return len(start) == PROLOG  # a prolog that never ends hides what follows

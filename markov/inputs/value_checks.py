@@ -28,6 +28,8 @@ CURRENCIES = (
     "TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
 )
 """Codes of ISO 4217 in use, funds and metals left out."""
+SOLVED = ("toxicity.proportion.{strategy}", "toxicity.observed_proportion.{strategy}", "spm.proportion.{strategy}")
+"""Proportions from which a rate is solved."""
 
 
 def is_currency(code: str) -> bool:
@@ -118,6 +120,9 @@ def value_problems(definition: Definition, identifier: str, value: Value, place:
             f"Write {value / 100:g}, or {value:g} % in a percent cell." if percent else "Mend the value or its unit."
         )
         yield Problem(place, f"{identifier} must be at most {quantity.high:g}", f"{value:g}", remedy)
+    elif value == 1.0 and definition.pattern in SOLVED:
+        remedy = "Write the proportion of the source: no rate makes it everybody while some leave otherwise first."
+        yield Problem(place, f"{identifier} must be below 1", f"{value:g}", remedy)
     elif quantity in WHOLE and value != round(value):
         yield Problem(place, f"{identifier} is a whole number", f"{value:g}", "Round it.")
     elif not quantity.usual_low <= value <= quantity.usual_high:

@@ -103,7 +103,7 @@ class _Writer:
         names = [*(page.name for page in pages), *linked]
         self.links = frozenset(names)
         for page in pages:
-            sheet = self.book.add_worksheet(page.name, _exact_sheet())
+            sheet = self.book.add_worksheet(page.name)
             self._page(sheet, page, names)
         for sheet, row, left, chart, width in self.charts:
             self._chart(sheet, row, left, chart, width)

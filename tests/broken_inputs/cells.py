@@ -34,9 +34,13 @@ NUMBERS: dict[str, Broken] = {
     "a negative cost": put(DEATH, -5.0, f"{DEATH} must be at least 0", 'found "-5"', "Mend the value"),
     "a hazard ratio of 0": put(HR, 0, f"{HR} must be above 0", 'found "0"', "Mend"),
     "a positive decrement": put("adverse_event.disutility.infection", 0.16, "at most 0", 'found "0.16"', "Mend"),
-    "a period of 0": put("toxicity.period.lenalidomide", 0, "must be above 0", 'found "0"', "Mend"),
-    "packs of nothing": put("product.units_per_pack.lenalidomide_10mg", 0, "must be above 0", 'found "0"', "Mend"),
-    "a cycle of 0": put("settings.cycle_days", 0, "settings.cycle_days must be above 0", 'found "0"', "Mend"),
+    "a period of 0": put("toxicity.period.lenalidomide", 0, "must be at least 0.001", 'found "0"', "Mend"),
+    "packs of nothing": put(
+        "product.units_per_pack.lenalidomide_10mg", 0, "must be at least 0.001", 'found "0"', "Mend"
+    ),
+    "a cycle of 0": put("settings.cycle_days", 0, "settings.cycle_days must be at least 1", 'found "0"', "Mend"),
+    "a cycle of a moment": put("settings.cycle_days", 1e-9, "must be at least 1", 'found "1e-09"', "Mend"),
+    "everybody stops for toxicity": put(STOPPED, 1, "must be below 1", 'found "1"', "Write"),
     "a horizon of 0": put("settings.horizon_years", 0, "a horizon of zero has no results", 'found "0"', "Lengthen it"),
     "an age of 120": put("cohort.age", 120, "must be at most 110", 'found "120"', "Mend"),
     "an age beyond the horizon": put("cohort.age", 101, "ends at age 100", 'found "101"', "settings.horizon_years"),

@@ -1,4 +1,4 @@
-"""A fuzzer that knows what a workbook is: it edits the shipped ones at random and judges what the program makes of them.
+"""A fuzzer that knows what a workbook is: it edits the shipped ones at random and judges what the program makes of it.
 
     python -m tests.fuzz --cases 20000 --seed 1 --workers 2 --log fuzz.jsonl
 

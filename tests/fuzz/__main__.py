@@ -40,14 +40,18 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=0, help="number of the first (0)")
     parser.add_argument("--seed", type=int, default=1, help="another seed gives other cases (1)")
     parser.add_argument("--workers", type=int, default=1, help="processes (1)")
-    parser.add_argument("--log", type=Path, help="a file of results, one line a block of cases: what it holds is not run again")
+    parser.add_argument(
+        "--log", type=Path, help="a file of results, one line a block of cases: what it holds is not run again"
+    )
     parser.add_argument("--case", type=int, help="run this case alone, and print its mutations and what is said of it")
     chosen = parser.parse_args()
     if chosen.case is not None:
         print(*oracle.told(chosen.seed, chosen.case)[:20], sep="\n")
         print(*oracle.judge(chosen.seed, chosen.case), sep="\n")
         return
-    done = [json.loads(line) for line in chosen.log.read_text().splitlines()] if chosen.log and chosen.log.exists() else []
+    done = (
+        [json.loads(line) for line in chosen.log.read_text().splitlines()] if chosen.log and chosen.log.exists() else []
+    )
     known = {(block["seed"], block["start"], block["end"]) for block in done}
     end = chosen.start + chosen.cases
     tasks = [(chosen.seed, i, min(i + BLOCK, end)) for i in range(chosen.start, end, BLOCK)]

@@ -58,13 +58,58 @@ Mutation = Callable[[Sketch], object]
 
 JUNK: tuple[object, ...] = (
     *(None, "", " ", "0,57", "12 %", "n/a", "−5", "½", "٣", "１", "1e5", "NaN", "inf", "=1+1", "+1", "-1", "@SUM(A1)"),
-    *("#REF!", "#N/A", True, False, 0, -1, 1, 2, 3, 0.5, 1e300, -1e300, 5e-324, 1e15, 10**40, float("inf"), float("nan")),
+    *(
+        "#REF!",
+        "#N/A",
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2,
+        3,
+        0.5,
+        1e300,
+        -1e300,
+        5e-324,
+        1e15,
+        10**40,
+        float("inf"),
+        float("nan"),
+    ),
     *(datetime.datetime(2026, 3, 1), datetime.time(12, 30), datetime.timedelta(hours=3), datetime.date(1900, 1, 1)),
     *("id", "value", "yes", "no", "lenalidomide", "no_maintenance", "settings.reference", "pfs.shape.lenalidomide"),
-    *("x" * 40_000, "\u202egnp.exe", "a\u0301", "\U0001f4a5", "<b>&amp;", "../../etc/passwd", "a\nb", "\ufeffid", "common"),
+    *(
+        "x" * 40_000,
+        "\u202egnp.exe",
+        "a\u0301",
+        "\U0001f4a5",
+        "<b>&amp;",
+        "../../etc/passwd",
+        "a\nb",
+        "\ufeffid",
+        "common",
+    ),
 )
 FACTORS = (0.0, -1.0, 0.1, 0.5, 0.9, 1.0, 1.1, 2.0, 10.0, 1000.0)
-NUMBERS = (0.0, 1.0, -1.0, 0.5, 2.0, 100.0, 1e-9, 1e-300, 5e-324, 1e6, 1e9, 1e14, 0.999999999, 1.000000001, 365.25, 0.1 + 0.2)
+NUMBERS = (
+    0.0,
+    1.0,
+    -1.0,
+    0.5,
+    2.0,
+    100.0,
+    1e-9,
+    1e-300,
+    5e-324,
+    1e6,
+    1e9,
+    1e14,
+    0.999999999,
+    1.000000001,
+    365.25,
+    0.1 + 0.2,
+)
 
 
 # What changes nothing ------------------------------------------------------------------------------------------------
@@ -158,7 +203,9 @@ def junk_cell(sketch: Sketch) -> None:
 
 def junk_value(sketch: Sketch) -> None:
     title = sketch.title(PARAMETERS)
-    column = sketch.columns(title).get(sketch.random.choice(["value", "se", "low", "high", "unit", "distribution", "id"]))
+    column = sketch.columns(title).get(
+        sketch.random.choice(["value", "se", "low", "high", "unit", "distribution", "id"])
+    )
     if column is not None and sketch.rows(title):
         sketch.edit(title)[sketch.random.choice(sketch.rows(title)), column] = sketch.random.choice(JUNK)
 

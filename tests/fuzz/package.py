@@ -10,8 +10,37 @@ from collections.abc import Callable
 Parts = dict[str, bytes]
 Mutation = Callable[[Parts, random.Random], object]
 
-JUNK = (b"", b"-1", b"0", b"A0", b"999999999", b"nan", b"1e999", b"\xc3\xa9", b"XFE1", b"A1048577", b"true", b"s", b"n", b"e")
-VALUES = (b"", b"1e999", b"-1e999", b"nan", b"1_000", b"0x10", b"\xd9\xa3", b" 1 ", b"1,5", b"9" * 400, b"1e-400", b"-0", b"1.0.0")
+JUNK = (
+    b"",
+    b"-1",
+    b"0",
+    b"A0",
+    b"999999999",
+    b"nan",
+    b"1e999",
+    b"\xc3\xa9",
+    b"XFE1",
+    b"A1048577",
+    b"true",
+    b"s",
+    b"n",
+    b"e",
+)
+VALUES = (
+    b"",
+    b"1e999",
+    b"-1e999",
+    b"nan",
+    b"1_000",
+    b"0x10",
+    b"\xd9\xa3",
+    b" 1 ",
+    b"1,5",
+    b"9" * 400,
+    b"1e-400",
+    b"-0",
+    b"1.0.0",
+)
 ATTRIBUTE = re.compile(rb' [\w:]+="[^"]*"')
 ELEMENT = re.compile(rb"<(\w+)(?: [^<>]*)?(?:/>|>[^<>]*</\1>)")
 VALUE = re.compile(rb"<v>([^<]*)</v>")
@@ -47,7 +76,9 @@ MUTATIONS: dict[str, Mutation] = {
     "drop_element": _in_part(ELEMENT, lambda found, chance: b""),
     "repeat_element": _in_part(ELEMENT, lambda found, chance: found[0] * chance.choice([2, 3000])),
     "change_value": _in_part(VALUE, lambda found, chance: b"<v>" + chance.choice(VALUES) + b"</v>"),
-    "formula": _in_part(VALUE, lambda found, chance: b"<f>" + chance.choice([b"1+", b"[1]S!A1", b"A1"]) + b"</f>" + found[0]),
+    "formula": _in_part(
+        VALUE, lambda found, chance: b"<f>" + chance.choice([b"1+", b"[1]S!A1", b"A1"]) + b"</f>" + found[0]
+    ),
 }
 
 
@@ -87,7 +118,9 @@ def names(parts: Parts, chance: random.Random) -> None:
 
 
 def no_names(parts: Parts, chance: random.Random) -> None:
-    parts["xl/workbook.xml"] = re.sub(rb"<definedNames>.*</definedNames>", b"", parts.get("xl/workbook.xml", b""), flags=re.S)
+    parts["xl/workbook.xml"] = re.sub(
+        rb"<definedNames>.*</definedNames>", b"", parts.get("xl/workbook.xml", b""), flags=re.S
+    )
 
 
 def restyle(parts: Parts, chance: random.Random) -> None:

@@ -31,7 +31,10 @@ def main() -> None:
             hostile.make(path)
             size = f"{path.stat().st_size / 1000:,.0f} kB" if path.is_file() else "–"
             done = subprocess.run(
-                [sys.executable, "-c", COMMAND.format(memory=MEMORY), str(path)], capture_output=True, text=True, timeout=300
+                [sys.executable, "-c", COMMAND.format(memory=MEMORY), str(path)],
+                capture_output=True,
+                text=True,
+                timeout=300,
             )
             *told, used = done.stderr.strip().splitlines() or [""]
             memory, seconds = used.split()

@@ -125,7 +125,10 @@ def _encrypted_part(path: Path) -> None:
 
 
 def _strict(path: Path) -> None:
-    parts = {name: part.replace(MAIN.encode(), b"http://purl.oclc.org/ooxml/spreadsheetml/main") for name, part in _good().items()}
+    parts = {
+        name: part.replace(MAIN.encode(), b"http://purl.oclc.org/ooxml/spreadsheetml/main")
+        for name, part in _good().items()
+    }
     write(path, parts)
 
 
@@ -139,7 +142,9 @@ DAMAGED, ENTITIES = "is damaged and cannot be read", "declares entities"
 MB = 1_000_000
 
 FILES: dict[str, Hostile] = {
-    "a part of 300 MB in 300 kB": Hostile(added("xl/media/a.bin", lambda: bytes(300 * MB)), ("unfolds to more than 256 MB", "300 kB")),
+    "a part of 300 MB in 300 kB": Hostile(
+        added("xl/media/a.bin", lambda: bytes(300 * MB)), ("unfolds to more than 256 MB", "300 kB")
+    ),
     "30 parts of 10 MB": Hostile(
         lambda path: write(path, _good() | {f"xl/media/{i}.bin": bytes(10 * MB) for i in range(30)}),
         ("unfolds to more than 256 MB",),
@@ -149,14 +154,14 @@ FILES: dict[str, Hostile] = {
     ),
     "archives within archives, 4 GB in all": Hostile(added("xl/media/a.zip", _nested)),
     "a part that says it is small": Hostile(_false_size, (DAMAGED,)),
-    "two parts of one name": Hostile(
-        lambda path: _two_parts(path), ("two parts of one name", "Open it in Excel")
-    ),
+    "two parts of one name": Hostile(lambda path: _two_parts(path), ("two parts of one name", "Open it in Excel")),
     "a part with a password": Hostile(_encrypted_part, (DAMAGED, "encrypted")),
     "part names that climb out of the folder": Hostile(
         lambda path: write(path, _good() | {"../../evil.txt": b"x", "/tmp/evil.txt": b"x", "..\\evil.txt": b"x"})
     ),
-    "entities that grow tenfold ten times, in a sheet": Hostile(doctype(sheet_part("Costs"), LAUGHS), (ENTITIES, "Do not trust")),
+    "entities that grow tenfold ten times, in a sheet": Hostile(
+        doctype(sheet_part("Costs"), LAUGHS), (ENTITIES, "Do not trust")
+    ),
     "the same in the shared texts": Hostile(doctype(TEXTS, LAUGHS), (ENTITIES, TEXTS)),
     "the same in the styles": Hostile(doctype(STYLES, LAUGHS), (ENTITIES, STYLES)),
     "the same in the workbook's own part": Hostile(doctype(BOOK, LAUGHS), (ENTITIES, BOOK)),
@@ -189,7 +194,8 @@ FILES: dict[str, Hostile] = {
         with_rows("Costs", lambda: b'<row r="1048577"><c r="A1048577"><v>1</v></c></row>'), (DAMAGED, "beyond the last")
     ),
     "a cell that is there twice": Hostile(
-        changed(sheet_part("Costs"), b"<v>8714</v></c>", b'<v>8714</v></c><c r="C5"><v>1</v></c>'), (DAMAGED, "C5 is there twice")
+        changed(sheet_part("Costs"), b"<v>8714</v></c>", b'<v>8714</v></c><c r="C5"><v>1</v></c>'),
+        (DAMAGED, "C5 is there twice"),
     ),
     "a number in Arabic digits": Hostile(
         changed(sheet_part("Costs"), b"<v>8714</v>", "<v>٨٧</v>".encode()), (DAMAGED, "as a number")
@@ -197,17 +203,21 @@ FILES: dict[str, Hostile] = {
     "a text that is not there": Hostile(
         changed(sheet_part("Costs"), b't="s"><v>', b't="s"><v>-'), (DAMAGED, "a text that is not there")
     ),
-    "100,000 sheets": Hostile(
-        changed(BOOK, b"</sheets>", "".join(_sheets(100_000)).encode() + b"</sheets>")
-    ),
+    "100,000 sheets": Hostile(changed(BOOK, b"</sheets>", "".join(_sheets(100_000)).encode() + b"</sheets>")),
     "two sheets of one name": Hostile(
         changed(BOOK, b"</sheets>", b'<sheet name="Costs" sheetId="99" r:id="rId1"/></sheets>'),
         (DAMAGED, 'two sheets are called "Costs"'),
     ),
     "100,000 defined names": Hostile(
-        changed(BOOK, b"<definedNames>", b"<definedNames>" + bytes_of(100_000, '<definedName name="n{}">Costs!$A$1</definedName>'))
+        changed(
+            BOOK,
+            b"<definedNames>",
+            b"<definedNames>" + bytes_of(100_000, '<definedName name="n{}">Costs!$A$1</definedName>'),
+        )
     ),
-    "500,000 shared texts": Hostile(changed(TEXTS, b"</sst>", bytes_of(500_000, "<si><t>text {}</t></si>") + b"</sst>")),
+    "500,000 shared texts": Hostile(
+        changed(TEXTS, b"</sst>", bytes_of(500_000, "<si><t>text {}</t></si>") + b"</sst>")
+    ),
     "elements nested a million deep": Hostile(
         changed(sheet_part("Costs"), b"</sheetData>", b"</sheetData>" + b"<x>" * 1_000_000), (DAMAGED,)
     ),
