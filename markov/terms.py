@@ -227,11 +227,13 @@ class Position(StrEnum):
 
 
 class Verdict(StrEnum):
-    """Outcome of a check."""
+    """Outcome of a check; the last two only of tests of the verification bank."""
 
     PASS = "pass"
     WARN = "warn"
     FAIL = "fail"
+    NOT_APPLICABLE = "not applicable"
+    ANALYST = "analyst to answer"
 
 
 class Status(StrEnum):

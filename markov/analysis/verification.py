@@ -358,7 +358,7 @@ def _equal_arms(inputs: Inputs, outcomes: Outcomes) -> Found:
     """Every strategy with the reference's inputs has the reference's results."""
     if len(inputs.compared) < 2:
         return
-    again = evaluate(with_values(inputs, _as_reference(inputs)))
+    again = evaluate(with_values(inputs, as_reference(inputs)))
     reference = outcomes.strategies.index(inputs.reference)
     gap = max(
         _gap(part, np.repeat(base[:, [reference]], part.shape[1], axis=1))
@@ -367,7 +367,7 @@ def _equal_arms(inputs: Inputs, outcomes: Outcomes) -> Found:
     yield _near("arms.equal", "Strategies with equal inputs have equal results", "equal, within 1e-12", gap, 1e-12)
 
 
-def _as_reference(inputs: Inputs) -> dict[str, Value]:
+def as_reference(inputs: Inputs) -> dict[str, Value]:
     """Changes that give every other strategy the reference's inputs, each in its own unit."""
     changes: dict[str, Value] = {}
     for identifier, parameter in inputs.parameters.items():
@@ -391,13 +391,14 @@ def _swapped_arms(inputs: Inputs, outcomes: Outcomes) -> Found:
     if len(inputs.compared) < 2:
         return
     first, second = inputs.compared[:2]
-    again = evaluate(_renamed(inputs, {first: second, second: first}))
+    again = evaluate(renamed(inputs, {first: second, second: first}))
     order = [again.strategies.index({first: second, second: first}.get(s, s)) for s in outcomes.strategies]
     gap = max(_gap(again.costs[:, order], outcomes.costs), _gap(again.qalys[:, order], outcomes.qalys))
     yield _near("arms.swapped", "Strategies that trade inputs trade results", "equal, within 1e-12", gap, 1e-12)
 
 
-def _renamed(inputs: Inputs, names: Mapping[str, str]) -> Inputs:
+def renamed(inputs: Inputs, names: Mapping[str, str]) -> Inputs:
+    """A copy in which strategies have other ids: every cell of one belongs to another."""
     parameters: dict[str, Parameter] = {}
     for parameter in inputs.parameters.values():
         head, _, last = parameter.id.rpartition(".")

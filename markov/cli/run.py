@@ -95,6 +95,7 @@ def run(
         warm()
     with clock.step("Reading the workbook"):
         inputs = read(workbook, changes)
+    from markov.analysis.bank.run import short_form
     from markov.analysis.base_case import base_case
     from markov.report import words
     from markov.report.reports import write_report
@@ -106,6 +107,7 @@ def run(
         begun = Begun(inputs)
     with clock.step("Running the model and its checks"):
         result = base_case(inputs)
+        tested = short_form(inputs, result.outcomes)
     command = " ".join(
         [
             "markov run",
@@ -135,6 +137,7 @@ def run(
             live=not no_live,
             command=command,
             seconds=clock.elapsed,
+            tested=tested,
         )
     if json_file:
         from markov.report.export import to_json
@@ -145,7 +148,7 @@ def run(
         print(words.checks_counted(result))
         print(f"Report: {target}")
     clock.report()
-    if any(check.verdict == "fail" for check in result.checks):
+    if any(check.verdict == "fail" for check in (*result.checks, *(each.check for each in tested))):
         stop(CHECK_FAILED, "A check failed: see the Checks sheet before using these results.")
     if doubt and any(invariant.breaches for invariant in doubt.probabilistic.sample.invariants):
         stop(CHECK_FAILED, "A check failed in some draws: see the sheet Draw checks before using these results.")

@@ -1,12 +1,16 @@
 """Pages on what the results rest on: the trial's own figures, every input, and the checks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from markov.analysis.bank.registry import Tested
 from markov.analysis.base_case import BaseCase, TrialComparison
 from markov.inputs.parameters import Parameter
 from markov.report import words
 from markov.report.charts import survival_charts
 from markov.report.pages import Cell, Column, Look, Page, Table, Text
+from markov.report.verification_page import short_form_table
 from markov.terms import MONTHS_PER_YEAR
 
 ENDPOINTS = {
@@ -149,14 +153,16 @@ def _input_row(p: Parameter) -> tuple[Cell, ...]:
     return (p.id, p.label, p.value, unit, p.se, distribution, p.status, p.source, p.page, p.cell, changed, comment)
 
 
-def checks_page(result: BaseCase) -> Page:
-    """Checks with what was expected and observed, and the warnings of the workbook."""
+def checks_page(result: BaseCase, tested: Sequence[Tested] = ()) -> Page:
+    """Checks with what was expected and observed, the short form of the verification bank, warnings of the workbook."""
     rows = tuple((c.title, c.expected, c.observed, c.verdict.value, c.note) for c in result.checks)
     columns = (Column("Check", "strong"), Column("Expected"), Column("Observed"), Column("Verdict"), Column("Note"))
     warnings = tuple(
         (p.place, p.rule, "" if p.found is None else str(p.found), p.remedy) for p in result.inputs.warnings
     )
     blocks: list[Table] = [Table("Checks of this run", columns, rows, "checks", verdict=3)]
+    if tested:
+        blocks.append(short_form_table(tested))
     if warnings:
         headers = (Column("Place", "strong"), Column("Rule"), Column("Found"), Column("Remedy"))
         blocks.append(Table("Warnings about the workbook", headers, warnings, "warnings", spread=True))

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markov.analysis.bank.registry import Tested
+from markov.analysis.bank.run import short_form
 from markov.analysis.base_case import BaseCase
 from markov.analysis.deterministic import Deterministic
 from markov.analysis.uncertainty import Uncertainty
@@ -37,11 +39,13 @@ def report_pages(
     uncertainty: Uncertainty | None = None,
     draws: Path | None = None,
     carried: Sequence[Page] = (),
+    tested: Sequence[Tested] = (),
 ) -> list[Page]:
     """Every page of a report, in order: of a base case, and where given of sensitivity analyses and of uncertainty.
 
     `linked` names sheets that come after them, each with a sentence for the contents; `draws` is the file of all draws,
-    and `carried` pages hold the inputs in full.
+    and `carried` pages hold the inputs in full; `tested` are the tests of the verification bank's short form, run here
+    unless given.
     """
     answers, evidence, terms, doubts, data = [], [], [], [], []
     if deterministic is not None:
@@ -63,7 +67,7 @@ def report_pages(
         bridge_page(result),
         *evidence,
         inputs_page(result),
-        checks_page(result),
+        checks_page(result, tested or short_form(result.inputs, result.outcomes)),
         *terms,
         *data,
         *carried,
@@ -88,13 +92,15 @@ def write_report(
     command: str = "",
     seconds: float = 0.0,
     now: datetime.datetime | None = None,
+    tested: Sequence[Tested] = (),
 ) -> Path:
     """Write the Excel report of a base case, and return its path.
 
     With `deterministic` it holds the sensitivity analyses too, with `uncertainty` the probabilistic ones (`draws` is
     the file of all draws beside it, None where the sheet holds them), with `live` the model as formulas; `kind` may
     also be html or docx, which hold the same pages without the live model. `command`, `seconds` and `now` (the present
-    time) are printed on the Provenance sheet.  Raises ReportError where it cannot be written.
+    time) are printed on the Provenance sheet; `tested` is the verification bank's short form, run here unless given.
+    Raises ReportError where it cannot be written.
 
     >>> import tempfile
     >>> from markov import base_case, read_inputs
@@ -106,7 +112,7 @@ def write_report(
     now = now or datetime.datetime.now(datetime.UTC)
     linked = (LIVE_GUIDE,) if live and kind == "xlsx" else ()
     carried = carried_pages(result.inputs) if kind == "xlsx" else []
-    pages = report_pages(result, command, seconds, now, deterministic, linked, uncertainty, draws, carried)
+    pages = report_pages(result, command, seconds, now, deterministic, linked, uncertainty, draws, carried, tested)
     if kind != "xlsx":  # a page has its own contents, a document its headings
         pages = [page for page in pages if page.name != CONTENTS]
     if kind == "html":

@@ -1,0 +1,140 @@
+"""What a test of the bank is, how it says what it found, and how tests are listed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from markov.analysis.bank.bench import Bench
+from markov.analysis.verification import Check
+from markov.terms import Array, Verdict
+
+TECH_VER = "TECH-VER: Büyükkaramikli and others 2019, PharmacoEconomics 37:1391"
+OWN = "added to TECH-VER"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a test found: what should be, what is, the verdict, and what a reader needs to know beside it."""
+
+    expected: str
+    observed: str
+    verdict: Verdict
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class BankTest:
+    """A test of the bank: its id, what it claims, what is done to the workbook, and its theme.
+
+    A `cheap` test needs no more than the outcomes of the base case, and stands in every report.
+    """
+
+    id: str
+    title: str
+    done: str
+    theme: str
+    run: Callable[[Bench], Finding]
+    source: str = TECH_VER
+    cheap: bool = False
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A test with its outcome."""
+
+    test: BankTest
+    check: Check
+
+
+class Theme:
+    """Collects the tests of one file: `@theme("TV-01", title, done)` above each function."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.tests: list[BankTest] = []
+
+    def __call__(
+        self, identifier: str, title: str, done: str, *, source: str = "", cheap: bool = False
+    ) -> Callable[[Callable[[Bench], Finding]], Callable[[Bench], Finding]]:
+        """Register a test under its id."""
+        source = source or (TECH_VER if identifier.startswith("TV") else OWN)
+
+        def register(run: Callable[[Bench], Finding]) -> Callable[[Bench], Finding]:
+            self.tests.append(BankTest(identifier, title, done, self.name, run, source, cheap))
+            return run
+
+        return register
+
+
+# ------------------------------------------------------------------------------------------------- findings
+
+
+def within(gap: float, tolerance: float, expected: str, note: str = "", *, warn: bool = False) -> Finding:
+    """A gap that stays within its tolerance; a gap that is not a number does not.
+
+    >>> within(1e-14, 1e-12, "equal").verdict.value, within(float("nan"), 1e-12, "equal").verdict.value
+    ('pass', 'fail')
+    """
+    verdict = Verdict.PASS if gap <= tolerance else Verdict.WARN if warn else Verdict.FAIL
+    return Finding(f"{expected}, within {tolerance:g}", f"largest gap {gap:.2g}", verdict, note)
+
+
+def holds(true: bool, expected: str, observed: str, note: str = "") -> Finding:
+    """What must hold."""
+    return Finding(expected, observed, Verdict.PASS if true else Verdict.FAIL, note)
+
+
+def plausible(true: bool, expected: str, observed: str, note: str = "") -> Finding:
+    """What should hold, or be explained: a breach warns."""
+    return Finding(expected, observed, Verdict.PASS if true else Verdict.WARN, "" if true else note)
+
+
+def not_applicable(reason: str) -> Finding:
+    """A test that this kind of model, or this workbook, gives nothing to."""
+    return Finding("", "", Verdict.NOT_APPLICABLE, reason)
+
+
+def analyst(question: str) -> Finding:
+    """A question that only the analyst can answer."""
+    return Finding("an answer in writing", "", Verdict.ANALYST, question)
+
+
+# ---------------------------------------------------------------------------------------------- comparisons
+
+
+def gap(found: Array, expected: Array) -> float:
+    """Largest difference, relative to the largest expected value; not a number counts as infinite.
+
+    >>> gap(np.array([2.0, 4.0]), np.array([2.0, 5.0]))
+    0.2
+    """
+    scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-12)
+    difference = np.abs(np.asarray(found) - np.asarray(expected))
+    return float(np.nan_to_num(np.max(difference, initial=0.0) / scale, nan=np.inf))
+
+
+def rises(before: Array, after: Array) -> bool:
+    """Whether nothing falls by more than rounding, and something rises."""
+    scale = max(float(np.max(np.abs(before), initial=0.0)), 1e-12)
+    step = (np.asarray(after) - np.asarray(before)) / scale
+    return bool(step.min(initial=0.0) >= -1e-12 and step.max(initial=0.0) > 1e-12)
+
+
+def amounts(values: Iterable[float], digits: int = 4) -> str:
+    """Numbers of several strategies in one cell.
+
+    >>> amounts([1.0, 2.5])
+    '1, 2.5'
+    """
+    return ", ".join(f"{value:.{digits}g}" for value in values)
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """The first of several names in one cell.
+
+    >>> listed(["a", "b", "c"], 2), listed([])
+    ('a, b and 1 more', 'none')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) + more) or "none"

@@ -1,0 +1,473 @@
+"""Survival, effects and events: curves, ratios, waning, mortality, stops and second malignancies."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from markov.analysis.bank import textbook
+from markov.analysis.bank.bench import Bench
+from markov.analysis.bank.registry import (
+    Finding,
+    Theme,
+    amounts,
+    analyst,
+    gap,
+    holds,
+    not_applicable,
+    plausible,
+    within,
+)
+from markov.analysis.verification import stopped_for_toxicity
+from markov.inputs.parameters import Columns, Value, with_values
+from markov.model.hazards import build_hazards
+from markov.survival.curves import curve
+from markov.survival.hazards import (
+    cumulative_incidence,
+    probability_from_rate,
+    rate_from_incidence,
+    rate_from_probability,
+    survival_from_increments,
+)
+from markov.terms import Array, Endpoint, Family, PostProgression, State
+
+theme = Theme("Survival, effects and events")
+AFT_ONLY = (Family.LOG_NORMAL, Family.LOG_LOGISTIC, Family.GENERALISED_GAMMA, Family.GENERALISED_F, Family.GAMMA)
+
+
+def _anchored(bench: Bench) -> bool:
+    return bench.inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
+
+
+@theme(
+    "TV-03",
+    "A higher hazard ratio brings more events",
+    "Each strategy beside the reference takes a hazard ratio of 0.7, then 1.2, on the reference's curve, for "
+    "progression and, where deaths follow it, for survival",
+)
+def hazard_ratios(bench: Bench) -> Finding:
+    if not bench.others or _ratio_on_reference(bench):
+        return not_applicable("needs two strategies, the reference with a curve of its own")
+    told = []
+    for endpoint, name in ((Endpoint.PFS, "pfs_net_of_spm"), (Endpoint.OS, "os")):
+        if endpoint is Endpoint.PFS or _anchored(bench):
+            low, high = (bench.trace_of(_with_ratio(bench, endpoint, r)).curves[name][0, 1:] for r in (0.7, 1.2))
+            told.append((endpoint, bool((high <= low + 1e-6).all() and (high < low - 1e-3).any(axis=1).all())))
+    words = ", ".join(f"{endpoint}: {'as expected' if good else 'not so'}" for endpoint, good in told)
+    return holds(all(good for _, good in told), "the curve at 1.2 below that at 0.7", words)
+
+
+def _with_ratio(bench: Bench, endpoint: Endpoint, ratio: float) -> dict[str, Value]:
+    changes: dict[str, Value] = {"settings.crossing": "cap_curve"}
+    for s in bench.others:
+        changes |= {
+            f"{endpoint}.family.{s}": "hazard_ratio",
+            f"{endpoint}.hazard_ratio.{s}": ratio,
+            f"{endpoint}.reference.{s}": bench.names[0],
+            f"{endpoint}.waning_start.{s}": None,
+            f"{endpoint}.waning_end.{s}": None,
+        }
+    return changes
+
+
+def _ratio_on_reference(bench: Bench) -> bool:
+    family = bench.inputs.text
+    return any(family(f"{e}.family.{bench.names[0]}").endswith("_ratio") for e in (Endpoint.PFS, Endpoint.OS))
+
+
+@theme(
+    "TV-04",
+    "Nested curves never cross",
+    "Time on treatment, freedom from progression and survival of the base case; PFS again under a median OS of a year",
+)
+def nested(bench: Bench) -> Finding:
+    curves = [bench.trace.curves[name][0] for name in ("on_treatment", "progression_and_spm_free", "os")]
+    worst = max(float((inner - outer).max()) for inner, outer in itertools.pairwise(curves))
+    clash = _excess_over_short_survival(bench)
+    return holds(max(worst, clash) <= 1e-9, "the inner curve below the outer", f"excess {max(worst, clash):.2g}")
+
+
+def _excess_over_short_survival(bench: Bench) -> float:
+    """Excess of PFS over OS after the crossing policy has done its work, where patients die within a year or so."""
+    changes: dict[str, Value] = {"settings.post_progression": "overall_survival", "settings.crossing": "cap_hazard"}
+    for s in bench.names:
+        median = f"os.median.{s}"
+        changes |= {f"os.family.{s}": "weibull", f"os.shape.{s}": 1.0, median: bench.as_model(median, 12.0)}
+        changes |= {f"os.waning_start.{s}": None, f"os.waning_end.{s}": None}
+    hazards = build_hazards(Columns(with_values(bench.inputs, changes), {}, 1))
+    assert hazards.overall is not None
+    cohorts = (hazards.cycles, len(bench.names), 1)
+    pfs, overall = (survival_from_increments(np.broadcast_to(h, cohorts)) for h in (hazards.floored, hazards.overall))
+    return float((pfs - overall).max())
+
+
+@theme(
+    "TV-05",
+    "Families with special shapes are the families they contain",
+    "Each pair of curves over 40 years, and each family against its formula written out",
+    cheap=True,
+)
+def special_shapes(bench: Bench) -> Finding:
+    del bench
+    t = np.linspace(0.5, 480.0, 960)
+    pairs = [(_survives(a, pa, t), _survives(b, pb, t)) for (a, pa), (b, pb) in ALIKE]
+    pairs += [(_survives(f, p, t), textbook.FAMILIES[f](p)(t)) for f, p in EXAMPLES]
+    worst = max(float(np.abs(x - y).max()) for x, y in pairs)
+    return within(worst, 1e-7, f"equal in {len(pairs)} pairs of curves")
+
+
+Shaped = tuple[Family, dict[str, float]]
+ALIKE: tuple[tuple[Shaped, Shaped], ...] = (
+    ((Family.WEIBULL, {"scale": 40.0, "shape": 1.0}), (Family.EXPONENTIAL, {"rate": 0.025})),
+    ((Family.GAMMA, {"rate": 0.025, "shape": 1.0}), (Family.EXPONENTIAL, {"rate": 0.025})),
+    ((Family.GOMPERTZ, {"rate": 0.025, "shape": 1e-9}), (Family.EXPONENTIAL, {"rate": 0.025})),
+    (
+        (Family.GENERALISED_GAMMA, {"mu": np.log(40.0), "sigma": 0.8, "q": 1.0}),
+        (Family.WEIBULL, {"scale": 40.0, "shape": 1.25}),
+    ),
+    (
+        (Family.GENERALISED_GAMMA, {"mu": 3.5, "sigma": 0.8, "q": 0.8}),
+        (Family.GAMMA, {"rate": 1.5625 * np.exp(-3.5), "shape": 1.5625}),
+    ),
+    (
+        (Family.GENERALISED_GAMMA, {"mu": 3.5, "sigma": 0.9, "q": 0.0}),
+        (Family.LOG_NORMAL, {"meanlog": 3.5, "sdlog": 0.9}),
+    ),
+    (
+        (Family.GENERALISED_F, {"mu": 3.5, "sigma": 0.9, "q": 0.4, "p": 0.0}),
+        (Family.GENERALISED_GAMMA, {"mu": 3.5, "sigma": 0.9, "q": 0.4}),
+    ),
+)
+EXAMPLES: tuple[Shaped, ...] = (
+    (Family.WEIBULL, {"scale": 45.0, "shape": 1.3}),
+    (Family.GOMPERTZ, {"rate": 0.01, "shape": 0.01}),
+    (Family.LOG_NORMAL, {"meanlog": 3.4, "sdlog": 0.9}),
+    (Family.LOG_LOGISTIC, {"scale": 30.0, "shape": 1.7}),
+    (Family.GAMMA, {"rate": 0.03, "shape": 1.4}),
+    (Family.GENERALISED_GAMMA, {"mu": 3.4, "sigma": 0.9, "q": -0.3}),
+    (Family.GENERALISED_F, {"mu": 3.4, "sigma": 0.9, "q": 0.2, "p": 0.1}),
+)
+
+
+def _survives(family: Family, parameters: dict[str, float], t: Array) -> Array:
+    return np.exp(-curve(family, {name: np.array(value) for name, value in parameters.items()})(t))
+
+
+@theme("TV-06", "Hazard ratios lie on curves whose hazards are proportional", "Families behind every ratio", cheap=True)
+def proportional(bench: Bench) -> Finding:
+    found = []
+    for endpoint, s in ((e, s) for e in (Endpoint.PFS, Endpoint.OS) for s in bench.names):
+        reference = bench.inputs.text(f"{endpoint}.reference.{s}") or bench.names[0]
+        ratio = bench.inputs.text(f"{endpoint}.family.{s}") == Family.HAZARD_RATIO
+        if ratio and bench.inputs.text(f"{endpoint}.family.{reference}") in AFT_ONLY:
+            found.append(f"{endpoint.upper()} of {bench.inputs.labels[s]}")
+    note = "the curve of these families is not one of proportional hazards: say why the ratio was put on it"
+    return plausible(not found, "no ratio on such a curve", ", ".join(found) or "none", note)
+
+
+@theme(
+    "TV-18",
+    "Without mortality nobody dies",
+    "Background, excess rates and overall survival switched off: undiscounted life-years are the horizon",
+)
+def nobody_dies(bench: Bench) -> Finding:
+    outcomes = bench.run(_without_deaths(bench))
+    dead, horizon = float(outcomes.entered(State.DEATH).max()), float(bench.trace.boundaries[-1])
+    years = outcomes.life_years[0, :, 0].sum(axis=-1)
+    return within(max(dead, gap(years, np.full(len(years), horizon))), 1e-9, f"{horizon:.2f} years, no deaths")
+
+
+def _without_deaths(bench: Bench) -> dict[str, Value]:
+    changes: dict[str, Value] = {
+        "mortality.smr": 0.0,
+        "settings.post_progression": "rate",
+        "settings.post_progression_rate": "common",
+        "post_progression.excess_rate.common": 0.0,
+        "spm.excess_death.haematologic": 0.0,
+        "spm.excess_death.solid": 0.0,
+    }
+    return changes
+
+
+@theme("TV-19", "Very high mortality kills at once", "Background mortality times 1,000")
+def everybody_dies(bench: Bench) -> Finding:
+    trace = bench.trace_of({"mortality.smr": 1000.0, "settings.horizon_years": 3.0})
+    alive = [float(np.interp(2.0, trace.boundaries, curve)) for curve in trace.curves["os"][0]]
+    return holds(max(alive) < 0.01, "below 1 % alive after two years", f"{max(alive):.2%}")
+
+
+@theme(
+    "TV-23",
+    "Patients do not outlive the general population",
+    "Overall survival against the life table, counted year of age by year of age",
+    cheap=True,
+)
+def general_population(bench: Bench) -> Finding:
+    if bench.inputs.number("mortality.smr") < 1.0:
+        return not_applicable("the workbook's standardised mortality ratio is below 1: patients may live longer")
+    population = textbook.general_population(bench.inputs, bench.trace.boundaries)
+    excess = float((bench.trace.curves["os"][0] - population).max())
+    return holds(excess <= 1e-4, "below it at every age, within 0.0001", f"excess {excess:.2g}")
+
+
+@theme(
+    "TV-28",
+    "Rates and probabilities convert both ways",
+    "p = 1 − e^(−rt) at six values, there and back, by month and by year, and with competing exits",
+    cheap=True,
+)
+def conversions(bench: Bench) -> Finding:
+    del bench
+    p, years = np.array([0.01, 0.1, 0.3, 0.52, 0.8, 0.99]), 2.5
+    rate = rate_from_probability(p, np.array(years))
+    yearly = 1.0 - np.exp(-rate)
+    monthly = probability_from_rate(rate, np.array(1.0 / 12.0))
+    crude = cumulative_incidence(np.array(0.2), np.array(0.3), np.array(years))
+    gaps = (
+        gap(1.0 - np.exp(-rate * years), p),
+        gap(1.0 - (1.0 - monthly) ** 12.0, yearly),
+        gap(crude, np.array(0.2 / 0.5 * (1.0 - np.exp(-0.5 * years)))),
+        gap(rate_from_incidence(crude, np.array(0.3), np.array(years)), np.array(0.2)),
+    )
+    return within(max(gaps), 1e-9, "equal")
+
+
+@theme("TV-34", "Differences in effects have the sign of the evidence", "ΔLY and ΔQALY beside PFS and OS", cheap=True)
+def signs_of_effects(bench: Bench) -> Finding:
+    if not bench.others:
+        return not_applicable("one strategy")
+    base, odd, told = bench.base, [], []
+    for s in bench.others:
+        i = bench.index(s)
+        pfs = float(base.curves["pfs_net_of_spm"].mean[0, i] - base.curves["pfs_net_of_spm"].mean[0, 0])
+        years, qalys = (float(v[0, i] - v[0, 0]) for v in (base.life_year, base.qaly))
+        told.append(f"{bench.inputs.labels[s]}: PFS {pfs:+.2f} years, LY {years:+.2f}, QALY {qalys:+.2f}")
+        odd += [s] if pfs * years < 0.0 or pfs * qalys < 0.0 else []
+    note = "longer PFS beside shorter life is possible where survival follows its own curve: say what the evidence is"
+    return plausible(not odd, "the sign of the difference in mean PFS", "; ".join(told), note)
+
+
+@theme("TV-39", "Patients who start younger live longer", "Age at time zero 5 years lower, the horizon as it was")
+def baseline(bench: Bench) -> Finding:
+    same: dict[str, Value] = {"settings.horizon_years": float(bench.trace.boundaries[-1])}
+    before = bench.run(same).life_years[0, :, 0].sum(axis=-1)
+    after = bench.run({**same, "cohort.age": bench.number("cohort.age") - 5.0}).life_years[0, :, 0].sum(axis=-1)
+    note = "survival follows trial curves, so age acts through the background alone"
+    return plausible(bool((after >= before - 1e-9).all()), "at least as long", amounts(after - before), note)
+
+
+@theme(
+    "TV-52",
+    "Twice, or half, the difference in efficacy is about twice, or half, the difference in effect",
+    "Logs of ratios, or the distance between two curves of one family, times 2 and ½; the ratio of ΔQALYs",
+)
+def efficacy(bench: Bench) -> Finding:
+    return _ratios(bench, lambda factor: _efficacy(bench, factor), "ΔQALY", 0)
+
+
+@theme(
+    "TV-53",
+    "Twice, or half, the difference in safety is about twice, or half, its consequence",
+    "Proportions with adverse events moved from the reference's by 2 and ½ of the difference; the ratio of ΔQALYs lost "
+    "to adverse events",
+)
+def safety(bench: Bench) -> Finding:
+    return _ratios(bench, lambda factor: _safety(bench, factor), "ΔQALYs of adverse events", 2)
+
+
+def _ratios(bench: Bench, changes: Callable[[float], dict[str, Value]], words: str, component: int) -> Finding:
+    """Differences under ½, 1 and 2 times a difference between strategies, as ratios; far off, a warning."""
+    if not bench.others or not changes(2.0):
+        return not_applicable("the strategies differ in nothing that can be scaled")
+    found = []
+    for factor in (0.5, 1.0, 2.0):
+        components = bench.run(changes(factor)).qaly_components[0, :, 1]
+        total = components[:, component] if component else components.sum(axis=-1)
+        found.append(total[1:] - total[0])
+    base = np.where(np.abs(found[1]) < 1e-9, np.nan, found[1])
+    half, double = found[0] / base, found[2] / base
+    told = f"×½: {amounts(half, 3)}; ×2: {amounts(double, 3)}"
+    near = bool((np.abs(half - 0.5) < 0.15).all() and (np.abs(double - 2.0) < 0.5).all())
+    return plausible(near, f"{words} × about 0.5 and 2", told, "the model is not linear in it: read the ratio")
+
+
+def _efficacy(bench: Bench, factor: float) -> dict[str, Value]:
+    changes: dict[str, Value] = {}
+    for endpoint, s in ((e, s) for e in (Endpoint.PFS, Endpoint.OS) for s in bench.others):
+        family = bench.inputs.text(f"{endpoint}.family.{s}")
+        ratio = f"{endpoint}.{family}.{s}"
+        if family.endswith("_ratio") and bench.inputs.text(f"{endpoint}.reference.{s}") in ("", bench.names[0]):
+            changes[ratio] = bench.number(ratio) ** factor
+        elif family == bench.inputs.text(f"{endpoint}.family.{bench.names[0]}"):
+            changes |= _moved(bench, endpoint, s, factor)
+    return changes
+
+
+def _moved(bench: Bench, endpoint: Endpoint, s: str, factor: float) -> Iterator[tuple[str, Value]]:
+    for name, logs in (("median", False), ("scale", False), ("mu", True), ("meanlog", True)):
+        own, other = (f"{endpoint}.{name}.{x}" for x in (s, bench.names[0]))
+        if bench.inputs.given(own) and bench.inputs.given(other):
+            a, b = bench.number(own), bench.number(other)
+            yield own, b + factor * (a - b) if logs else b * (a / b) ** factor
+            return
+
+
+def _safety(bench: Bench, factor: float) -> dict[str, Value]:
+    changes: dict[str, Value] = {}
+    for event, s in ((e, s) for e in bench.inputs.names("event") for s in bench.others):
+        own, other = (f"adverse_event.proportion.{event}.{x}" for x in (s, bench.names[0]))
+        a, b = bench.number(own), bench.number(other)
+        if a != b:
+            changes[own] = min(max(b + factor * (a - b), 0.0), 1.0)
+    return changes
+
+
+# ------------------------------------------------------------------------------------------- further tests
+
+
+@theme(
+    "FT-06",
+    "Without excess mortality, life expectancy is the general population's",
+    "Excess deaths off, then overall survival so long that the life table alone counts; life table added up by hand",
+)
+def life_expectancy(bench: Bench) -> Finding:
+    off = {**_without_deaths(bench), "mortality.smr": 1.0, "settings.correction": "half_cycle"}
+    anchored: dict[str, Value] = {**off, "settings.post_progression": "overall_survival"}
+    for s in bench.names:
+        median = f"os.median.{s}"
+        anchored |= {f"os.family.{s}": "weibull", f"os.shape.{s}": 1.0, median: bench.as_model(median, 1e6)}
+        anchored |= {f"os.waning_start.{s}": None, f"os.waning_end.{s}": None}
+    edges = bench.trace.boundaries
+    alive = textbook.general_population(bench.inputs, edges)
+    expected = float(edges[1] * (alive.sum() - 0.5 * (alive[0] + alive[-1])))
+    years = [bench.run(changes).life_years[0, :, 0].sum(axis=-1) for changes in (off, anchored)]
+    worst = max(gap(found, np.full(len(found), expected)) for found in years)
+    return within(worst, 1e-3, f"{expected:.3f} years", "entrants of a cycle are exposed for half of it: of order 2")
+
+
+@theme(
+    "FT-14",
+    "Curves are those of the workbook's cells",
+    "PFS and OS of every strategy recomputed from family, parameters, ratios and waning, in months",
+    cheap=True,
+)
+def curves(bench: Bench) -> Finding:
+    hazards = bench.hazards
+    cohorts = (hazards.cycles, len(bench.names), 1)
+    pfs = survival_from_increments(np.broadcast_to(hazards.pfs, cohorts))[..., 0]
+    gaps = list(_curve_gaps(bench, Endpoint.PFS, pfs, np.zeros(1)))
+    if hazards.overall is not None:
+        overall = survival_from_increments(np.broadcast_to(hazards.overall, cohorts))[..., 0]
+        background = survival_from_increments(np.broadcast_to(hazards.background, cohorts))[:, 0, 0]
+        gaps += _curve_gaps(bench, Endpoint.OS, overall, background)
+    if not gaps:
+        return not_applicable("all curves are splines, whose formula is tested against published fits")
+    return within(max(gaps), 1e-6, f"equal in {len(gaps)} curves")
+
+
+def _curve_gaps(bench: Bench, endpoint: Endpoint, found: Array, background: Array) -> Iterator[float]:
+    """How far each strategy's curve is from its formula; OS is floored cycle by cycle at the background."""
+    for i, s in enumerate(bench.names):
+        told = textbook.waned(bench.inputs, endpoint, s, bench.trace.boundaries)
+        if told is None:
+            continue
+        if len(background) > 1:
+            steps = [x[1:] / np.maximum(x[:-1], 1e-290) for x in (told, background)]
+            told = np.concatenate([[1.0], np.cumprod(np.minimum(*steps))])
+        yield float(np.abs(found[:, i] - told).max())
+
+
+@theme(
+    "FT-15",
+    "A time ratio stretches time",
+    "Each strategy beside the reference takes a time ratio of 1.5 on the reference's curve: its median PFS",
+)
+def time_ratio(bench: Bench) -> Finding:
+    if not bench.others or _ratio_on_reference(bench):
+        return not_applicable("needs two strategies, the reference with a curve of its own")
+    changes: dict[str, Value] = {}
+    for s in bench.others:
+        changes |= {f"pfs.family.{s}": "time_ratio", f"pfs.time_ratio.{s}": 1.5, f"pfs.reference.{s}": bench.names[0]}
+        changes |= {f"pfs.waning_start.{s}": None, f"pfs.waning_end.{s}": None}
+    columns = Columns(with_values(bench.inputs, changes), {}, 1)
+    hazards = build_hazards(columns)
+    alive = survival_from_increments(np.broadcast_to(hazards.pfs, (hazards.cycles, len(bench.names), 1)))[..., 0]
+    medians = [float(np.interp(np.log(2.0), -np.log(alive[:, i]), hazards.boundaries)) for i in range(len(bench.names))]
+    ratios = np.array(medians[1:]) / medians[0]
+    return within(gap(ratios, np.full(len(ratios), 1.5)), 5e-3, "1.5 times the reference's median")
+
+
+@theme(
+    "FT-16",
+    "Stops for toxicity meet the proportion they were solved from",
+    "Cumulative incidence among starters, added up from the trace",
+    cheap=True,
+)
+def stops(bench: Bench) -> Finding:
+    gaps = {}
+    for s in bench.treated:
+        key, period = f"toxicity.proportion.{s}", f"toxicity.period.{s}"
+        if bench.inputs.given(key) and bench.inputs.given(period):
+            end = bench.inputs.number(f"treatment.start.{s}") + bench.inputs.number(period)
+            if end <= bench.trace.boundaries[-1]:
+                reached = stopped_for_toxicity(bench.inputs, bench.trace, bench.index(s), end)
+                gaps[s] = abs(reached - bench.number(key))
+    if not gaps:
+        return not_applicable("no strategy states a proportion of stops within the horizon")
+    return within(max(gaps.values()), 1e-6, "the proportions of the workbook")
+
+
+@theme(
+    "FT-17",
+    "Second malignancies are rate times time at risk",
+    "First ones by type, from time on and off drug in the trace",
+    cheap=True,
+)
+def malignancies(bench: Bench) -> Finding:
+    worst, asked = 0.0, 0
+    entries = bench.base.entries[0]
+    for s in bench.names:
+        if bench.inputs.given(f"spm.proportion.{s}") or bench.number(f"spm.lag.{s}"):
+            continue
+        book, asked = textbook.Ledger(bench, bench.trace, s, 0.0), asked + 1
+        on, off = _spm_rate(bench, f"spm.rate.{s}"), _spm_rate(bench, f"spm.rate_off_treatment.{s}")
+        treated = float(book.treated().sum()) if book.starts else 0.0
+        at_risk = sum(float(book.in_state(x).sum()) for x in list(State)[:3])
+        expected = off * at_risk + (on - off) * treated
+        share = bench.number(f"spm.share_haematologic.{s}")
+        for state, part in ((State.SPM_HAEMATOLOGIC, share), (State.SPM_SOLID, 1.0 - share)):
+            found = float(entries[bench.index(s), list(State).index(state)])
+            worst = max(worst, abs(found - part * expected) / max(expected, 1e-9))
+    if not asked:
+        return not_applicable("rates come from proportions or begin after a lag")
+    return within(worst, 2e-3, "equal by strategy and type")
+
+
+def _spm_rate(bench: Bench, identifier: str) -> float:
+    """Per year; without a rate on treatment, that off it."""
+    if not bench.inputs.given(identifier):
+        identifier = identifier.replace("spm.rate.", "spm.rate_off_treatment.")
+    return bench.number(identifier) / 100.0
+
+
+@theme(
+    "FT-18",
+    "Modelled overall survival is the curve it should follow",
+    "Where deaths follow the OS curves: the trace against the curve floored at the life table",
+    cheap=True,
+)
+def anchor(bench: Bench) -> Finding:
+    hazards = bench.hazards
+    if hazards.overall is None:
+        return not_applicable("deaths after progression come from a rate or a curve of their own")
+    cohorts = (hazards.cycles, len(bench.names), 1)
+    told = survival_from_increments(np.broadcast_to(hazards.overall, cohorts))[..., 0].T
+    off, clipped = np.abs(bench.trace.curves["os"][0] - told).max(), bench.base.counts["clipped_cycles"].any()
+    note = "cycles in which nobody more, or nobody less, could die are counted on the sheet Checks" if clipped else ""
+    return within(float(off), 1e-3, "equal", note, warn=bool(clipped))
+
+
+@theme("TV-75", "Value of information is reported as it was asked", "–")
+def value_of_information(bench: Bench) -> Finding:
+    del bench
+    return analyst("Are the groups of parameters valued together those that one study could inform, and written so?")
