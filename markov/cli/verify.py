@@ -18,7 +18,7 @@ def verify(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Input workbook, which is tested, or report that run, psa, sobol or voi wrote, which is computed again.",
+            help="Input workbook: it is tested. Report that run, psa, sobol or voi wrote: it is computed again.",
             show_default=False,
         ),
     ],

@@ -9,8 +9,7 @@ from markov.report.pages import Cell, Column, Page, Table, Text
 from markov.terms import Verdict
 
 HEADERS = (
-    Column("Test", "strong"),
-    Column("What should hold"),
+    Column("Test: what should hold", "strong"),
     Column("What was done"),
     Column("Expected"),
     Column("Observed"),
@@ -18,7 +17,7 @@ HEADERS = (
     Column("Reason or question"),
     Column("Source"),
 )
-WIDTHS = (9.0, 36.0, 44.0, 30.0, 36.0, 15.0, 46.0, 22.0)
+WIDTHS = (44.0, 46.0, 30.0, 38.0, 15.0, 46.0, 11.0)
 SOURCES = (
     "Ids TV: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER), in our words; "
     "tests that the paper lists twice are one here. Ids FT: further tests, most of them against a calculation by hand."
@@ -47,7 +46,7 @@ def verification_page(bench: Bench, tested: Sequence[Tested]) -> Page:
 def short_form_table(tested: Sequence[Tested]) -> Table:
     """The tests of the bank that cost next to nothing, for the Checks sheet of every report."""
     columns = (Column("Test", "strong"), Column("Expected"), Column("Observed"), Column("Verdict"), Column("Note"))
-    rows = tuple((f"{t.test.id}  {t.check.title}", *_outcome(t), t.check.note) for t in tested)
+    rows = tuple((_named(t), *_outcome(t), t.check.note) for t in tested)
     rest = len(BANK) - len(tested)
     note = f"The other {rest} tests of the verification bank perturb the workbook and run it again: markov verify."
     return Table("Verification bank, short form", columns, rows, "bank", (note,), verdict=3)
@@ -87,10 +86,12 @@ def _counted(tested: Sequence[Tested]) -> Table:
 
 
 def _table(title: str, tested: Sequence[Tested], key: str) -> Table:
-    rows = tuple(
-        (t.test.id, t.check.title, t.test.done, *_outcome(t), t.check.note, t.test.source.split(":")[0]) for t in tested
-    )
-    return Table(title, HEADERS, rows, key, verdict=5)
+    rows = tuple((_named(t), t.test.done, *_outcome(t), t.check.note, t.test.source.split(":")[0]) for t in tested)
+    return Table(title, HEADERS, rows, key, verdict=4)
+
+
+def _named(tested: Tested) -> str:
+    return f"{tested.test.id}  {tested.check.title}"
 
 
 def _outcome(tested: Tested) -> tuple[str, str, str]:

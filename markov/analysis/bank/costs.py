@@ -210,13 +210,16 @@ def extreme_events(bench: Bench) -> Finding:
     often: dict[str, Value] = dict.fromkeys(shares, 1.0)
     stopping = bench.run({**_nobody_stops(bench), **_stops_at(bench, 5.0)})
     ratios = (stopping.cost / bench.base.cost)[0], (stopping.qaly / bench.base.qaly)[0]
-    note = f"everybody stopping: cost × {amounts(ratios[0], 3)}, QALYs × {amounts(ratios[1], 3)}; stopping saves drug"
+    note = (
+        f"all stopping early: cost × {amounts(ratios[0], 3)} by strategy, QALYs × {amounts(ratios[1], 3)}: saves drug"
+    )
     if not shares:
         return not_applicable(f"the workbook has no adverse events; {note}")
     after = bench.run(often)
     good = rises(bench.base.cost, after.cost) and rises(after.qaly, bench.base.qaly)
     saves = bool((ratios[0] < 1.0 - 1e-9).any())
-    told = f"cost {amounts((after.cost - bench.base.cost)[0])}, QALYs {amounts((after.qaly - bench.base.qaly)[0])}"
+    more, lost = (amounts((getattr(after, name) - getattr(bench.base, name))[0]) for name in ("cost", "qaly"))
+    told = f"cost higher by {more}; QALYs by {lost}"
     finding = holds(good, "cost rises, QALYs fall", told, note)
     return plausible(False, finding.expected, told, note) if good and saves else finding
 

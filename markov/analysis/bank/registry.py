@@ -10,7 +10,7 @@ from markov.analysis.verification import Check
 from markov.terms import Array, Verdict
 
 TECH_VER = "TECH-VER: Büyükkaramikli and others 2019, PharmacoEconomics 37:1391"
-OWN = "added to TECH-VER"
+OWN = "Own test"
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,10 @@ def rises(before: Array, after: Array) -> bool:
 def amounts(values: Iterable[float], digits: int = 4) -> str:
     """Numbers of several strategies in one cell.
 
-    >>> amounts([1.0, 2.5])
-    '1, 2.5'
+    >>> amounts([1.0, 2.5, -26169.7])
+    '1; 2.5; -26,170'
     """
-    return ", ".join(f"{value:.{digits}g}" for value in values)
+    return "; ".join(f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.{digits}g}" for value in values)
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:

@@ -6,7 +6,7 @@ from markov.analysis.bank import textbook
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, within
 from markov.inputs.parameters import Value
-from markov.terms import LIVING
+from markov.terms import LIVING, Array
 
 theme = Theme("Utilities and QALYs")
 UNADJUSTED: dict[str, Value] = {"settings.age_adjustment": "off", "settings.utility_cap": "off"}
@@ -62,8 +62,8 @@ def lower(bench: Bench) -> Finding:
 @theme(
     "TV-24",
     "No utility exceeds the general population's",
-    "QALYs of each state against the population's norms, added up from the trace",
-    cheap=True,
+    "Every utility 1 under the workbook's cap: QALYs against the population's norms, added up from the trace; without "
+    "a cap, the highest utility against the norm",
 )
 def norms(bench: Bench) -> Finding:
     inputs = bench.inputs
@@ -78,15 +78,15 @@ def norms(bench: Bench) -> Finding:
     return holds(highest <= lowest, "at most the norm, although the cap is off", finding)
 
 
-def _above_norms(bench: Bench, norm: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    """Excess of QALYs in the states, undiscounted, over time at the norms: largest of all strategies."""
-    worst = -np.inf
+def _above_norms(bench: Bench, norm: Array) -> float:
+    """Excess of QALYs in the states over time at the norms, undiscounted, at full health: largest of all strategies."""
+    changes: dict[str, Value] = {f"utility.{state}": 1.0 for state in LIVING}
+    changes |= {"settings.correction": "half_cycle"}
+    outcomes, trace, worst = bench.run(changes, trace=True), bench.trace_of(changes), -np.inf
     for s in bench.names:
-        book = textbook.Ledger(bench, bench.trace, s, 0.0)
+        book = textbook.Ledger(bench, trace, s, 0.0)
         most = sum(float((book.in_state(state) * norm).sum()) for state in LIVING)
-        found = float(bench.base.qaly_components[0, bench.index(s), 0, 0])
-        within_cycle = float(book.length) if bench.inputs.text("settings.correction") != "half_cycle" else 0.0
-        worst = max(worst, found - most - within_cycle)
+        worst = max(worst, float(outcomes.qaly_components[0, bench.index(s), 0, 0]) - most)
     return worst
 
 
