@@ -20,7 +20,7 @@ HEADERS = (
 WIDTHS = (44.0, 46.0, 30.0, 38.0, 15.0, 46.0, 11.0)
 SOURCES = (
     "Ids TV: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER), in our words; "
-    "tests that the paper lists twice are one here. Ids FT: further tests, most of them against a calculation by hand."
+    "tests that the paper lists twice are one here. Ids FT: further tests, half of them against a second calculation."
 )
 VERDICTS = (
     "fail: something is wrong, do not use the results. warn: as expected of a sound model only if the reason beside it "
