@@ -61,6 +61,7 @@ class Theme:
         source = source or (TECH_VER if identifier.startswith("TV") else OWN)
 
         def register(run: Callable[[Bench], Finding]) -> Callable[[Bench], Finding]:
+            run.__doc__ = run.__doc__ or f"{title}. {done}."
             self.tests.append(BankTest(identifier, title, done, self.name, run, source, cheap))
             return run
 
