@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from markov.cli.steps import (
+    BAD_INPUT,
     CHECK_FAILED,
     NOT_WRITTEN,
     Changes,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from markov.analysis.deterministic import Deterministic
     from markov.analysis.uncertainty import Uncertainty
     from markov.inputs.parameters import Inputs
+    from markov.report.pages import Page
 
 
 class Kind(StrEnum):
@@ -80,6 +82,14 @@ def run(
     seed: Seed = None,
     draws: DrawsKind = "csv",
     workers: Workers = None,
+    redact: Annotated[
+        bool,
+        typer.Option(
+            "--redact",
+            help="Also write NAME.redacted.*: values only, without confidential ones and all that depends on them. "
+            "Takes seven times as long.",
+        ),
+    ] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Include the trace by cycle in the JSON.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Print how long each step took.")] = False,
 ) -> None:
@@ -95,6 +105,8 @@ def run(
         warm()
     with clock.step("Reading the workbook"):
         inputs = read(workbook, changes)
+    if redact:
+        check_marked(inputs)
     from markov.analysis.bank.run import short_form
     from markov.analysis.base_case import base_case
     from markov.report import words
@@ -139,6 +151,7 @@ def run(
             seconds=clock.elapsed,
             tested=tested,
         )
+    copy = _redacted(inputs, target, kind, command, found, doubt, clock) if redact else None
     if json_file:
         from markov.report.export import to_json
 
@@ -146,12 +159,46 @@ def run(
     if json_file != "-":
         print("\n".join(words.answer(result)))
         print(words.checks_counted(result))
-        print(f"Report: {target}")
+        print(f"Report, with confidential values: {target}\nRedacted copy: {copy}" if copy else f"Report: {target}")
     clock.report()
     if any(check.verdict == "fail" for check in (*result.checks, *(each.check for each in tested))):
         stop(CHECK_FAILED, "A check failed: see the Checks sheet before using these results.")
     if doubt and any(invariant.breaches for invariant in doubt.probabilistic.sample.invariants):
         stop(CHECK_FAILED, "A check failed in some draws: see the sheet Draw checks before using these results.")
+
+
+def check_marked(inputs: "Inputs") -> None:
+    """Stop where there is nothing to redact, before anything is run."""
+    if not any(parameter.confidential for parameter in inputs.parameters.values()):
+        stop(BAD_INPUT, f"{inputs.name}: no value is marked as confidential: write yes in its column confidential.")
+
+
+def _redacted(
+    inputs: "Inputs",
+    target: Path,
+    kind: str,
+    command: str,
+    found: "Deterministic | None",
+    doubt: "Uncertainty | None",
+    clock: Clock,
+) -> Path:
+    """Write the copy for the public beside the report."""
+    import datetime
+
+    from markov.report.recipe import results_again, run_recipe
+    from markov.report.redacted import confidential, public_command, write_redacted
+    from markov.report.reports import report_pages
+
+    now, told = datetime.datetime.now(datetime.UTC), public_command(command, confidential(inputs))
+    recipe = run_recipe(found, doubt)
+
+    def build(some: "Inputs") -> "list[Page]":
+        result, tested, drawn = results_again(some, recipe)
+        return report_pages(result, told, 0.0, now, tested, (), drawn)
+
+    name = f"{target.name.removesuffix(target.suffix).removesuffix('.report')}.redacted{target.suffix}"
+    with clock.step("Redacting a copy"):
+        return write_redacted(inputs, target.with_name(name), build, kind)
 
 
 @dataclass(frozen=True)

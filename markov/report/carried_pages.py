@@ -5,11 +5,13 @@ They hold the rows of the input workbook under its own headers, and the cell tha
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from markov.inputs.agencies import Reference
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Strategy, TrialResult
 from markov.inputs.schema import STRATEGY_INCLUDED, TABLES, Sheet
+from markov.report.evidence import marked
 from markov.report.pages import Cell, Column, Look, Page, Table
 
 PARAMETERS, POPULATION, TABLES_PAGE = "Inputs in full", "Population tables", "Evidence and scenarios"
@@ -38,7 +40,9 @@ Fields = Mapping[str, Cell]
 
 def carried_pages(inputs: Inputs) -> list[Page]:
     """Every parameter in the workbook's order, the tables by age and year, and all other tables."""
-    parameters = _table(PARAMETERS, PARAMETER_HEADERS, map(_parameter, inputs.parameters.values()))
+    listed = list(inputs.parameters.values())
+    parameters = _table(PARAMETERS, PARAMETER_HEADERS, map(_parameter, listed))
+    parameters = replace(parameters, tints=marked(listed, len(parameters.columns)))
     rows = table_rows(inputs)
     return [
         Page(
@@ -78,7 +82,7 @@ def carried_pages(inputs: Inputs) -> list[Page]:
             "Strategies, published figures, curve points, trials, correlations, scenarios, reference cases and the "
             "analyst's words, as the workbook gave them.",
             tuple(_table(sheet, _headers(sheet), rows[sheet]) for sheet in OTHER_TABLES if rows[sheet]),
-            widths=(26.0, 34.0, 26.0, *(14.0,) * 4, *(26.0,) * 8),
+            widths=(26.0, 34.0, 24.0, 44.0, *(14.0,) * 4, *(30.0,) * 4),
         ),
     ]
 
@@ -91,7 +95,8 @@ def _headers(sheet: Sheet) -> tuple[str, ...]:
 
 def _table(title: str, headers: Sequence[str], rows: Iterable[Fields]) -> Table:
     looks: dict[str, Look] = {header: "exact" if header in NUMBERS else "text" for header in headers}
-    columns = [Column(header, "strong" if i == 0 else looks[header]) for i, header in enumerate(headers)]
+    strong = headers[0] not in NUMBERS
+    columns = [Column(header, "strong" if strong and i == 0 else looks[header]) for i, header in enumerate(headers)]
     cells = [tuple(row.get(header) for header in headers) for row in rows]
     return Table(title, (*columns, Column(CHECK)), tuple((*row, check_of(row)) for row in cells), title)
 

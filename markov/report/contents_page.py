@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from markov.analysis.base_case import BaseCase
-from markov.inputs.style import BAD, CHANGED, GOOD, WARN, WEAK
+from markov.inputs.style import BAD, CHANGED, CONFIDENTIAL, GOOD, WARN, WEAK
 from markov.report.charts import colour
 from markov.report.pages import CONTENTS, STATE_COLOURS, Cell, Column, Page, Table, Text
 from markov.terms import STATE_LABELS, State
@@ -19,6 +19,7 @@ MARKS = (
     ("A check that failed, a loss", BAD),
     ("A value that is derived, unverified or assumed", WEAK),
     ("A value that was changed from the workbook's base case", CHANGED),
+    ("A confidential value, on Inputs used and Inputs in full: not to be passed on", CONFIDENTIAL),
 )
 
 

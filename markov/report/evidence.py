@@ -7,6 +7,7 @@ import numpy as np
 from markov.analysis.bank.registry import Tested
 from markov.analysis.base_case import BaseCase, TrialComparison
 from markov.inputs.parameters import Parameter
+from markov.inputs.style import CONFIDENTIAL
 from markov.report import words
 from markov.report.charts import survival_charts
 from markov.report.pages import Cell, Column, Look, Page, Table, Text
@@ -137,13 +138,32 @@ def inputs_page(result: BaseCase) -> Page:
                 "weak_inputs",
                 weak=6,
                 notes=("A reviewer should begin here: nobody has checked these against a paper for this workbook.",),
+                tints=marked(weak, len(columns)),
             ),
             Table(
-                "Read in their source, or choices of method", columns, tuple(_input_row(p) for p in strong), "inputs"
+                "Read in their source, or choices of method",
+                columns,
+                tuple(_input_row(p) for p in strong),
+                "inputs",
+                notes=(_CONFIDENTIAL,) if any(p.confidential for p in inputs.parameters.values()) else (),
+                tints=marked(strong, len(columns)),
             ),
         ),
         widths=(34.0, 30.0, 14.0, 16.0, 8.0, 12.0, 16.0, 32.0, 14.0, 16.0, 10.0, 38.0),
     )
+
+
+_CONFIDENTIAL = (
+    "Rows in turquoise are confidential, and so is every number that depends on them: markov run --redact writes a "
+    "copy without them."
+)
+
+
+def marked(rows: Sequence[Parameter], columns: int) -> tuple[tuple[str, ...], ...]:
+    """Colours of rows: those of confidential values are marked, and nothing where there are none."""
+    if not any(p.confidential for p in rows):
+        return ()
+    return tuple((CONFIDENTIAL if p.confidential else "",) * columns for p in rows)
 
 
 def _input_row(p: Parameter) -> tuple[Cell, ...]:

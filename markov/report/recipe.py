@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from markov.analysis.deterministic import Deterministic
+from markov.analysis.base_case import BaseCase, base_case
+from markov.analysis.deterministic import Deterministic, deterministic
+from markov.analysis.follow_up import YEARS
 from markov.analysis.sobol import Sobol
-from markov.analysis.uncertainty import Uncertainty
+from markov.analysis.uncertainty import Uncertainty, uncertainty
+from markov.inputs.parameters import Inputs
 from markov.report.pages import Cell
 
 PARTS, OPTIONS = "Parts of this report", "Options of its analyses"
@@ -64,3 +67,28 @@ def sobol_options(found: Sobol) -> dict[str, str]:
     pairs = any(indices.second is not None for indices in found.indices)
     words = {"points": str(found.points), "resamples": str(found.resamples), "seed": str(found.seed)}
     return words | {"second order": "yes" if pairs else "no"}
+
+
+def results_again(inputs: Inputs, recipe: Recipe) -> tuple[BaseCase, Deterministic | None, Uncertainty | None]:
+    """The results behind a report of markov run, computed by its recipe."""
+    result = base_case(inputs)
+    tested = deterministic(inputs, result) if SENSITIVITY in recipe.parts else None
+    if UNCERTAINTY not in recipe.parts:
+        return result, tested, None
+    doubt = uncertainty(
+        inputs,
+        recipe.number("runs"),
+        recipe.number("points"),
+        years=years_of(recipe),
+        second_order=recipe.options["second order"] == "yes",
+        resamples=recipe.number("resamples"),
+        seed=recipe.number("seed"),
+        bars=tested.one_way if tested else None,
+    )
+    return result, tested, doubt
+
+
+def years_of(recipe: Recipe) -> tuple[float, ...]:
+    """Years of longer follow-up."""
+    told = recipe.options.get("years", "")
+    return tuple(float(year) for year in told.split(", ")) if told else YEARS

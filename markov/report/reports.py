@@ -113,21 +113,25 @@ def write_report(
     linked = (LIVE_GUIDE,) if live and kind == "xlsx" else ()
     carried = carried_pages(result.inputs) if kind == "xlsx" else []
     pages = report_pages(result, command, seconds, now, deterministic, linked, uncertainty, draws, carried, tested)
-    if kind != "xlsx":  # a page has its own contents, a document its headings
-        pages = [page for page in pages if page.name != CONTENTS]
-    if kind == "html":
-        from markov.report.html import write_html
-
-        return write_html(pages, path, result.inputs.title)
-    if kind == "docx":
-        from markov.report.docx import write_docx  # python-docx takes a third of a second to import
-
-        return write_docx(pages, path, result.inputs.title)
-    if not live:
-        return write_pages(pages, path, result.inputs.title)
+    if not linked:
+        return write_kind(pages, path, result.inputs.title, kind)
     from markov.report.live.writer import write_live_model  # only where it is asked for: it takes time to import
 
     def more(book: Any, formats: Mapping[str, Any]) -> object:
         return write_live_model(book, result.inputs, result.outcomes, dict(formats))
 
     return write_pages(pages, path, result.inputs.title, more, (LIVE_GUIDE[0],))
+
+
+def write_kind(pages: Sequence[Page], path: str | Path, title: str, kind: str) -> Path:
+    """Write pages as an Excel workbook, a web page or a Word document: xlsx, html or docx."""
+    if kind == "xlsx":
+        return write_pages(pages, path, title)
+    pages = [page for page in pages if page.name != CONTENTS]  # a page has its own contents, a document its headings
+    if kind == "html":
+        from markov.report.html import write_html
+
+        return write_html(pages, path, title)
+    from markov.report.docx import write_docx  # python-docx takes a third of a second to import
+
+    return write_docx(pages, path, title)

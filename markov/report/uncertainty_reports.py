@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from markov.analysis.follow_up import YEARS, FollowUp
+from markov.analysis.follow_up import FollowUp
 from markov.analysis.probabilistic import Probabilistic, probabilistic, until_precision
 from markov.analysis.sample import draw_sample
 from markov.analysis.sobol import sobol_analysis
@@ -18,7 +18,7 @@ from markov.report.follow_up_page import follow_up_page
 from markov.report.pages import Page, in_currency
 from markov.report.provenance import evidence_provenance_page
 from markov.report.psa_pages import probabilistic_pages
-from markov.report.recipe import PSA, SOBOL, VOI, Recipe
+from markov.report.recipe import PSA, SOBOL, VOI, Recipe, years_of
 from markov.report.sobol_page import sobol_pages
 from markov.report.structural_page import structural_page
 from markov.report.voi_page import voi_page
@@ -96,9 +96,3 @@ def _voi(inputs: Inputs, recipe: Recipe) -> list[Page]:
     sample = draw_sample(inputs, recipe.number("runs"), seed, traced=False)
     found = value_of_information(inputs, sample)
     return voi_report_pages(inputs, found, *value_of_waiting(inputs, sample, years_of(recipe), seed=seed))
-
-
-def years_of(recipe: Recipe) -> tuple[float, ...]:
-    """Years of longer follow-up."""
-    told = recipe.options.get("years", "")
-    return tuple(float(year) for year in told.split(", ")) if told else YEARS

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markov.analysis.base_case import base_case
-from markov.analysis.deterministic import deterministic
-from markov.analysis.uncertainty import uncertainty
 from markov.inputs.grid import File, Grid, address, read_file
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
-from markov.report.recipe import BASE, LIVE, SENSITIVITY, UNCERTAINTY, Recipe
+from markov.report.recipe import BASE, LIVE, SENSITIVITY, UNCERTAINTY, Recipe, results_again
 from markov.report.recovered import Recovered, recovered
 from markov.report.reports import write_report
-from markov.report.uncertainty_reports import WORDS, pages_again, write_uncertainty_report, years_of
+from markov.report.uncertainty_reports import WORDS, pages_again, write_uncertainty_report
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """Numbers nearer than this are one: processors differ, and so do programs in which a report was saved again."""
@@ -98,20 +95,7 @@ def repeat(found: Recovered, target: Path) -> None:
 
 def _run_again(inputs: Inputs, recipe: Recipe, target: Path, told: Mapping[str, Any]) -> None:
     """A report of markov run."""
-    result = base_case(inputs)
-    tested = deterministic(inputs, result) if SENSITIVITY in recipe.parts else None
-    doubt = None
-    if UNCERTAINTY in recipe.parts:
-        doubt = uncertainty(
-            inputs,
-            recipe.number("runs"),
-            recipe.number("points"),
-            years=years_of(recipe),
-            second_order=recipe.options["second order"] == "yes",
-            resamples=recipe.number("resamples"),
-            seed=recipe.number("seed"),
-            bars=tested.one_way if tested else None,
-        )
+    result, tested, doubt = results_again(inputs, recipe)
     name = recipe.options.get("draws")
     live, draws = LIVE in recipe.parts, Path(name) if name else None
     write_report(result, target, deterministic=tested, uncertainty=doubt, draws=draws, live=live, **told)
