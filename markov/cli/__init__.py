@@ -51,8 +51,10 @@ def _explain(problems: "tuple[Problem, ...]") -> str:
 def main(arguments: list[str] | None = None) -> Any:
     """Run a command and leave with its exit code; what goes wrong is said in words, never as a traceback."""
     command: Callable[..., Any] = typer.main.get_command(app)
+    from markov.inputs.files import PROTECTED
     from markov.inputs.problems import InputError
 
+    PROTECTED.clear()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a sign that a terminal lacks is no reason to stop
@@ -62,5 +64,7 @@ def main(arguments: list[str] | None = None) -> Any:
         stop(BAD_INPUT, _explain(error.problems))
     except KeyboardInterrupt:
         stop(INTERRUPTED, "Interrupted; nothing was left half written.")
+    except MemoryError:
+        stop(NOT_WRITTEN, "There is not enough memory for this run; nothing was left half written. Ask for fewer runs.")
     except OSError as error:
         stop(NOT_WRITTEN, str(error))

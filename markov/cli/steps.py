@@ -36,10 +36,12 @@ Changes = Annotated[
 def read(workbook: Path, changes: list[str] | None) -> "Inputs":
     """Read and check a workbook with the changes of the command line, or stop with every problem."""
     from markov.inputs import checks
+    from markov.inputs.files import PROTECTED
     from markov.inputs.parameters import with_values
     from markov.inputs.problems import raise_errors
     from markov.inputs.workbook import read_inputs
 
+    PROTECTED.add(workbook.resolve())
     inputs = read_inputs(workbook)
     if not changes:
         return inputs

@@ -15,6 +15,10 @@ ABANDONED_AFTER = 60.0  # seconds: a younger file may be one that has just been 
 LONGEST_NAME = 60  # bytes of the target's name in that of the temporary file: file systems take 255
 
 
+PROTECTED: set[Path] = set()
+"""Files that are never replaced: the workbooks that the running command has read."""
+
+
 class ReportError(OSError):
     """A file could not be written; the message names it and says why and what to do."""
 
@@ -74,9 +78,13 @@ def check_place(target: Path) -> None:
     markov.inputs.files.ReportError: .: cannot be written (it is a folder). Name a file in it.
     """
     try:
+        if target.resolve() in PROTECTED:
+            raise ReportError(f"{target} is the workbook that was read: choose another name.")
         mode = target.stat().st_mode
     except FileNotFoundError:
         mode = stat.S_IFREG
+    except ReportError:
+        raise
     except (OSError, ValueError) as error:
         raise _explained(target, error) from error
     if stat.S_ISDIR(mode):

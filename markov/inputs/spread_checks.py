@@ -16,6 +16,7 @@ Found = Iterator[Problem]
 FEWEST, FEWEST_FOR_UTILITY = 4.0, 10.0  # patients: no share or utility is estimated from fewer
 TIMES = 3.0  # a standard deviation is √n standard errors: 3 are 9 patients
 PLAIN_SHAPES = (Distribution.GAMMA, Distribution.LOG_NORMAL, Distribution.NORMAL)
+SMALLEST = 1e-300  # a divisor that is not zero
 
 
 def spread_problems(parameter: Parameter, place: str) -> Found:
@@ -134,7 +135,7 @@ def _too_few(parameter: Parameter, size: float, se: float) -> float | None:
     quantity = parameter.definition.quantity
     if quantity is None or quantity.high != 1.0 or size >= 1.0:
         return None
-    patients = size * (1.0 - size) / se**2
+    patients = size * (1.0 - size) / max(se**2, SMALLEST)
     fewest = FEWEST_FOR_UTILITY if parameter.id.startswith("utility.") else FEWEST
     return patients if 1.0 < patients < fewest else None
 

@@ -127,7 +127,8 @@ def _from_elsewhere(sheets: Sheets) -> Iterator[Problem]:
     for sheet, rows in sheets.rows.items():
         cells = [cell for row in rows for cell in row.values() if cell.elsewhere]
         if cells:
-            rule = f"{len(cells)} of the cells on {sheet} take their value from another file or program"
+            many = f"{len(cells)} cells on {sheet} take their values" if len(cells) > 1 else "the cell takes its value"
+            rule = f"{many} from another file or program"
             listed = ", ".join(cell.address for cell in cells)
             remedy = f"Copy them and paste their values, so that the workbook stands alone: {listed}."
             yield Problem(cells[0].place, rule, remedy=remedy, warning=True)

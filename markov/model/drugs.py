@@ -77,9 +77,10 @@ def expected_vials(vials_per_m2: Array, mean: Array, sd: Array) -> Array:
     [2.0]
     """
     most = int(np.max(np.ceil(vials_per_m2 * (mean + 8.0 * sd)))) + 1
-    spread = np.where(sd > 0, sd, 1.0)
-    over_distribution = sum(special.ndtr((mean - n / vials_per_m2) / spread) for n in range(most))
-    return np.where(sd > 0, over_distribution, np.ceil(vials_per_m2 * mean - 1e-9))
+    spread, dose = np.where(sd > 0, sd, 1.0), np.where(vials_per_m2 > 0, vials_per_m2, 1.0)
+    over_distribution = sum(special.ndtr((mean - n / dose) / spread) for n in range(most))
+    vials = np.where(sd > 0, over_distribution, np.ceil(vials_per_m2 * mean - 1e-9))
+    return np.where(vials_per_m2 > 0, vials, 0.0)
 
 
 def cost_per_dispensing(columns: Columns, regimen: Regimen) -> Array:

@@ -5,17 +5,16 @@ that is missing is switched on: smoothed lines, rounded corners, data labels wit
 meant is therefore written down here.  Source: ECMA-376, part 1, 21.2 (DrawingML charts).
 """
 
-import tempfile
+import io
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from markov.inputs.style import FONT
 from markov.report.drawn_series import Drawn
 from markov.report.pages import Chart, Page, Table, Text
-from markov.report.workbook import write_pages
+from markov.report.workbook import packed
 
 CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
@@ -69,10 +68,8 @@ def word_charts(pages: Sequence[Page]) -> dict[Chart, bytes]:
     if not listed:
         return {}
     untitled = [replace(page, blocks=tuple(map(_without_titles, page.blocks))) for page in pages]
-    with tempfile.TemporaryDirectory() as folder:
-        file = write_pages(untitled, Path(folder) / "charts.xlsx", "Charts")
-        with zipfile.ZipFile(file) as archive:
-            parts = [archive.read(f"xl/charts/chart{i}.xml") for i in range(1, len(listed) + 1)]
+    with zipfile.ZipFile(io.BytesIO(packed(untitled, "Charts"))) as archive:
+        parts = [archive.read(f"xl/charts/chart{i}.xml") for i in range(1, len(listed) + 1)]
     return dict(zip(listed, parts, strict=True))
 
 

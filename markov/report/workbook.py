@@ -4,8 +4,10 @@ The workbook is written beside its place and moved into it, so that a report is 
 cell holds a value, so that Protected View and previews show them.
 """
 
+import io
 import itertools
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,13 +69,23 @@ def _margin(widths: Sequence[float]) -> list[float]:
     return [DEFAULT_WIDTH] * max(math.ceil(missing / width_in_points(DEFAULT_WIDTH)), 0)
 
 
-def plain_words(text: str) -> str:
-    """A text for a title or a name in a chart, where one that begins with = would be a reference.
+def packed(pages: Sequence[Page], title: str) -> bytes:
+    """The same report as the bytes of a file."""
+    stream = io.BytesIO()
+    _Writer(stream, title).write(pages)
+    return stream.getvalue()
 
-    >>> plain_words("=1+1"), plain_words("Costs")
-    (' =1+1', 'Costs')
+
+REFERENCE = re.compile(r"=?[^!]+!\$?[A-Z]")
+
+
+def plain_words(text: str) -> str:
+    """A text for a title or a name in a chart, where one that looks like a cell of a sheet would be a reference.
+
+    >>> plain_words("=cmd|'/C calc'!A0"), plain_words("Costs")
+    ("=cmd|'/C calc'! A0", 'Costs')
     """
-    return f" {text}" if text.startswith("=") else text
+    return text.replace("!", "! ", 1) if REFERENCE.match(text) else text
 
 
 def _pale(colour: str) -> str:
@@ -84,11 +96,11 @@ def _pale(colour: str) -> str:
 class _Writer:
     """Lays out pages from top to bottom and remembers where each table landed, for the charts."""
 
-    def __init__(self, path: str, title: str):
+    def __init__(self, place: str | io.BytesIO, title: str):
         from markov.inputs.book import Book
 
         self.title = title
-        self.book = Book(path, title)
+        self.book = Book(place, title)
         self.formats = make_formats(self.book)
         for name in ("header", "weak", "pass", "warn", "fail"):  # words keep their distance from a number beside them
             self.formats[name] = self._format({**FORMATS[name], "align": "left", "indent": 1})

@@ -15,6 +15,7 @@ from markov.terms import FAMILY_PARAMETERS, Array, Family
 
 SMALLEST_SURVIVAL = 1e-300
 LARGEST_HAZARD = 690.0  # −ln of it, in round numbers: nobody is left
+LARGEST_LOG_HAZARD = 100.0  # increments stay finite where nobody has been left for long
 LOG_TWO = float(np.log(2.0))
 SMALLEST_Q = 1e-5  # below it the generalised gamma is log-normal to better than 1e-6
 SMALLEST_P = 1e-9  # below it the generalised F is a generalised gamma to better than 1e-8
@@ -37,7 +38,7 @@ def _exponential(p: Parameters) -> Hazard:
 def _weibull(p: Parameters) -> Hazard:
     """H = (t/scale)^shape, as e^(shape·ln t − shape·ln scale): a power costs four times an exponential."""
     shape, shift = p["shape"], p["shape"] * np.log(p["scale"])
-    return lambda t: np.exp(shape * _log(t) - shift)
+    return lambda t: np.exp(np.minimum(shape * _log(t) - shift, LARGEST_LOG_HAZARD))
 
 
 def _gompertz(p: Parameters) -> Hazard:
@@ -56,8 +57,9 @@ def _log_normal(p: Parameters) -> Hazard:
 
 
 def _log_logistic(p: Parameters) -> Hazard:
-    """H = ln(1 + (t/scale)^shape)."""
-    return lambda t: np.log1p((t / p["scale"]) ** p["shape"])
+    """H = ln(1 + (t/scale)^shape), through the logarithm of the power, which may be beyond the largest number."""
+    shape, shift = p["shape"], p["shape"] * np.log(p["scale"])
+    return lambda t: np.logaddexp(0.0, shape * _log(t) - shift)
 
 
 def _gamma(p: Parameters) -> Hazard:

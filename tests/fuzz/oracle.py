@@ -78,7 +78,8 @@ def run(inputs: Inputs) -> Outcomes:
     """The model over a short horizon."""
     years = inputs.value("settings.horizon_years")
     short = isinstance(years, float) and 0.0 < years < YEARS
-    return evaluate(inputs if short else with_values(inputs, {"settings.horizon_years": YEARS}))
+    with np.errstate(all="ignore"):  # what counts is that the results are finite
+        return evaluate(inputs if short else with_values(inputs, {"settings.horizon_years": YEARS}))
 
 
 def judge(seed: int, number: int) -> tuple[str, list[str]]:
@@ -165,7 +166,7 @@ def _sound(inputs: Inputs, chance: random.Random) -> Outcomes:
         if not (gap <= rule.tolerance).all():
             raise FailureError(f"{rule.title}: off by {np.max(gap):g}")
     if chance.random() < REPORTS:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"):
             write_report(base_case(inputs), Path(folder) / "report.xlsx", live=True)
     return outcomes
 

@@ -137,7 +137,7 @@ def _formula(text: str) -> Callable[[Path], None]:
     return changed(sheet_part("Costs"), b"<v>8714</v>", f"<f>{text}</f><v>8714</v>".encode())
 
 
-ELSEWHERE = "take their value from another file or program"
+ELSEWHERE = "from another file or program"
 DAMAGED, ENTITIES = "is damaged and cannot be read", "declares entities"
 MB = 1_000_000
 
