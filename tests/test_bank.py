@@ -13,6 +13,7 @@ from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, gap, rises, within
 from markov.analysis.bank.run import BANK, short_form, verify_workbook
 from markov.analysis.base_case import base_case
+from markov.analysis.scenarios import applied
 from markov.cli import main
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.template import shipped, worked_names
@@ -63,6 +64,23 @@ def test_scenarios_are_run_where_a_test_says_so(mm015: Inputs) -> None:
 @pytest.fixture(scope="module")
 def mm015() -> Inputs:
     return read_inputs(shipped("mm015"))
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario"),
+    [
+        ("gem2005mas65", "One move, start of cycle"),
+        ("gem2005mas65", "Effect lost on stopping"),
+        ("gem2005mas65", "Deaths follow the OS curves"),
+        ("mm015", "Horizon 10 years"),
+    ],
+)
+def test_nothing_fails_under_other_conventions(name: str, scenario: str) -> None:
+    inputs = read_inputs(shipped(name))
+    changed = applied(inputs, [row for row in inputs.scenarios if row.scenario == scenario])
+    ids = ("TV-03", "TV-45", "TV-49", "TV-57", "TV-79", "FT-06", "FT-07", "FT-11", "FT-17", "FT-18", "FT-19", "FT-20")
+    tested = verify_workbook(Bench(changed, draws=50), [TESTS[i] for i in ids])
+    assert [t.check for t in tested if t.check.verdict is Verdict.FAIL] == []
 
 
 # Planted bugs --------------------------------------------------------------------------------------------------------
@@ -131,14 +149,21 @@ def test_the_bench_leaves_the_workbook_alone_and_runs_equal_changes_once(calgb: 
     assert bench.inputs.value("utility.progression") == calgb.value("utility.progression") == 0.64
 
 
-# Known answers of the bank's own calculations ------------------------------------------------------------------------
+# What the bank found -------------------------------------------------------------------------------------------------
 
 
-def test_an_excess_death_rate_alone_may_vary_by_row(calgb: Inputs) -> None:
-    key = "spm.excess_death.solid"
-    outcomes = evaluate(calgb, {key: np.array([0.2, 0.4])})
-    for row, value in enumerate((0.2, 0.4)):
-        alone = evaluate(with_values(calgb, {key: value}))
+OS_RATIO = "os.hazard_ratio.bortezomib_thalidomide"
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "values"),
+    [("calgb_100104", "spm.excess_death.solid", (0.2, 0.4)), ("gem2005mas65", OS_RATIO, (0.5, 0.9))],
+)
+def test_what_only_deaths_depend_on_may_vary_by_row(name: str, key: str, values: tuple[float, ...]) -> None:
+    inputs = with_values(read_inputs(shipped(name)), {"settings.post_progression": "overall_survival"})
+    outcomes = evaluate(inputs, {key: np.array(values)})
+    for row, value in enumerate(values):
+        alone = evaluate(with_values(inputs, {key: value}))
         assert outcomes.costs[row] == pytest.approx(alone.costs[0], rel=1e-9)
 
 

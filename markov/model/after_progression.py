@@ -110,7 +110,7 @@ class DeathsMeetOverallSurvival:
         """Deaths of the cycle that do not depend on d, per head or per unit of what a state loses."""
         del first
         assert p.survival is not None
-        shape = np.broadcast_shapes(*(p.exits[i].pace.shape for i in (_M, _T, _H, _S)))
+        shape = np.broadcast_shapes(p.survival.shape, *(p.exits[i].pace.shape for i in (_M, _T, _H, _S)))
         self.survival, self.background = by_cycle(p.survival, shape), by_cycle(p.background, shape)
         self.kept = by_cycle(p.died.kept, shape)
         self.entering = by_cycle(p.progression, shape), by_cycle(p.after, shape)

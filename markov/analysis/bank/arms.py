@@ -94,7 +94,7 @@ def rows_turned(bench: Bench) -> Finding:
     "FT-11", "Rows run together are rows run alone", "Six random draws of all uncertain inputs at once and one by one"
 )
 def rows_alone(bench: Bench) -> Finding:
-    values = {key: column[:6] for key, column in bench.drawn.items()}
+    values = {k: column[:6] for k, column in bench.drawn.items() if not k.startswith(bench.kept_as_observed)}
     if not values:
         return not_applicable("nothing is uncertain")
     together = bench.rows(values)

@@ -157,6 +157,13 @@ class Bench:
         return (*self.prices, *self.ids("cost.", "adverse_event.cost.", "subsequent.cost.", "subsequent.monthly_cost."))
 
     @property
+    def kept_as_observed(self) -> tuple[str, ...]:
+        """Stops whose change by cell is another question than by row: the hazard on treatment is then kept."""
+        lost = any(self.inputs.text(f"toxicity.after_stopping.{s}") == "effect_lost" for s in self.names)
+        split = lost or any(self.inputs.value(f"toxicity.progression_ratio.{s}") != 1.0 for s in self.names)
+        return ("toxicity.proportion.",) if split else ("–",)
+
+    @property
     def losses(self) -> tuple[str, ...]:
         """Ids of every decrement of utility."""
         return self.ids("utility.treatment_decrement.", "adverse_event.disutility.", "spm.disutility.")

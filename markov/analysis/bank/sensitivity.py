@@ -14,7 +14,7 @@ from markov.inputs.correlations import blocks, stream
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Parameter
 from markov.model.outcomes import Outcomes
-from markov.terms import FAMILY_PARAMETERS, Array, Distribution, Endpoint, Family, PostProgression
+from markov.terms import FAMILY_PARAMETERS, MALIGNANCIES, Array, Distribution, Endpoint, Family, PostProgression, State
 
 theme = Theme("One-way analysis and scenarios")
 NOTHING_UNCERTAIN = "nothing in the workbook is uncertain"
@@ -208,8 +208,9 @@ def linked(bench: Bench) -> Finding:
     effects = list(_effects(bench.rows(columns)))
     idle = [key for key, effect in zip(moved, effects, strict=True) if effect <= 1e-13]
     orphans = [key for key in idle if key in uncertain and not _multiplies_nothing(bench, key)]
-    by_cell = bench.run(dict(uncertain))
-    by_row = bench.rows({key: np.array([value]) for key, value in uncertain.items()}) if uncertain else by_cell
+    typed = {key: value for key, value in uncertain.items() if not key.startswith(bench.kept_as_observed)}
+    by_cell = bench.run(dict(typed))
+    by_row = bench.rows({key: np.array([value]) for key, value in typed.items()}) if typed else by_cell
     off = max(gap(by_row.costs, by_cell.costs), gap(by_row.qalys, by_cell.qalys))
     told = f"{len(uncertain)} uncertain, without effect: {listed(orphans)}; by row and by cell off by {off:.2g}"
     unused = [key for key in idle if key in fixed]
@@ -231,6 +232,8 @@ def _multiplies_nothing(bench: Bench, key: str) -> bool:
     """
     inputs, last = bench.inputs, key.rsplit(".", 1)[1]
     anchored = inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
+    if any(word in key for word in _never_entered(bench)):
+        return True
     if key.startswith("adverse_event.") and not key.startswith("adverse_event.proportion."):
         event = key.split(".")[2]
         shares = [f"adverse_event.{w}.{event}.{s}" for w in ("proportion", "persistent_share") for s in bench.names]
@@ -249,6 +252,15 @@ def _multiplies_nothing(bench: Bench, key: str) -> bool:
         last in bench.names and last not in bench.treated and key.startswith(("cost.", "toxicity.", "spm.rate."))
     )
     return unread or undrugged or key.startswith(("follow_up.", "calibration."))
+
+
+def _never_entered(bench: Bench) -> Iterator[str]:
+    """What ids hold that are about a state nobody enters."""
+    entered = bench.base.entries[0].max(axis=0)
+    if entered[list(State).index(State.TOXICITY)] <= 0.0:
+        yield from (".toxicity", "persistent_share")
+    if max(entered[list(State).index(kind)] for kind in MALIGNANCIES) <= 0.0:
+        yield "spm"
 
 
 def _unread_by_its_curve(bench: Bench, key: str) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 
 from markov.analysis.bank import textbook
 from markov.analysis.bank.bench import Bench
+from markov.analysis.bank.events import EXACT
 from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, within
 from markov.inputs.parameters import Value
 from markov.terms import LIVING, Array
@@ -121,7 +122,7 @@ def mean_utility(bench: Bench) -> Finding:
 def quality_adjusted_expectancy(bench: Bench) -> Finding:
     changes: dict[str, Value] = {f"utility.{state}": 1.0 for state in LIVING}
     changes |= bench.times(bench.losses, 0.0)
-    changes |= {"settings.age_adjustment": "on", "settings.utility_cap": "on", "settings.correction": "half_cycle"}
+    changes |= {"settings.age_adjustment": "on", "settings.utility_cap": "on", **EXACT}
     changes |= {"settings.post_progression": "rate", "settings.post_progression_rate": "common", "mortality.smr": 1.0}
     changes |= {"post_progression.excess_rate.common": 0.0}
     changes |= {f"spm.excess_death.{kind}": 0.0 for kind in ("haematologic", "solid")}
