@@ -82,13 +82,13 @@ def carried_pages(inputs: Inputs) -> list[Page]:
             "Strategies, published figures, curve points, trials, correlations, scenarios, reference cases and the "
             "analyst's words, as the workbook gave them.",
             tuple(_table(sheet, _headers(sheet), rows[sheet]) for sheet in OTHER_TABLES if rows[sheet]),
-            widths=(26.0, 34.0, 24.0, 44.0, *(14.0,) * 4, *(30.0,) * 4),
+            widths=(26.0, 34.0, 24.0, 44.0, 18.0, 34.0, 18.0, *(30.0,) * 6),
         ),
     ]
 
 
 def _headers(sheet: Sheet) -> tuple[str, ...]:
-    lost = ("source", "status") if sheet is Sheet.PRICE_INDEX else ()
+    lost = {Sheet.PRICE_INDEX: ("source", "status"), Sheet.SCENARIOS: ("base case",)}.get(sheet, ())
     headers = tuple(column.header for column in TABLES[sheet] if column.header not in lost)
     return headers if sheet in POPULATION_TABLES else (*headers, CELL)
 
