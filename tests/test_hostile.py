@@ -326,6 +326,7 @@ FOUND: dict[str, tuple[str, dict[tuple[str, str], float]]] = {
         {("toxicity.progression_ratio.thalidomide", "value"): 0.0, ("pfs.p.no_maintenance", "value"): 365.25},
     ),
     "a median of the smallest number": ("post_transplant_uk", {("pfs.median.no_maintenance", "value"): TINY}),
+    "a time ratio of the smallest number": ("post_transplant_uk", {(f"pfs.time_ratio.{LEN}", "value"): TINY}),
     "a median of almost nothing": ("myeloma_ix", {("os.median.no_maintenance", "value"): 1e-300}),
     "a strength of the smallest number": ("calgb_100104", {(f"product.strength.{LEN}_10mg", "value"): TINY}),
     "a pack of the smallest number": ("calgb_100104", {(f"product.units_per_pack.{LEN}_10mg", "value"): TINY}),

@@ -67,6 +67,7 @@ PROPORTION = Quantity({"proportion": 1.0}, 0.0, 1.0)
 ANNUAL_RATE = Quantity({"per year": 1.0}, 0.0, 1.0, 0.0, 0.1)
 RATE = Quantity(_PER_TIME, 0.0, 1000.0)
 RATIO = Quantity({"ratio": 1.0}, 0.0, 100.0, 0.05, 20.0, low_excluded=True)
+TIME_RATIO = Quantity({"ratio": 1.0}, 0.001, 100.0, 0.05, 20.0)
 RATIO_OR_ZERO = Quantity({"ratio": 1.0}, 0.0, 100.0)
 SPM_RATE = Quantity({"per 100 patient-years": 0.01}, 0.0, 1000.0, 0.0, 20.0)
 CURVE_TIME = Quantity(_CURVE_TIME, 0.001, 1e6)
@@ -293,7 +294,7 @@ _CURVE_NUMBERS = (
     ("p", "P", NOT_NEGATIVE),
     *((f"gamma{j}", f"spline coefficient {j}", NUMBER) for j in range(8)),
     ("hazard_ratio", "hazard ratio against its reference", RATIO),
-    ("time_ratio", "time ratio against its reference", RATIO),
+    ("time_ratio", "time ratio against its reference", TIME_RATIO),
     ("waning_start", "effect wanes from", DURATION),
     ("waning_end", "effect gone at", DURATION),
 )
