@@ -13,6 +13,7 @@ import against_others
 import analyses
 import engine
 import numpy as np
+import profiles
 import scipy
 
 from markov.report.pages import Chart, Column, Series, Table
@@ -39,6 +40,7 @@ def main() -> None:
         against_others.section(options.rounds, largest),
         engine.section(options.rounds, largest),
         analyses.section(options.rounds, 10_000),
+        profiles.section(10_000, 256),
     ):
         print("\n".join([*part, ""]), flush=True)
         lines += [*part, ""]
