@@ -187,7 +187,7 @@ def _answered(result: BaseCase, found: Deterministic | None, sheets: frozenset[s
     }
     if found is None:
         return said
-    drawn = [name for name in ("Probabilistic", "Sobol indices", "Value of information") if name in sheets]
+    drawn = [name for name in ("Probabilistic", "Sobol", "EVPI and EVPPI") if name in sheets]
     varied = len({bar.factor.name for bar in found.one_way.bars})
     done = f"{len(found.scenarios.scenarios)} scenarios, one-way analysis of {varied} inputs, "
     done += f"{len(found.two_way)} two-way grids, thresholds{''.join(f', {name.lower()}' for name in drawn)}."
