@@ -17,6 +17,7 @@ from markov.inputs.template import shipped
 from markov.model.evaluate import evaluate
 
 CALGB = shipped("calgb_100104")
+CARRIED = ("Inputs in full", "Population tables", "Evidence and scenarios", "Provenance")
 GENERIC = ("--set", "settings.price_set=generic")
 
 
@@ -39,8 +40,8 @@ def test_psa_prints_and_writes_what_the_draws_say(calgb: Inputs, tmp_path: Path)
     np.testing.assert_allclose(data["draws"]["cost"]["lenalidomide"], outcomes.cost[:, 1], rtol=1e-12)
     assert at["evpi"] == pytest.approx(float(np.maximum(gain, 0).mean() - max(gain.mean(), 0.0)), rel=1e-9)
     assert f"best in {max((gain > 0).mean(), (gain <= 0).mean()):.0%} of 80 draws" in done.stdout
-    sheets = "Probabilistic,CE plane,CEAC and CEAF,Convergence,Draw checks,Drawn inputs,Chart data,Draws,Provenance"
-    assert openpyxl.load_workbook(out).sheetnames == sheets.split(",")
+    sheets = "Probabilistic,CE plane,CEAC and CEAF,Convergence,Draw checks,Drawn inputs,Chart data,Draws"
+    assert openpyxl.load_workbook(out).sheetnames == [*sheets.split(","), *CARRIED]
     assert sum(share["probability"] for share in data["severity_weights"]) == pytest.approx(1.0)
     kept = [row for row in cells(out, "Draws") if isinstance(row[0], int)]
     assert len(kept) == 80 and kept[0][-2] == pytest.approx(data["draws"]["life_years"]["lenalidomide"][0])
@@ -83,7 +84,7 @@ def test_voi_values_follow_up_where_the_workbook_says_who_was_randomised(tmp_pat
     out, files = tmp_path / "b.xlsx", ("--json", "voi.json")
     done = markov("voi", CALGB, *GENERIC, "--years", "4,1", "--runs", 200, "--out", out, *files, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert openpyxl.load_workbook(out).sheetnames == ["EVPI and EVPPI", "Follow-up value", "Provenance"]
+    assert openpyxl.load_workbook(out).sheetnames == ["EVPI and EVPPI", "Follow-up value", *CARRIED]
     (found,) = json.loads((tmp_path / "voi.json").read_text())["voi"]["follow_up"]
     assert [wait["years"] for wait in found["waits"]] == [1.0, 4.0, 1.0, 4.0]  # two thresholds
     variances = [wait["variance"] for wait in found["waits"]]
