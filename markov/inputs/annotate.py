@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markov.inputs.files import write_whole
+from markov.inputs.files import write_packed
 from markov.inputs.package import MB, whole_book
 from markov.inputs.problems import Problem
 from markov.inputs.style import BAD, FONT, HEADER, PAPER, WARN
@@ -54,7 +54,7 @@ def annotate(source: Path, problems: Sequence[Problem], target: Path) -> int:
         _mark(book[sheet], cell, told)
     _write_list(book, problems, found)
     book.properties.title = MARK
-    write_whole(target, book.save)
+    write_packed(target, book.save)
     return len(marks)
 
 

@@ -6,7 +6,6 @@ analyst, or of whoever sent the workbook, is neither. It would also print 16 dig
 
 import datetime
 import io
-from pathlib import Path
 from typing import Any
 
 from xlsxwriter import Workbook
@@ -33,8 +32,8 @@ class ExactSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
 class Book(Workbook):  # type: ignore[misc]
     """A workbook of such sheets."""
 
-    def __init__(self, place: Path | str | io.BytesIO, title: str):
-        super().__init__(place if isinstance(place, io.BytesIO) else str(place), OPTIONS)
+    def __init__(self, place: io.BytesIO, title: str):
+        super().__init__(place, OPTIONS)
         self.set_properties({"title": title, "created": datetime.datetime(*FIXED_DATE)})
 
     def add_worksheet(self, name: str | None = None, worksheet_class: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import stat
@@ -68,6 +69,20 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
             raise
         raise _explained(target, cause) from error  # XlsxWriter wraps what the system says in an error of its own
     return target
+
+
+def write_packed(path: str | Path, pack: Callable[[io.BytesIO], object]) -> Path:
+    """The same for archives, which are packed in memory first.
+
+    On a full disk zipfile fails twice, the second time when it is taken away, where nobody can catch what it says.
+    """
+
+    def write(file: Path) -> None:
+        stream = io.BytesIO()
+        pack(stream)
+        file.write_bytes(stream.getbuffer())
+
+    return write_whole(path, write)
 
 
 def check_place(target: Path) -> None:

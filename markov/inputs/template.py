@@ -1,6 +1,7 @@
 """Writes input workbooks from the schema: blank ones, and worked ones from the readable text of `inputs/sources`."""
 
 import csv
+import io
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from markov.inputs import agencies, standards
 from markov.inputs.cells import RawCell, Row, Sheets
-from markov.inputs.files import write_whole
+from markov.inputs.files import write_packed
 from markov.inputs.schema import (
     DEFINITIONS,
     PARAMETER_SHEETS,
@@ -191,10 +192,10 @@ def write_workbook(path: Path, cover: CoverText, sheets: Sheets) -> None:
 
     Raises ReportError where the place cannot be written; what was there is then as it was.
     """
-    write_whole(path, lambda file: _fill(file, cover, _with_lists(sheets)))
+    write_packed(path, lambda file: _fill(file, cover, _with_lists(sheets)))
 
 
-def _fill(file: Path, cover: CoverText, sheets: Sheets) -> None:
+def _fill(file: io.BytesIO, cover: CoverText, sheets: Sheets) -> None:
     from markov.inputs.book import Book
 
     book = Book(file, cover.title)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from markov.inputs.style import BAD, CHANGED, FIXED_DATE, FONT, GOOD, HEADER, INK, PAPER, RULE, WARN, WEAK
 from markov.report.drawn_series import read_series
-from markov.report.files import write_whole
+from markov.report.files import write_packed
 from markov.report.looks import is_long, is_numeric, look_of, mark_of, shown, tint_of, widths_of
 from markov.report.pages import Chart, Page, Table, Text
 from markov.report.svg import chart_in_words
@@ -50,7 +50,7 @@ def write_docx(pages: Sequence[Page], path: str | Path, title: str) -> Path:
     >>> write_docx([page], Path(tempfile.mkdtemp()) / "report.docx", "A question").name
     'report.docx'
     """
-    return write_whole(path, lambda file: _Writer(pages, title).save(file))
+    return write_packed(path, lambda file: _Writer(pages, title).save(file))
 
 
 class _Writer:
@@ -67,7 +67,7 @@ class _Writer:
         self.counted = 0
         self.landscape = False
 
-    def save(self, file: Path) -> None:
+    def save(self, file: io.BytesIO) -> None:
         """Write every page, and pack the document with fixed dates."""
         _prepare(self.document, self.title)
         self.document.add_paragraph(_clean(self.title), "Title")
@@ -360,7 +360,7 @@ def _clean(words: str) -> str:
     return "".join(c for c in words if c >= " " or c in "\n\t")
 
 
-def _repack(packed: io.BytesIO, file: Path) -> None:
+def _repack(packed: io.BytesIO, file: io.BytesIO) -> None:
     """The same archive with fixed dates, so that equal reports are equal files."""
     with zipfile.ZipFile(packed) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():

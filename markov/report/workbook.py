@@ -23,7 +23,7 @@ from markov.inputs.style import (
     set_page,
     width_in_points,
 )
-from markov.report.files import ReportError, write_whole
+from markov.report.files import ReportError, write_packed
 from markov.report.looks import is_numeric, look_of, number_format, verdict_look
 from markov.report.pages import CONTENTS, Cell, Chart, Page, Series, Table, Text
 
@@ -60,7 +60,7 @@ def write_pages(
     `more` adds sheets after the pages, of which the contents link those `linked`. Raises ReportError where the place
     cannot be written, or the file is open in another program.
     """
-    return write_whole(path, lambda file: _Writer(str(file), title).write(pages, more, linked))
+    return write_packed(path, lambda file: _Writer(file, title).write(pages, more, linked))
 
 
 def _margin(widths: Sequence[float]) -> list[float]:
@@ -96,7 +96,7 @@ def _pale(colour: str) -> str:
 class _Writer:
     """Lays out pages from top to bottom and remembers where each table landed, for the charts."""
 
-    def __init__(self, place: str | io.BytesIO, title: str):
+    def __init__(self, place: io.BytesIO, title: str):
         from markov.inputs.book import Book
 
         self.title = title
