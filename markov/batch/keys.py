@@ -136,7 +136,7 @@ def _canonical(part: Any, left_out: frozenset[str]) -> str:
 
 
 def _text(value: object) -> str:
-    """A value in full: a number without rounding, equal numbers alike."""
+    """A value in full: a number with the 15 digits that Excel shows, which every program keeps."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return (float(value) + 0.0).hex()
+        return f"{float(value) + 0.0:.14e}"
     return "" if value is None else str(value)

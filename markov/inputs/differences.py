@@ -142,8 +142,13 @@ def _read(inputs: Inputs, identifier: str) -> tuple[object, ...]:
     if found[0].is_text:
         return (value,)
     if row is None:
-        return value, next(iter(units_of(found[0], inputs.currency)), ""), None, ""
-    return value, row.unit, row.price_year, row.value_set
+        return _shown(value), next(iter(units_of(found[0], inputs.currency)), ""), None, ""
+    return _shown(value), row.unit, row.price_year, row.value_set
+
+
+def _shown(value: Any) -> Any:
+    """A number to the 15 digits that Excel shows: some programs drop the last two when they save a workbook again."""
+    return float(f"{value:.15g}") if isinstance(value, float) else value
 
 
 def _tables(first: Inputs, second: Inputs) -> Iterator[InputDifference]:
@@ -157,8 +162,9 @@ def _by_year(table: SexTable | dict[int, float]) -> dict[int, tuple[float, ...]]
     """A table's numbers by age or by year."""
     if isinstance(table, SexTable):
         columns = (np.asarray(column).tolist() for column in (table.male, table.female))
-        return {int(age): pair for age, *pair in zip(table.ages, *columns, strict=True)}  # type: ignore[misc]
-    return {year: (value,) for year, value in table.items()}
+        rows = zip(table.ages, *columns, strict=True)
+        return {int(age): tuple(map(_shown, pair)) for age, *pair in rows}
+    return {year: (_shown(value),) for year, value in table.items()}
 
 
 def _in_words(first: dict[int, tuple[float, ...]], second: dict[int, tuple[float, ...]]) -> tuple[str, str]:
