@@ -247,6 +247,14 @@ def test_a_folder_without_the_right_to_write_is_told(tmp_path: Path, monkeypatch
         check_place(tmp_path / "a.xlsx")
 
 
+def test_new_names_a_place_that_cannot_be_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SystemExit) as left:
+        main(["new", str(tmp_path / "file" / "a.xlsx")])
+    assert left.value.code == 3
+    assert capsys.readouterr().err.count("cannot be written") == 1
+
+
 def test_json_into_a_device_is_refused_and_the_device_is_still_there(capsys: pytest.CaptureFixture[str]) -> None:
     from markov.cli.steps import write_text
 

@@ -181,10 +181,7 @@ def _from_worked(example: str | None, target: Path, strategies: str | None) -> t
     else:
         cover, sheets = read_sources(sources_folder() / example)
         sheets, remarks = _with_strategies(sheets, strategies)
-    try:
-        write(target, cover, sheets)
-    except OSError as error:
-        stop(NOT_WRITTEN, f"{target}: cannot be written ({error.strerror or error}).")
+    write(target, cover, sheets)
     return remarks
 
 
@@ -197,10 +194,7 @@ def _from_own(source: Path, target: Path, strategies: str | None) -> tuple[str, 
     sheets, problems = read_sheets(source)
     raise_errors(problems)
     sheets, remarks = _with_strategies(sheets, strategies)
-    try:
-        left = regenerate(source, sheets, target)
-    except OSError as error:
-        stop(NOT_WRITTEN, f"{target}: cannot be written ({error.strerror or error}).")
+    left = regenerate(source, sheets, target)
     return (*remarks, *(f"not carried over: {lost}" for lost in left))
 
 
