@@ -36,12 +36,13 @@ def main() -> None:
         f"Made by `python benchmarks/run.py` on {datetime.date.today()}; do not edit. {_machine()}.",
         "",
     ]
-    for part in (
-        against_others.section(options.rounds, largest),
-        engine.section(options.rounds, largest),
-        analyses.section(options.rounds, 10_000),
-        profiles.section(10_000, 256),
+    for section in (
+        lambda: against_others.section(options.rounds, largest),
+        lambda: engine.section(options.rounds, largest),
+        lambda: analyses.section(options.rounds, 10_000),
+        lambda: profiles.section(10_000, 256),
     ):
+        part = section()
         print("\n".join([*part, ""]), flush=True)
         lines += [*part, ""]
     if options.write:
