@@ -75,9 +75,10 @@ def picture(lines: list[str]) -> str:
     rows = tuple((name, float(np.log10(float(each.replace(",", ""))))) for name, _, _, each, _ in cells)
     table = Table("Work item", (Column("Program"), Column("log10 of µs a draw")), rows, "item")
     series = (Series("µs a draw, power of ten", "Speed", "item", 0, 1, "#2F6DB5"),)
-    title = "One draw of a two-strategy model: every step to the right is ten times longer"
+    title = "One draw of a two-strategy model: each whole number to the right is ten times longer"
     chart = Chart("horizontal", title, "", "Microseconds a draw (power of ten)", series, y_format="0.0", legend=False)
-    return chart_svg(chart, {("Speed", "item"): table}, "speed") + "\n"
+    drawn = chart_svg(chart, {("Speed", "item"): table}, "speed")
+    return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"  # a file of its own needs it
 
 
 if __name__ == "__main__":
