@@ -479,11 +479,13 @@ def test_the_json_has_the_numbers_of_the_sheets(found: Deterministic, base: Base
     assert "scenarios" not in as_data(base)
 
 
-def test_base_only_leaves_the_sensitivity_analyses_out(tmp_path: Path) -> None:
+def test_base_only_leaves_the_sensitivity_analyses_out_and_the_full_report_in_place(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "markov", "run", str(shipped("calgb_100104")), "--json", "numbers.json"]
-    for extra in ([], ["--base-only"]):
+    for extra, word in (([], "report"), (["--base-only"], "base")):
         done = subprocess.run([*command, *extra], cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
-        names = openpyxl.load_workbook(tmp_path / "reports" / "calgb_100104.report.xlsx", read_only=True).sheetnames
+        path = tmp_path / "reports" / f"calgb_100104.{word}.xlsx"
+        names = openpyxl.load_workbook(path, read_only=True).sheetnames
         numbers = json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))
         assert ("Tornado" in names) is ("scenarios" in numbers) is (not extra)
+    assert len(list((tmp_path / "reports").glob("*.xlsx"))) == 2

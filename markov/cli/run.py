@@ -60,7 +60,10 @@ def run(
         str | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON; - prints them.")
     ] = None,
     base_only: Annotated[
-        bool, typer.Option("--base-only", help="Leave out scenarios and sensitivity analyses: half the time.")
+        bool,
+        typer.Option(
+            "--base-only", help="Leave out scenarios and sensitivity analyses: half the time. Writes NAME.base.xlsx."
+        ),
     ] = False,
     kind: Annotated[
         Kind, typer.Option("--format", help="Excel workbook, web page that opens from disk, or Word document.")
@@ -130,7 +133,7 @@ def run(
             *([asked.command] if asked else []),
         ]
     )
-    target = target_of(workbook, out, kind)
+    target = target_of(workbook, out, kind, "base" if base_only else "report")
     if target.resolve() == workbook.resolve():
         stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
     found = None

@@ -78,9 +78,13 @@ def parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]"
         raise InputError(problems)
 
 
-def target_of(workbook: Path, out: Path | None, kind: str = "xlsx") -> Path:
-    """Where the report goes: a file of its kind, or a folder in which it takes the workbook's name."""
-    name = f"{workbook.stem}.report.{kind}"
+def target_of(workbook: Path, out: Path | None, kind: str = "xlsx", word: str = "report") -> Path:
+    """Where the report goes: a file of its kind, or a folder in which it takes the workbook's name and a word.
+
+    >>> target_of(Path("trial.xlsx"), None).name, target_of(Path("trial.xlsx"), Path("out"), "html", "base").name
+    ('trial.report.xlsx', 'trial.base.html')
+    """
+    name = f"{workbook.stem}.{word}.{kind}"
     if out is None:
         return Path("reports") / name
     return out if out.suffix.lower() == f".{kind}" else out / name
