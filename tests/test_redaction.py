@@ -221,7 +221,7 @@ def test_the_command_writes_both_and_refuses_where_nothing_is_marked(
     assert code.value.code == 0
     assert "Redacted copy: " in capsys.readouterr().out
     assert (tmp_path / "marked.base.xlsx").exists()
-    assert "298.48" not in texts(tmp_path / "marked.redacted.xlsx")
+    assert "298.48" not in texts(tmp_path / "marked.base.redacted.xlsx")
     with pytest.raises(SystemExit) as code:
         main(["run", str(shipped("myeloma_ix")), "--redact", "--out", str(tmp_path)])
     assert code.value.code == 2
