@@ -74,10 +74,9 @@ def page() -> str:
         "# Ten conclusions",
         "",
         "What the shipped workbooks say, in words, each with the table it stands on. Made by `python "
-        "docs/conclusions.py` from "
-        "results; do not edit. They hold under the inputs of the workbooks, many of which are assumed or not "
-        "verified, and under "
-        f"list prices of 2014 where nothing else is said. Probabilistic figures rest on {RUNS:,} draws, seed {SEED}.",
+        "docs/conclusions.py` from results; do not edit. They hold under the inputs of the workbooks, many of which "
+        "are assumed or not verified, and under list prices of 2014 where nothing else is said. Probabilistic figures "
+        f"rest on {RUNS:,} draws, seed {SEED}.",
     ]
     for number, one in enumerate(conclusions(), start=1):
         lines += ["", f"## {number}. {one.words}", "", "| " + " | ".join(one.columns) + " |"]
@@ -242,10 +241,9 @@ def three_more_years(
     value = money(wait.information.value, inputs.currency)
     pays = "pays" if (wait.net_benefit or 0.0) > 0 else "does not pay"
     words = (
-        f"At generic prices three more years of follow-up of lenalidomide are worth {value} per patient "
-        f"(± {money(1.96 * wait.information.standard_error, inputs.currency)}) at {at} per QALY, which {pays} for "
-        "the study; "
-        f"at the list price they are worth {other}"
+        f"At generic prices three more years of follow-up of lenalidomide are worth {value} per patient (± "
+        f"{money(1.96 * wait.information.standard_error, inputs.currency)}) at {at} per QALY, which {pays} for the "
+        f"study; at the list price they are worth {other}"
     )
     columns = (
         "threshold",
@@ -292,11 +290,9 @@ def what_drives_it(
     first, second = (table.leading_in_variance for _, table in both)
     words = (
         "What moves net benefit most need not matter for the decision: at the list price "
-        f"“{source_words(inputs, first.parameters)}” "
-        f"has a part in {first.total or 0.0:.0%} of the variance and is worth {money(first.value, inputs.currency)} "
-        "per patient to "
-        f"know; at the generic price “{source_words(inputs, second.parameters)}” has {second.total or 0.0:.0%} and "
-        "is worth "
+        f"“{source_words(inputs, first.parameters)}” has a part in {first.total or 0.0:.0%} of the variance and is "
+        f"worth {money(first.value, inputs.currency)} per patient to know; at the generic price "
+        f"“{source_words(inputs, second.parameters)}” has {second.total or 0.0:.0%} and is worth "
         f"{money(second.value, inputs.currency)}"
     )
     columns = ("price", "input", "one-way rank", "first order", "total", "EVPPI per patient")
@@ -322,8 +318,8 @@ def worth_knowing(inputs: Inputs, found: ValueOfInformation) -> Conclusion:
     at, perfect = money(threshold, inputs.currency), money(found.perfect[-1].value, inputs.currency)
     words = (
         f"At generic prices and {at} per QALY knowing everything would be worth {perfect} per patient; of what one "
-        "study could "
-        f"inform, {parts[0].group.lower()} is worth most, {money(parts[0].information.value, inputs.currency)}"
+        f"study could inform, {parts[0].group.lower()} is worth most, "
+        f"{money(parts[0].information.value, inputs.currency)}"
     )
     columns = ("evidence", "EVPPI per patient", "standard error")
     rows = tuple(
@@ -386,8 +382,7 @@ def every_workbook() -> Conclusion:
             )
     words = (
         f"Of {compared} comparisons in the shipped workbooks {dear} have a positive net benefit at list prices and "
-        f"{cheap} at "
-        "generic prices, at the higher threshold of each"
+        f"{cheap} at generic prices, at the higher threshold of each"
     )
     columns = ("workbook", "strategy", "ratio, list price", "ratio, generic price", "threshold", "list", "generic")
     return Conclusion(words, columns, tuple(rows), "markov run inputs/NAME.xlsx, sheet Summary")

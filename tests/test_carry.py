@@ -8,7 +8,15 @@ import openpyxl
 import pytest
 from openpyxl.comments import Comment
 
-from markov.inputs.carry import regenerate, with_log, with_rows, with_table_rows
+from markov.inputs.carry import (
+    regenerate,
+    taken_away,
+    with_correlations,
+    with_log,
+    with_rows,
+    with_rows_in_place,
+    with_table_rows,
+)
 from markov.inputs.schema import Sheet
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs, read_sheets
@@ -88,6 +96,35 @@ def test_table_rows_are_kept_and_added() -> None:
     assert [row["scenario"].text() for row in new.rows[Sheet.SCENARIOS]][-1] == "mine"
     assert len(new.rows[Sheet.SCENARIOS]) == 3
     assert new.rows[Sheet.COSTS] == sheets.rows[Sheet.COSTS]
+
+
+def test_only_rows_that_were_there_are_said_to_be_taken_away() -> None:
+    sheets, _ = read_sheets(CALGB)
+    in_a_scenario_only, on_a_sheet, changed = "pfs.median.lenalidomide", "pfs.p.lenalidomide", "cohort.age"
+    assert in_a_scenario_only in {row["id"].text() for row in sheets.rows[Sheet.SCENARIOS]}
+    changes: dict[str, dict[str, object] | None] = {in_a_scenario_only: None, on_a_sheet: None, changed: {"value": 70}}
+    assert taken_away(sheets, changes) == [on_a_sheet]
+
+
+def test_new_rows_take_the_place_of_those_with_the_same_keys() -> None:
+    sheets, _ = read_sheets(CALGB)
+    old = sheets.rows[Sheet.SCENARIOS]
+    name = old[0]["scenario"].text()
+    new = with_rows_in_place(sheets, Sheet.SCENARIOS, ("scenario",), [{"scenario": name, "id": "cohort.age"}])
+    kept = [row for row in old if row["scenario"].text() != name]
+    assert len(kept) < len(old)
+    assert [*new.rows[Sheet.SCENARIOS][:-1]] == kept
+    assert new.rows[Sheet.SCENARIOS][-1]["id"].text() == "cohort.age"
+
+
+def test_correlations_of_changed_parameters_go_and_others_stay() -> None:
+    sheets, _ = read_sheets(CALGB)
+    old = sheets.rows[Sheet.CORRELATIONS]
+    gone = old[0]["first"].text()
+    kept = [row for row in old if gone not in (row["first"].text(), row["second"].text())]
+    new = with_correlations(sheets, [gone], [{"first": "a.b", "second": "c.d", "correlation": 0.5}])
+    assert [*new.rows[Sheet.CORRELATIONS][:-1]] == kept
+    assert new.rows[Sheet.CORRELATIONS][-1]["first"].text() == "a.b"
 
 
 def test_the_change_log_is_read() -> None:

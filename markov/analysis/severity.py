@@ -32,11 +32,10 @@ LEVELS = ((1.2, 12.0, 0.85), (1.7, 18.0, 0.95))
 class Population:
     """What the general population of the cohort's age and sex mix has left, each (rows or 1,).
 
-    Life-years and QALYs within the horizon, undiscounted and discounted at the rate of effects.
+    Life-years and QALYs within the horizon, undiscounted; `qalys` discounted at the rate of effects.
     """
 
     life_years: Array
-    life_years_discounted: Array
     qalys_undiscounted: Array
     qalys: Array
 
@@ -196,9 +195,9 @@ def population(inputs: Inputs, values: Mapping[str, Array] | None = None) -> Pop
     times = _time_alive(columns, boundaries)
     norms = PopulationNorms(columns, 0.5 * (boundaries[1:] + boundaries[:-1]))
     quality = norms.by_sex[:, 1:]
-    years, discounted = (np.asarray((norms.mix * time.sum(axis=1)).sum(axis=0)) for time in times)
+    years = np.asarray((norms.mix * times[0].sum(axis=1)).sum(axis=0))
     qalys, qalys_discounted = (np.asarray((norms.mix * (time * quality).sum(axis=1)).sum(axis=0)) for time in times)
-    return Population(years, discounted, qalys, qalys_discounted)
+    return Population(years, qalys, qalys_discounted)
 
 
 def _time_alive(columns: Columns, boundaries: Array) -> tuple[Array, Array]:

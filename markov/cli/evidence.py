@@ -1,13 +1,14 @@
 """Evidence into inputs: markov fit, calibrate, network. Each writes a new workbook and a report."""
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Clock, Workbook, read, stop
+from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Clock, Workbook, check_new, read, stop, target_of
 
 if TYPE_CHECKING:
     from markov.analysis.synthesis import SynthesisModel
@@ -65,47 +66,11 @@ def fit(
     inputs, sheets = read(workbook, None), _sheets(workbook)
     if points is not None:
         inputs, sheets = _with_points(sheets, points)
-    target, report_path = _targets(workbook, "fit", "fitted", out, report, replace)
+    places = _places(workbook, "fit", "fitted", out, report, replace)
     if medians is not None:
-        _fit_medians(inputs, medians, (workbook, target, report_path), clock)
-        return
-    families = _families(family or [])
-    from markov.analysis.curve_fits import describe, fit_curves
-    from markov.analysis.fitted_parameters import choice_rows, correlation_rows, parameter_changes, scenario_rows
-    from markov.inputs.carry import with_rows, with_table_rows
-    from markov.inputs.schema import Sheet
-    from markov.report.curve_fit_pages import curve_fit_pages
-
-    with clock.step("Fitting the curves"):
-        found = fit_curves(inputs, families, _whole_numbers(knots), joint=joint)
-    arms = {(arm.strategy, arm.endpoint) for arm in found.arms}
-    changes = parameter_changes(found)
-    present = {row["id"].text() for rows in sheets.rows.values() for row in rows if "id" in row}
-    removed = [identifier for identifier, row in changes.items() if row is None and identifier in present]
-    sheets = with_rows(sheets, changes)
-    kept = [
-        r for r in sheets.rows.get(Sheet.CURVE_CHOICE, ()) if (r["strategy"].text(), r["endpoint"].text()) not in arms
-    ]
-    sheets = with_table_rows(sheets, Sheet.CURVE_CHOICE, kept, choice_rows(found))
-    sheets = _with_correlations(sheets, set(changes), correlation_rows(found))
-    scenarios = list(scenario_rows(found))
-    names = {str(row["scenario"]) for row in scenarios}
-    sheets = _with_scenarios(sheets, scenarios)
-    log = "Survival curves fitted: " + ", ".join(
-        f"{arm.endpoint} of {arm.strategy}, {describe(arm.chosen)}" for arm in found.arms
-    )
-    others = [
-        f"Sheet Scenarios: {len(names)} scenarios, one for each other family that could be fitted to every arm.",
-        "Sheet Correlations: what was estimated together is sampled together.",
-    ]
-    _finish(
-        inputs,
-        sheets,
-        (workbook, target, report_path),
-        _Told("fit", log, "Digitised Kaplan–Meier points", changes, removed, others),
-        lambda: curve_fit_pages(found),
-        clock,
-    )
+        _fit_medians(inputs, sheets, medians, places, clock)
+    else:
+        _fit_points(inputs, sheets, _families(family or []), _whole_numbers(knots), joint, places, clock)
 
 
 def _with_points(sheets: "Sheets", file: Path) -> "tuple[Inputs, Sheets]":
@@ -127,24 +92,54 @@ def _with_points(sheets: "Sheets", file: Path) -> "tuple[Inputs, Sheets]":
     return assemble(sheets, []), sheets
 
 
-def _fit_medians(inputs: "Inputs", endpoint: str, places: tuple[Path, Path, Path], clock: Clock) -> None:
+def _fit_points(
+    inputs: "Inputs",
+    sheets: "Sheets",
+    families: "Mapping[str, Family]",
+    knots: tuple[int, ...],
+    joint: bool,
+    places: "_Places",
+    clock: Clock,
+) -> None:
+    """The part of `fit` that fits curves: values, the choice to justify, correlations and scenarios."""
+    from markov.analysis.curve_fits import describe, fit_curves
+    from markov.analysis.fitted_parameters import choice_rows, correlation_rows, parameter_changes, scenario_rows
+    from markov.inputs.carry import with_correlations, with_rows, with_rows_in_place
+    from markov.inputs.schema import Sheet
+    from markov.report.curve_fit_pages import curve_fit_pages
+
+    with clock.step("Fitting the curves"):
+        found = fit_curves(inputs, families, knots, joint=joint)
+    changes, scenarios = parameter_changes(found), list(scenario_rows(found))
+    new = with_rows(sheets, changes)
+    new = with_rows_in_place(new, Sheet.CURVE_CHOICE, ("strategy", "endpoint"), list(choice_rows(found)))
+    new = with_correlations(new, changes, correlation_rows(found))
+    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), scenarios)
+    fitted = ", ".join(f"{arm.endpoint} of {arm.strategy}, {describe(arm.chosen)}" for arm in found.arms)
+    names = {row["scenario"] for row in scenarios}
+    others = [
+        f"Sheet Scenarios: {len(names)} scenarios, one for each other family that could be fitted to every arm.",
+        "Sheet Correlations: what was estimated together is sampled together.",
+    ]
+    told = _Told("fit", f"Survival curves fitted: {fitted}", "Digitised Kaplan–Meier points", changes, others)
+    _finish(inputs, sheets, new, places, told, lambda: curve_fit_pages(found), clock)
+
+
+def _fit_medians(inputs: "Inputs", sheets: "Sheets", endpoint: str, places: "_Places", clock: Clock) -> None:
     """The part of `fit` that needs no curve."""
     from markov.analysis.median_fits import fit_medians, median_changes
-    from markov.inputs.carry import with_rows
+    from markov.inputs.carry import with_correlations, with_rows
     from markov.report.median_fit_page import median_fit_page
     from markov.terms import Endpoint
 
     if endpoint not in (Endpoint.PFS, Endpoint.OS):
         stop(BAD_INPUT, f'--from-medians takes pfs or os, found "{endpoint}".')
     found = fit_medians(inputs, endpoint)
-    sheets = _sheets(places[0])
-    present = {row["id"].text() for rows in sheets.rows.values() for row in rows if "id" in row}
-    rows = {key: row for key, row in median_changes(inputs, found).items() if row is not None or key in present}
-    removed = [identifier for identifier, row in rows.items() if row is None]
-    sheets = _with_correlations(with_rows(sheets, rows), set(rows), ())
+    changes = median_changes(inputs, found)
+    new = with_correlations(with_rows(sheets, changes), changes, ())
     what = f"Weibull curves of {endpoint} from medians, shape {found.shape.value:.3f}"
-    told = _Told("fit", what, "Only medians and a ratio are published", rows, removed)
-    _finish(inputs, sheets, places, told, lambda: [median_fit_page(inputs, found)], clock)
+    told = _Told("fit", what, "Only medians and a ratio are published", changes)
+    _finish(inputs, sheets, new, places, told, lambda: [median_fit_page(inputs, found)], clock)
 
 
 def calibrate(
@@ -170,7 +165,7 @@ def calibrate(
     """
     clock = Clock(False)
     inputs = read(workbook, changes)
-    target, report_path = _targets(workbook, "calibrate", "calibrated", out, report, replace)
+    places = _places(workbook, "calibrate", "calibrated", out, report, replace)
     from markov.analysis.calibrated_parameters import calibration_changes, calibration_story
     from markov.analysis.calibration import CalibrationError
     from markov.inputs.carry import with_rows
@@ -184,13 +179,11 @@ def calibrate(
     if not story.rates and not story.others:
         words = "names no target. Fill calibration.os_median.common (months) on the sheet Survival, or add"
         stop(BAD_INPUT, f"{workbook.name} {words} --set calibration.os_median.common=84.1.")
-    rows = calibration_changes(story)
+    sheets, rows = _sheets(workbook), calibration_changes(story)
     solved = [*(rate.target.rate for rate in story.rates), *(name for name, *_ in story.others)]
-    removed = [identifier for identifier, row in rows.items() if row is None]
     what = f"Rates calibrated inside the model: {', '.join(solved)}"
-    told = _Told("calibrate", what, "Published figures", rows, removed)
-    sheets = with_rows(_sheets(workbook), rows)
-    _finish(inputs, sheets, (workbook, target, report_path), told, lambda: calibration_pages(story), clock)
+    told = _Told("calibrate", what, "Published figures", rows)
+    _finish(inputs, sheets, with_rows(sheets, rows), places, told, lambda: calibration_pages(story), clock)
 
 
 def network(
@@ -215,7 +208,7 @@ def network(
     """
     clock = Clock(False)
     inputs = read(workbook, None)
-    target, report_path = _targets(workbook, "network", "network", out, report, replace)
+    places = _places(workbook, "network", "network", out, report, replace)
     from markov.analysis.networks import (
         MODEL_NAMES,
         network_changes,
@@ -224,19 +217,19 @@ def network(
         networks,
         not_written,
     )
-    from markov.inputs.carry import with_rows
+    from markov.inputs.carry import with_correlations, with_rows, with_rows_in_place
+    from markov.inputs.schema import Sheet
     from markov.report.network_page import network_pages
 
     with clock.step("Synthesising the trials"):
         found = networks(inputs, _models(model or []))
-    rows = network_changes(inputs, found)
-    sheets = with_rows(_sheets(workbook), rows)
-    sheets = _with_correlations(sheets, set(rows), network_correlations(inputs, found))
-    sheets = _with_scenarios(sheets, list(network_scenarios(inputs, found)))
+    sheets, rows = _sheets(workbook), network_changes(inputs, found)
+    new = with_correlations(with_rows(sheets, rows), rows, network_correlations(inputs, found))
+    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), list(network_scenarios(inputs, found)))
     what = "Trials synthesised: " + ", ".join(f"{n.endpoint} by {MODEL_NAMES[n.used.model]}" for n in found)
     others = [sentence for n in found for sentence in not_written(inputs, n)]
-    told = _Told("network", what, "Sheet Evidence network", rows, (), others)
-    _finish(inputs, sheets, (workbook, target, report_path), told, lambda: network_pages(inputs, found), clock)
+    told = _Told("network", what, "Sheet Evidence network", rows, others)
+    _finish(inputs, sheets, new, places, told, lambda: network_pages(inputs, found), clock)
 
 
 def _models(given: Sequence[str]) -> "dict[str, SynthesisModel]":
@@ -244,14 +237,8 @@ def _models(given: Sequence[str]) -> "dict[str, SynthesisModel]":
     from markov.analysis.synthesis import SynthesisModel
     from markov.inputs.evidence import NETWORK_ENDPOINTS
 
-    found = {}
-    for text in given:
-        endpoint, _, model = (part.strip().lower() for part in text.partition("="))
-        if endpoint not in NETWORK_ENDPOINTS or model not in tuple(SynthesisModel):
-            known = f"{' or '.join(NETWORK_ENDPOINTS)}; models: {', '.join(SynthesisModel)}"
-            stop(BAD_INPUT, f'--model reads ENDPOINT=MODEL, found "{text}". Endpoints: {known}.')
-        found[endpoint] = SynthesisModel(model)
-    return found
+    found = _by_endpoint("--model", given, NETWORK_ENDPOINTS, "models", tuple(SynthesisModel))
+    return {endpoint: SynthesisModel(model) for endpoint, model in found.items()}
 
 
 def _families(given: Sequence[str]) -> "dict[str, Family]":
@@ -259,13 +246,22 @@ def _families(given: Sequence[str]) -> "dict[str, Family]":
     from markov.survival.fitting import OWN_FAMILIES
     from markov.terms import Endpoint, Family
 
+    found = _by_endpoint("--family", given, tuple(Endpoint), "families", OWN_FAMILIES)
+    return {endpoint: Family(family) for endpoint, family in found.items()}
+
+
+def _by_endpoint(
+    option: str, given: Sequence[str], endpoints: Sequence[str], what: str, names: Sequence[str]
+) -> dict[str, str]:
+    """ENDPOINT=NAME texts of one option, or stop with the names that are known."""
     found = {}
     for text in given:
-        endpoint, _, family = (part.strip().lower().replace("-", "_") for part in text.partition("="))
-        if endpoint not in tuple(Endpoint) or family not in OWN_FAMILIES:
-            known = f"{', '.join(Endpoint)}; families: {', '.join(OWN_FAMILIES)}"
-            stop(BAD_INPUT, f'--family reads ENDPOINT=FAMILY, found "{text}". Endpoints: {known}.')
-        found[endpoint] = Family(family)
+        endpoint, _, name = (part.strip().lower().replace("-", "_") for part in text.partition("="))
+        if endpoint not in endpoints or name not in names:
+            form = f"ENDPOINT={option.removeprefix('--').upper()}"
+            known = f"{', '.join(endpoints)}; {what}: {', '.join(names)}"
+            stop(BAD_INPUT, f'{option} reads {form}, found "{text}". Endpoints: {known}.')
+        found[endpoint] = name
     return found
 
 
@@ -282,50 +278,33 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
 # ------------------------------------------------------------------------------------------------------ shared
 
 
-def _with_correlations(sheets: "Sheets", written: set[str], new: Iterable[Mapping[str, object]]) -> "Sheets":
-    """New correlations in place of those of the parameters that were written or taken away."""
-    from markov.inputs.carry import with_table_rows
-    from markov.inputs.schema import Sheet
-
-    rows = sheets.rows.get(Sheet.CORRELATIONS, ())
-    kept = [row for row in rows if not written & {row["first"].text(), row["second"].text()}]
-    return with_table_rows(sheets, Sheet.CORRELATIONS, kept, new)
-
-
-def _with_scenarios(sheets: "Sheets", new: Sequence[Mapping[str, object]]) -> "Sheets":
-    """New scenarios in place of those of the same name."""
-    from markov.inputs.carry import with_table_rows
-    from markov.inputs.schema import Sheet
-
-    names = {str(row["scenario"]) for row in new}
-    kept = [row for row in sheets.rows.get(Sheet.SCENARIOS, ()) if row["scenario"].text() not in names]
-    return with_table_rows(sheets, Sheet.SCENARIOS, kept, new)
-
-
+@dataclass(frozen=True)
 class _Told:
     """What a command did, for the change log and the report."""
 
-    def __init__(
-        self, command: str, what: str, why: str, changes: Rows, removed: Sequence[str] = (), others: Sequence[str] = ()
-    ):
-        self.command, self.what, self.why = command, what, why
-        self.changes, self.removed, self.others = changes, removed, others
+    command: str
+    what: str
+    why: str
+    changes: Rows
+    others: Sequence[str] = ()
 
 
-def _targets(
-    workbook: Path, command: str, word: str, out: Path | None, report: Path | None, replace: bool
-) -> tuple[Path, Path]:
+@dataclass(frozen=True)
+class _Places:
+    """The workbook that was read, the new one, and the report."""
+
+    workbook: Path
+    target: Path
+    report: Path
+
+
+def _places(workbook: Path, command: str, word: str, out: Path | None, report: Path | None, replace: bool) -> _Places:
     """Where the new workbook and the report go; nothing that is there is replaced unasked."""
     target = out or workbook.with_name(f"{workbook.stem}.{word}.xlsx")
-    if target.suffix.lower() != ".xlsx":
-        stop(NOT_WRITTEN, f"{target}: a new workbook is an .xlsx file.")
     if target.resolve() == workbook.resolve():
         stop(NOT_WRITTEN, f"{target} is the workbook that was read: choose another name with --out.")
-    if target.exists() and not replace:
-        stop(NOT_WRITTEN, f"{target} exists already and is left as it is: choose another --out, or add --replace.")
-    name = f"{workbook.stem}.{command}_report.xlsx"
-    folder = report or Path("reports")
-    return target, folder if folder.suffix.lower() == ".xlsx" else folder / name
+    check_new(target, "a new workbook", "choose another --out, or add --replace", replace=replace)
+    return _Places(workbook, target, target_of(workbook, report, word=f"{command}_report"))
 
 
 def _sheets(workbook: Path) -> "Sheets":
@@ -337,33 +316,34 @@ def _sheets(workbook: Path) -> "Sheets":
 
 def _finish(
     inputs: "Inputs",
-    sheets: "Sheets",
-    places: tuple[Path, Path, Path],
+    old: "Sheets",
+    new: "Sheets",
+    places: _Places,
     told: _Told,
     pages: "Callable[[], list[Page]]",
     clock: Clock,
 ) -> None:
     """Check the new tables, write the workbook and its report, and say where they are."""
-    from markov.inputs.carry import regenerate, with_log
+    from markov.inputs.carry import regenerate, taken_away, with_log
     from markov.inputs.workbook import assemble
     from markov.report.new_workbook import new_workbook_page
     from markov.report.provenance import evidence_provenance_page
     from markov.report.workbook import write_pages
 
-    workbook, target, report = places
     now = datetime.datetime.now(datetime.UTC)
-    command = f"markov {told.command} {workbook.name}"
-    sheets = with_log(sheets, f"markov {told.command}", told.what, told.why, now.date())
-    assemble(sheets, [])
+    command = f"markov {told.command}"
+    new = with_log(new, command, told.what, told.why, now.date())
+    assemble(new, [])
     with clock.step("Writing the new workbook"):
-        left = regenerate(workbook, sheets, target)
+        left = regenerate(places.workbook, new, places.target)
     with clock.step("Writing the report"):
         first, *others = pages()
-        page = new_workbook_page(target.name, inputs.labels, told.changes, told.others, left, told.removed)
-        provenance = evidence_provenance_page(inputs, command, clock.elapsed, now)
-        write_pages([first, page, *others, provenance], report, f"{inputs.title}: {told.command}")
+        removed = taken_away(old, told.changes)
+        page = new_workbook_page(places.target.name, inputs.labels, told.changes, told.others, left, removed)
+        provenance = evidence_provenance_page(inputs, f"{command} {places.workbook.name}", clock.elapsed, now)
+        write_pages([first, page, *others, provenance], places.report, f"{inputs.title}: {told.command}")
     print(f"{told.what}.")
-    print(f"New workbook: {target}")
+    print(f"New workbook: {places.target}")
     for lost in left:
         print(f"  not carried over: {lost}")
-    print(f"Report: {report}")
+    print(f"Report: {places.report}")

@@ -32,6 +32,10 @@ Changes = Annotated[
     ),
 ]
 
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON; - prints them.")
+]
+
 
 def read(workbook: Path, changes: list[str] | None) -> "Inputs":
     """Read and check a workbook with the changes of the command line, or stop with every problem."""
@@ -84,10 +88,21 @@ def target_of(workbook: Path, out: Path | None, kind: str = "xlsx", word: str = 
     >>> target_of(Path("trial.xlsx"), None).name, target_of(Path("trial.xlsx"), Path("out"), "html", "base").name
     ('trial.report.xlsx', 'trial.base.html')
     """
-    name = f"{workbook.stem}.{word}.{kind}"
-    if out is None:
-        return Path("reports") / name
-    return out if out.suffix.lower() == f".{kind}" else out / name
+    return report_path(out, f"{workbook.stem}.{word}.{kind}")
+
+
+def report_path(out: Path | None, name: str) -> Path:
+    """Where a report goes: the file that was asked for, if it ends as `name` does, else `name` in the folder."""
+    folder = out or Path("reports")
+    return folder if folder.suffix.lower() == Path(name).suffix else folder / name
+
+
+def check_new(target: Path, what: str, remedy: str = "choose another name", *, replace: bool = False) -> None:
+    """Stop where a new .xlsx file would have another ending, or take the place of one that is there."""
+    if target.suffix.lower() != ".xlsx":
+        stop(NOT_WRITTEN, f"{target}: {what} is an .xlsx file.")
+    if target.exists() and not replace:
+        stop(NOT_WRITTEN, f"{target} exists already and is left as it is: {remedy}.")
 
 
 def write_text(file: str, text: str) -> None:
@@ -184,8 +199,7 @@ def bar(name: str) -> Iterator["Done | None"]:
 
 
 def one_thread() -> None:
-    """Keep linear algebra to one thread, before NumPy is imported: matrices are small here, and threads wait in "
-    "vain."""
+    """Keep linear algebra to one thread, before NumPy is imported: matrices are small here, and threads only wait."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 

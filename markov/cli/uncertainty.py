@@ -10,11 +10,13 @@ from markov.cli.steps import (
     CHECK_FAILED,
     Changes,
     Clock,
+    Json,
     Workbook,
     explained,
     one_thread,
     read,
     stop,
+    target_of,
     write_text,
 )
 
@@ -35,9 +37,6 @@ Seed = Annotated[
 ]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes to use.", show_default="one for each processor")
-]
-Json = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON; - prints them.")
 ]
 Years = Annotated[str, typer.Option("--years", help="Years of longer follow-up to value, with commas between.")]
 DrawsKind = Annotated[
@@ -92,7 +91,7 @@ def psa(
     if average and (scenario or until_precision is not None or export_to):
         stop(BAD_INPUT, "--average goes with neither --scenario, --until-precision nor --export.")
     inputs = _inputs(workbook, changes, scenario)
-    from markov.report.recipe import PSA, Recipe
+    from markov.report.recipe import PSA, Recipe, psa_options
     from markov.report.uncertainty_reports import psa_report_pages
 
     result, mixture = _drawn(workbook, inputs, runs, until_precision, seed, workers, average, clock)
@@ -105,12 +104,9 @@ def psa(
 
         export(inputs, result.sample, export_to)
     with clock.step("Writing the report"):
-        target = _report_path(workbook, out, "psa")
+        target = target_of(workbook, out, word="psa")
         kept = keep_draws(result, target, draws)
-        options = {"runs": str(result.sample.runs), "seed": _seed(inputs, seed), "average": "yes" if average else "no"}
-        options |= {"until precision": repr(until_precision)} if until_precision is not None else {}
-        options |= {"draws": kept.name} if kept else {}
-        recipe = Recipe((PSA,), options)
+        recipe = Recipe((PSA,), psa_options(result.sample.runs, _seed(inputs, seed), average, until_precision, kept))
         _write(workbook, target, inputs, psa_report_pages(inputs, result, mixture, kept), recipe, clock)
     if json_file != "-":
         print("\n".join(_psa_words(inputs, result)))
@@ -174,8 +170,7 @@ def _psa_words(inputs: "Inputs", result: "Probabilistic") -> list[str]:
         sure = float(result.decisions.frontier[i])
         words.append(
             f"At {money(float(threshold), inputs.currency)} per QALY: {best} has the highest mean net benefit and is "
-            "best in "
-            f"{sure:.0%} of {result.sample.runs:,} draws."
+            f"best in {sure:.0%} of {result.sample.runs:,} draws."
         )
     words.append(f"Mean net benefit is known to ± {money(result.half_width, inputs.currency)} (95 %).")
     return words
@@ -212,7 +207,7 @@ def sobol(
 
         write_text(json_file, as_text({"sobol": sobol_data(result)}))
     with clock.step("Writing the report"):
-        target = _report_path(workbook, out, "sobol")
+        target = target_of(workbook, out, word="sobol")
         recipe = Recipe((SOBOL,), sobol_options(result))
         _write(workbook, target, inputs, sobol_pages(inputs, result), recipe, clock)
     if json_file != "-":
@@ -258,7 +253,7 @@ def voi(
 
         write_text(json_file, as_text({"voi": voi_data(result, follow_up, note)}))
     with clock.step("Writing the report"):
-        target = _report_path(workbook, out, "voi")
+        target = target_of(workbook, out, word="voi")
         options = {"runs": str(runs), "seed": _seed(inputs, seed), "years": ", ".join(map(repr, waited))}
         pages = voi_report_pages(inputs, result, follow_up, note)
         _write(workbook, target, inputs, pages, Recipe((VOI,), options), clock)
@@ -301,11 +296,6 @@ def _inputs(workbook: Path, changes: list[str] | None, scenario: str | None) -> 
     changed = applied(inputs, rows)
     raise_errors(checks.problems(changed))
     return changed
-
-
-def _report_path(workbook: Path, out: Path | None, word: str) -> Path:
-    folder = out or Path("reports")
-    return folder if folder.suffix.lower() == ".xlsx" else folder / f"{workbook.stem}.{word}.xlsx"
 
 
 def _seed(inputs: "Inputs", seed: int | None) -> str:

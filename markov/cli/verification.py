@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Clock, read, stop, write_text
+from markov.cli.steps import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Clock, read, stop, target_of, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,8 +50,7 @@ def run_bank(workbook: Path, asked: Asked, out: Path | None, json_file: str | No
     now = datetime.datetime.now(datetime.UTC)
     command = " ".join(["markov verify", workbook.name, *(f"--set {change}" for change in asked.changes or ())])
     pages = [verification_page(bench, tested), evidence_provenance_page(inputs, command, clock.elapsed, now)]
-    folder = out or Path("reports")
-    target = folder if folder.suffix.lower() == ".xlsx" else folder / f"{workbook.stem}.verify.xlsx"
+    target = target_of(workbook, out, word="verify")
     if target.resolve() == workbook.resolve():
         stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
     write_pages(pages, target, f"{inputs.title}: verification")

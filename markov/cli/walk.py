@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from markov.cli.run import Kind
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Clock, stop, write_text
+from markov.cli.steps import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Clock, Json, check_new, report_path, stop, write_text
 
 if TYPE_CHECKING:
     from markov.analysis.walk import Walk
@@ -44,9 +44,7 @@ def walk(
     kind: Annotated[
         Kind, typer.Option("--format", help="Excel workbook, web page that opens from disk, or Word document.")
     ] = Kind.XLSX,
-    json_file: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Also write the numbers as JSON; - prints them.")
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Explain how one base case becomes another: every differing input, in steps that add up to the difference.
 
@@ -101,9 +99,7 @@ def _command(first: Path, second: Path, steps: Path | None, threshold: list[floa
 
 def _target(first: Path, second: Path, out: Path | None, kind: str) -> Path:
     """Where the report goes; never one of the workbooks that were read."""
-    name = f"{first.stem}_to_{second.stem}.walk.{kind}"
-    folder = out or Path("reports")
-    target = folder if folder.suffix.lower() == f".{kind}" else folder / name
+    target = report_path(out, f"{first.stem}_to_{second.stem}.walk.{kind}")
     if target.resolve() in (first.resolve(), second.resolve()):
         stop(NOT_WRITTEN, f"{target} is an input workbook: choose another name with --out.")
     return target
@@ -174,10 +170,7 @@ def _write_plan(sides: "tuple[Inputs, Inputs]", plan: "Plan | None", target: Pat
     from markov.report.walk_inputs_page import steps_page
     from markov.report.workbook import write_pages
 
-    if target.suffix.lower() != ".xlsx":
-        stop(NOT_WRITTEN, f"{target}: a sheet of steps is an .xlsx file.")
-    if target.exists():
-        stop(NOT_WRITTEN, f"{target} exists already and is left as it is: choose another name.")
+    check_new(target, "a sheet of steps")
     found, steps = planned_steps(*sides, plan)
     if not steps:
         stop(BAD_INPUT, "No input that a base case reads differs: there are no steps to plan.")

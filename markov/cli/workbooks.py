@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Workbook, read, stop
+from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Workbook, check_new, read, stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,7 +158,7 @@ def new(
     ] = None,
 ) -> None:
     """Write a blank workbook, or a copy of a worked one, with the strategies that are wanted."""
-    _new_target(workbook)
+    check_new(workbook, "a new workbook")
     if example is not None and example.lower().endswith((".xlsx", ".xlsm")):
         remarks = _from_own(Path(example), workbook, strategies)
     else:
@@ -209,13 +209,6 @@ def _with_strategies(sheets: "Sheets", strategies: str | None) -> "tuple[Sheets,
     return start.sheets, start.remarks
 
 
-def _new_target(workbook: Path) -> None:
-    if workbook.suffix.lower() != ".xlsx":
-        stop(NOT_WRITTEN, f"{workbook}: a new workbook is an .xlsx file.")
-    if workbook.exists():
-        stop(NOT_WRITTEN, f"{workbook} exists already and is left as it is: choose another name.")
-
-
 def _wanted(text: str) -> tuple[str, ...]:
     """Ids from a list or a number; or stop."""
     from markov.inputs.schema import NAME_PATTERN
@@ -248,7 +241,7 @@ def upgrade(
     from markov.inputs.upgrade import upgrade as write_upgrade
 
     target = out or workbook.with_name(f"{workbook.stem}.upgraded.xlsx")
-    _new_target(target)
+    check_new(target, "a new workbook")
     done = write_upgrade(workbook, target)
     print(f"Schema {done.before} to {done.after}: {done.values} values carried over and read back.")
     for lost in done.left:

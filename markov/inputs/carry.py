@@ -49,6 +49,12 @@ def with_rows(sheets: Sheets, changes: Changes) -> Sheets:
     return replace(sheets, rows={sheet: tuple(table) for sheet, table in rows.items()})
 
 
+def taken_away(sheets: Sheets, changes: Changes) -> list[str]:
+    """Ids of the rows that `with_rows` takes away, of those that are there."""
+    present = {row["id"].text() for sheet in PARAMETER_SHEETS for row in sheets.rows.get(sheet, ())}
+    return [identifier for identifier, change in changes.items() if change is None and identifier in present]
+
+
 def _row(sheet: Sheet, values: Mapping[str, object]) -> Row:
     """A row with a cell under every header of its sheet."""
     return {column.header: RawCell(values.get(column.header), f"new row of {sheet}") for column in columns_of(sheet)}
@@ -79,6 +85,23 @@ def with_table_rows(sheets: Sheets, sheet: Sheet, keep: Iterable[Row], new: Iter
     """The tables with one of them replaced: the rows kept, then new ones by header."""
     added = tuple(_row(sheet, row) for row in new)
     return replace(sheets, rows={**sheets.rows, sheet: (*keep, *added)})
+
+
+def with_rows_in_place(
+    sheets: Sheets, sheet: Sheet, keys: Sequence[str], new: Sequence[Mapping[str, object]]
+) -> Sheets:
+    """The tables with new rows of one of them in place of those that have the same keys."""
+    given = {tuple(str(row[key]) for key in keys) for row in new}
+    kept = [row for row in sheets.rows.get(sheet, ()) if tuple(row[key].text() for key in keys) not in given]
+    return with_table_rows(sheets, sheet, kept, new)
+
+
+def with_correlations(sheets: Sheets, changed: Iterable[str], new: Iterable[Mapping[str, object]]) -> Sheets:
+    """The tables with new correlations in place of those of the parameters that were written or taken away."""
+    ids = set(changed)
+    rows = sheets.rows.get(Sheet.CORRELATIONS, ())
+    kept = [row for row in rows if not ids & {row["first"].text(), row["second"].text()}]
+    return with_table_rows(sheets, Sheet.CORRELATIONS, kept, new)
 
 
 def with_log(sheets: Sheets, who: str, what: str, why: str, today: datetime.date) -> Sheets:

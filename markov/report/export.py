@@ -1,15 +1,18 @@
 """The run as JSON: the same numbers as the report, at full precision, for other programs."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from markov.analysis.base_case import BaseCase
+from markov.analysis.base_case import BaseCase, Headline
 from markov.analysis.deterministic import Deterministic
+from markov.analysis.incremental import IncrementalRow, PairwiseRow
 from markov.analysis.uncertainty import Uncertainty
+from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import Sheet
-from markov.model.outcomes import LANDMARK_YEARS, SCHEDULES
+from markov.model.outcomes import LANDMARK_YEARS, SCHEDULES, Outcomes
 from markov.report.deterministic_json import deterministic_data
 from markov.report.provenance import program
 from markov.report.uncertainty_json import uncertainty_data
@@ -40,55 +43,20 @@ def as_data(
 ) -> dict[str, Any]:
     """The run as plain data: what `--json` writes."""
     inputs, outcomes = result.inputs, result.outcomes
-    settings = {
-        p.id.removeprefix("settings."): p.value
-        for p in inputs.parameters.values()
-        if p.definition.sheet is Sheet.SETTINGS
-    }
     data: dict[str, Any] = {
         "schema": SCHEMA,
         "program": program(),
         "workbook": {"name": inputs.name, "sha256": inputs.sha256, "title": inputs.title},
-        "settings": settings,
+        "settings": {p.id.removeprefix("settings."): p.value for p in _parameters(inputs, settings=True)},
         "parameters": {
             p.id: {"value": p.value, "unit": p.unit, "status": p.status, "cell": p.cell}
-            for p in inputs.parameters.values()
-            if p.definition.sheet is not Sheet.SETTINGS
+            for p in _parameters(inputs, settings=False)
         },
         "strategies": [_strategy(result, i) for i in range(len(outcomes.strategies))],
-        "incremental": [
-            {
-                "strategy": row.strategy,
-                "cost": row.cost,
-                "qaly": row.qaly,
-                "delta_cost": row.delta_cost,
-                "delta_qaly": row.delta_qaly,
-                "icer": row.icer,
-                "versus": row.versus,
-                "status": row.position.value,
-            }
-            for row in result.incremental
-        ],
-        "pairwise": [
-            {
-                "strategy": row.strategy,
-                "versus": row.versus,
-                "delta_cost": row.delta_cost,
-                "delta_qaly": row.delta_qaly,
-                "quadrant": row.quadrant.value,
-                "icer": row.icer,
-            }
-            for row in result.pairwise
-        ],
-        "net_benefit": [
-            {
-                "threshold": threshold,
-                "monetary": dict(zip(outcomes.strategies, map(float, result.net_benefit.monetary[t]), strict=True)),
-                "health": dict(zip(outcomes.strategies, map(_number, result.net_benefit.health[t]), strict=True)),
-            }
-            for t, threshold in enumerate(inputs.thresholds)
-        ],
-        "headlines": [_headline(result, i) for i in range(len(result.headlines))],
+        "incremental": [_incremental(row) for row in result.incremental],
+        "pairwise": [_pairwise(row) for row in result.pairwise],
+        "net_benefit": list(_net_benefit(result)),
+        "headlines": [_headline(headline) for headline in result.headlines],
         "checks": [
             {"id": c.id, "expected": c.expected, "observed": c.observed, "verdict": c.verdict.value, "note": c.note}
             for c in result.checks
@@ -102,6 +70,46 @@ def as_data(
     if trace:
         data["trace"] = _trace(result)
     return data
+
+
+def _parameters(inputs: Inputs, *, settings: bool) -> Iterator[Parameter]:
+    """Parameters of the sheet Settings, or all others."""
+    return (p for p in inputs.parameters.values() if (p.definition.sheet is Sheet.SETTINGS) == settings)
+
+
+def _incremental(row: IncrementalRow) -> dict[str, Any]:
+    return {
+        "strategy": row.strategy,
+        "cost": row.cost,
+        "qaly": row.qaly,
+        "delta_cost": row.delta_cost,
+        "delta_qaly": row.delta_qaly,
+        "icer": row.icer,
+        "versus": row.versus,
+        "status": row.position.value,
+    }
+
+
+def _pairwise(row: PairwiseRow) -> dict[str, Any]:
+    return {
+        "strategy": row.strategy,
+        "versus": row.versus,
+        "delta_cost": row.delta_cost,
+        "delta_qaly": row.delta_qaly,
+        "quadrant": row.quadrant.value,
+        "icer": row.icer,
+    }
+
+
+def _net_benefit(result: BaseCase) -> Iterator[dict[str, Any]]:
+    """Monetary and health net benefit by strategy, at each threshold; health is not known at a threshold of 0."""
+    benefit, names = result.net_benefit, result.outcomes.strategies
+    for threshold, monetary, health in zip(result.inputs.thresholds, benefit.monetary, benefit.health, strict=True):
+        yield {
+            "threshold": threshold,
+            "monetary": dict(zip(names, map(float, monetary), strict=True)),
+            "health": dict(zip(names, map(_number, health), strict=True)),
+        }
 
 
 def _number(value: float) -> float | None:
@@ -159,20 +167,20 @@ def _curve(result: BaseCase, key: str, i: int) -> dict[str, Any]:
     }
 
 
-def _headline(result: BaseCase, i: int) -> dict[str, Any]:
-    headline = result.headlines[i]
-    prices = {
-        price.value: {
-            name: {
-                "cost": float(outcomes.cost[0, j]),
-                "qaly": float(outcomes.qaly[0, j]),
-                "life_years_undiscounted": float(outcomes.life_years[0, j, 0].sum()),
-            }
-            for j, name in enumerate(outcomes.strategies)
-        }
-        for price, outcomes in headline.outcomes.items()
-    }
+def _headline(headline: Headline) -> dict[str, Any]:
+    prices = {price.value: _totals(outcomes) for price, outcomes in headline.outcomes.items()}
     return {"name": headline.name, "base_case": headline.is_base, "prices": prices, "reason": headline.reason or None}
+
+
+def _totals(outcomes: Outcomes) -> dict[str, Any]:
+    return {
+        name: {
+            "cost": float(outcomes.cost[0, i]),
+            "qaly": float(outcomes.qaly[0, i]),
+            "life_years_undiscounted": float(outcomes.life_years[0, i, 0].sum()),
+        }
+        for i, name in enumerate(outcomes.strategies)
+    }
 
 
 def _trace(result: BaseCase) -> dict[str, Any]:

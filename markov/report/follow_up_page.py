@@ -34,11 +34,9 @@ def follow_up_page(inputs: Inputs, found: Sequence[FollowUp], note: str = "") ->
 METHOD = (
     "In each draw the estimate that longer follow-up would give is simulated around that draw's late effect, with the "
     "variance 1/(d·p·(1 − p)) of d further deaths, p the share randomised to the strategy; net benefit of every "
-    "strategy "
-    "is regressed on it (Strong and others 2015, Med Decis Making 35:570). Only the effect on survival is learned: the "
-    "baseline curve would become better known too, so that this is a lower bound. The normal closed form takes the "
-    "late "
-    "effect as normal and net benefits as linear in it: it is a check of size, not a second result."
+    "strategy is regressed on it (Strong and others 2015, Med Decis Making 35:570). Only the effect on survival is "
+    "learned: the baseline curve would become better known too, so that this is a lower bound. The normal closed form "
+    "takes the late effect as normal and net benefits as linear in it: it is a check of size, not a second result."
 )
 
 
@@ -145,8 +143,7 @@ def _table(inputs: Inputs, found: FollowUp, threshold: float, number: int) -> Ta
     title = f"For a patient: {' against '.join(arms)} at {at} per QALY"
     notes = (
         "Net benefits are those of the best strategy. The value is by regression; its upward bias is that of a noisy "
-        "fit, "
-        "and is shown, not taken off.",
+        "fit, and is shown, not taken off.",
     )
     return Table(title, columns, rows, _key(number, threshold), notes)
 

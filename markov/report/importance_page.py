@@ -27,12 +27,10 @@ def importance_page(inputs: Inputs, sobol: Sobol, tables: Sequence[ImportanceTab
 
 WHY = (
     "The three orders answer different questions. The swing is net benefit between the ends of one input's 95 % "
-    "interval, "
-    "the others at their base values. The total index is the share of the variance in which the input has a part "
-    "when all "
-    "vary. The value of information (EVPPI) is what a patient would gain, on average, if the decision were made "
-    "knowing "
-    "the input: it is 0 where no value of it would change the decision, however much it moves the number."
+    "interval, the others at their base values. The total index is the share of the variance in which the input has a "
+    "part when all vary. The value of information (EVPPI) is what a patient would gain, on average, if the decision "
+    "were made knowing the input: it is 0 where no value of it would change the decision, however much it moves the "
+    "number."
 )
 
 
@@ -123,8 +121,7 @@ def _table(inputs: Inputs, sobol: Sobol, table: ImportanceTable, number: int) ->
     told = "; ".join(f"{what} {'no order' if value is None else f'{value:.2f}'}" for what, value in pairs)
     notes = (
         f"Spearman's rank correlation: {told}. The swing is the largest over strategies. Inputs that tie share their "
-        "mean "
-        "rank; a negative index is noise, and is left as it is.",
+        "mean rank; a negative index is noise, and is left as it is.",
     )
     return Table(title, columns, rows, f"importance_{number}", notes)
 

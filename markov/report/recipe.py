@@ -62,6 +62,17 @@ def run_recipe(
     return Recipe(tuple(parts), options | ({"draws": draws.name} if draws else {}))
 
 
+def psa_options(runs: int, seed: str, average: bool, until: float | None, draws: Path | None) -> dict[str, str]:
+    """Options of a probabilistic analysis: `until` is a precision, `draws` the file that holds many of them.
+
+    >>> psa_options(1000, "7", False, 500.0, None)
+    {'runs': '1000', 'seed': '7', 'average': 'no', 'until precision': '500.0'}
+    """
+    options = {"runs": str(runs), "seed": seed, "average": "yes" if average else "no"}
+    options |= {"until precision": repr(until)} if until is not None else {}
+    return options | ({"draws": draws.name} if draws else {})
+
+
 def sobol_options(found: Sobol) -> dict[str, str]:
     """Options of a Sobol analysis."""
     pairs = any(indices.second is not None for indices in found.indices)

@@ -134,10 +134,9 @@ def _convergence_table(inputs: Inputs, result: Sobol) -> Table:
     )
     note = (
         f"Converged: every total index is known to ± {WIDE:g} (95 %, from {result.resamples:,} resamples), none is "
-        "below "
-        "its first order beyond chance, and the five leading inputs keep their order at half the points. Half-widths "
-        "shrink with the root of the points: the last column is the power of two at which the widest would be narrow "
-        "enough. Ranks of leading inputs are usually settled long before."
+        "below its first order beyond chance, and the five leading inputs keep their order at half the points. "
+        "Half-widths shrink with the root of the points: the last column is the power of two at which the widest would "
+        "be narrow enough. Ranks of leading inputs are usually settled long before."
     )
     return Table("Can the indices be relied on?", columns, rows, "convergence", (note,))
 

@@ -108,8 +108,7 @@ def _part_table(
         sizes[name] = len(part.parameters)
     note = (
         "Value of partial perfect information (EVPPI), by regression of net benefit on the inputs (Strong, Oakley, "
-        "Brennan "
-        "2014, Med Decis Making 34:311); at 0 no choice would change."
+        "Brennan 2014, Med Decis Making 34:311); at 0 no choice would change."
     )
     return Table(title, columns, tuple((*row, sizes[name]) for name, row in rows.items()), key, (note,))
 

@@ -173,12 +173,3 @@ def finding_costs(result: BaseCase) -> str:
     share = costs[i, j] / costs[i].sum() if costs[i].sum() else 0.0
     label = COST_LABELS[list(CostCategory)[j]]
     return f"{label} makes up {share:.0%} of the cost of {result.inputs.labels[result.outcomes.strategies[i]].lower()}"
-
-
-def quadrant_in_words(quadrant: Quadrant) -> str:
-    """The quadrant of the cost-effectiveness plane.
-
-    >>> quadrant_in_words(Quadrant.MORE_COSTLY_MORE_EFFECTIVE)
-    'more costly, more effective'
-    """
-    return str(quadrant.value)

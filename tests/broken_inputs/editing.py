@@ -14,7 +14,6 @@ from markov.inputs.template import shipped
 from markov.inputs.workbook import assemble, sheets_of
 
 NAME = "broken.xlsx"
-NOT_CALCULATED = "=1-0.39"
 
 
 @dataclass
