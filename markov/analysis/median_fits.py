@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markov.analysis.networks import contrast_of
-from markov.inputs.definitions import CURVE_NUMBER_NAMES
+from markov.inputs.definitions.survival import CURVE_NUMBER_NAMES
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs, TrialResult
 from markov.inputs.problems import InputError, Problem

@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from markov.inputs.definitions import DEFINITIONS, STRATEGY_INCLUDED, Definition, Quantity
+from markov.inputs.definitions import DEFINITIONS, STRATEGY_INCLUDED
+from markov.inputs.definitions.definition import Definition
+from markov.inputs.definitions.quantities import Quantity
 from markov.inputs.sheets import (
     OPTIONAL_SHEETS,
     PARAMETER_SHEETS,

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from markov.inputs.definitions import SEED, WHOLE_YEAR
+from markov.inputs.definitions.quantities import SEED, WHOLE_YEAR
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
 from markov.inputs.schema import DEFINITIONS, Definition, Quantity, Sheet, units_of
