@@ -21,8 +21,9 @@ from markov.inputs.problems import InputError
 from markov.inputs.schema import Sheet
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs, read_sheets
-from markov.survival.fitting import Fit, fit_all
-from markov.survival.kaplan_meier import Records
+from markov.survival.fit import Fit
+from markov.survival.fitting import fit_all
+from markov.survival.records import Records
 from markov.terms import Family
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "invented_trial.csv"

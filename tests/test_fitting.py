@@ -7,29 +7,13 @@ import pytest
 from numpy.typing import ArrayLike
 from scipy import special
 
+from markov.survival.arm_comparison import Ties, cox, log_rank
 from markov.survival.curves import cumulative_hazard
 from markov.survival.densities import log_hazard
-from markov.survival.fitting import (
-    OWN_FAMILIES,
-    Failure,
-    Fit,
-    NotFittedError,
-    fit_all,
-    fit_family,
-    is_log_scale,
-    spline_knots,
-)
-from markov.survival.kaplan_meier import (
-    Interval,
-    Records,
-    Ties,
-    cox,
-    indicators,
-    kaplan_meier,
-    log_rank,
-    risk_table,
-    smoothed_hazard,
-)
+from markov.survival.fit import Failure, Fit, is_log_scale
+from markov.survival.fitting import OWN_FAMILIES, NotFittedError, fit_all, fit_family, spline_knots
+from markov.survival.kaplan_meier import Interval, kaplan_meier, smoothed_hazard
+from markov.survival.records import Records, indicators, risk_table
 from markov.terms import SPLINES, Array, Family
 
 KNOTS = np.log([0.3, 1.0, 2.5, 8.0])

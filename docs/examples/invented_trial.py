@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from markov.survival.kaplan_meier import Records, kaplan_meier
+from markov.survival.kaplan_meier import kaplan_meier
+from markov.survival.records import Records
 
 SHAPE, PATIENTS, MEDIANS = 1.3, 200, {"no_maintenance": 24.0, "lenalidomide": 38.0}
 SOURCE = "Invented trial, for illustration only"

@@ -11,7 +11,7 @@ import numpy as np
 from markov.analysis.curve_fits import ArmFits, CurveFits, JointFits, describe, treatment_effect
 from markov.inputs.definitions.survival import CURVE_NUMBER_NAMES
 from markov.inputs.evidence import CurvePoint
-from markov.survival.fitting import Fit, is_log_scale
+from markov.survival.fit import Fit, is_log_scale
 from markov.terms import SPLINES, Distribution, Family, weakest
 
 RowChange = Mapping[str, object]

@@ -8,7 +8,7 @@ from markov.analysis.curve_fits import ArmFits, describe
 from markov.analysis.fitted_parameters import own_names
 from markov.inputs.parameters import Inputs
 from markov.report.pages import CATEGORY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
-from markov.survival.fitting import Fit
+from markov.survival.fit import Fit
 from markov.survival.kaplan_meier import smoothed_hazard
 from markov.survival.life_table import LifeTable
 from markov.terms import MONTHS_PER_YEAR, Array, Endpoint

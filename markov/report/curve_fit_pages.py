@@ -17,7 +17,7 @@ from markov.report.curve_arm_page import (
     round_up,
 )
 from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
-from markov.survival.fitting import Fit
+from markov.survival.fit import Fit
 from markov.terms import Endpoint
 
 

@@ -7,207 +7,29 @@ Covariates act on the first parameter of a family (its location), on the log sca
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from markov.survival.climb import FAR, climb, observed_information
 from markov.survival.curves import Parameters, cumulative_hazard
-from markov.survival.densities import LOG_DENSITIES, log_hazard, spline_basis
-from markov.survival.kaplan_meier import Records, kaplan_meier
+from markov.survival.densities import LOG_DENSITIES, spline_basis
+from markov.survival.fit import Failure, Fit, natural_parameters
+from markov.survival.kaplan_meier import kaplan_meier
+from markov.survival.records import Records
 from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, SPLINES, Array, Family
 
 Rows = NDArray[np.bool_]
 
 OWN_FAMILIES = tuple(family for family in Family if family not in RATIO_FAMILIES)
-POSITIVE = {"rate", "scale", "shape", "sdlog", "sigma", "p"}
-PATIENCE = 10  # steps of a climb without gain
-FAR = 20.0  # from the start, in coordinates of order one: the climb has run off
 SHAKY = 0.3  # two Hessians this far apart, on the scale of correlations, give no covariance
 UNSETTLED = 1e-2  # ln L still to gain, by the local parabola
-STEP = 1e-4  # of the stencil while climbing, in coordinates of order one
 FLAT = 30.0  # a standard error this large, in coordinates of order one: the records do not determine the parameter
-LAST_LOG_TIME = 600.0  # e^600: survival beyond is zero or a power of t
 
 
 class NotFittedError(RuntimeError):
     """A family has no maximum likelihood estimate for these records; the message says why."""
-
-
-# What a fit is ----------------------------------------------------------------------------------------------------
-
-
-def is_log_scale(family: Family, parameter: str) -> bool:
-    """Whether a parameter is estimated and sampled as its logarithm: all positive ones.
-
-    >>> is_log_scale(Family.WEIBULL, "shape"), is_log_scale(Family.GOMPERTZ, "shape")
-    (True, False)
-    """
-    return parameter in POSITIVE and not (family is Family.GOMPERTZ and parameter == "shape")
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A family fitted to records: estimates and their covariance on the sampled scale, and how well it fits.
-
-    `names` are the family's parameters, then the covariates; `estimates` (names,) and `covariance` (names, names) are
-    on the log scale for positive parameters. Times are in the unit of the records; knots in ln of it.
-    """
-
-    family: Family
-    names: tuple[str, ...]
-    covariate_names: tuple[str, ...]
-    estimates: Array
-    covariance: Array
-    knots: Array | None
-    log_likelihood: float
-    patients: float
-    events: float
-    converged: bool
-    message: str
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, −2·ln L + 2·(number of parameters)."""
-        return 2.0 * len(self.names) - 2.0 * self.log_likelihood
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, −2·ln L + ln(patients)·(number of parameters)."""
-        return len(self.names) * float(np.log(self.patients)) - 2.0 * self.log_likelihood
-
-    @property
-    def bic_by_events(self) -> float:
-        """Schwarz's criterion with the number of events in place of patients (Volinsky and Raftery 2000)."""
-        return len(self.names) * float(np.log(self.events)) - 2.0 * self.log_likelihood
-
-    @property
-    def standard_errors(self) -> Array:
-        """Standard errors (names,) on the sampled scale."""
-        return np.sqrt(np.diag(self.covariance))
-
-    @property
-    def parameters(self) -> Parameters:
-        """Parameters on the natural scale, as `cumulative_hazard` takes them, with every covariate at 0."""
-        return self.parameters_at()
-
-    def parameters_at(self, covariates: Mapping[str, float] | None = None, sampled: Array | None = None) -> Parameters:
-        """Natural-scale parameters for a covariate pattern (those not named are 0).
-
-        `sampled` (…, names) in place of the estimates gives parameters (…): the way from random draws to curves.
-        Raises ValueError for a covariate that was not fitted.
-
-        >>> fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).parameters_at()["rate"]
-        array(0.33333333)
-        """
-        unknown = set(covariates or {}) - set(self.covariate_names)
-        if unknown:
-            raise ValueError(f"Not among the fitted covariates {list(self.covariate_names)}: {sorted(unknown)}.")
-        pattern = np.array([(covariates or {}).get(name, 0.0) for name in self.covariate_names])
-        values = self.estimates if sampled is None else sampled
-        return _natural(self.family, self.names, self.knots, values, pattern)
-
-    def survival(self, times: ArrayLike, covariates: Mapping[str, float] | None = None) -> Array:
-        """S(t) (shape of `times`) for a covariate pattern.
-
-        >>> fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).survival([0.0, 3.0]).round(4)
-        array([1.    , 0.3679])
-        """
-        return np.asarray(np.exp(-self.cumulative_hazard(times, covariates)))
-
-    def cumulative_hazard(self, times: ArrayLike, covariates: Mapping[str, float] | None = None) -> Array:
-        """H(t) (shape of `times`) for a covariate pattern.
-
-        >>> float(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).cumulative_hazard(6.0).round(4))
-        2.0
-        """
-        with np.errstate(over="ignore"):
-            return cumulative_hazard(self.family, self.parameters_at(covariates), np.asarray(times, dtype=float))
-
-    def hazard(self, times: ArrayLike, covariates: Mapping[str, float] | None = None) -> Array:
-        """h(t) (shape of `times`, > 0), per unit of the times, for a covariate pattern.
-
-        >>> float(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).hazard(6.0).round(4))
-        0.3333
-        """
-        at = np.asarray(times, dtype=float)
-        return np.exp(log_hazard(self.family, self.parameters_at(covariates), at))
-
-    def median(self, covariates: Mapping[str, float] | None = None) -> float:
-        """Time at which S = ½, by bisection on ln t; infinity where the curve stays above a half.
-
-        >>> round(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).median(), 4)  # 3·ln 2
-        2.0794
-        """
-        target, low, high = np.log(2.0), -LAST_LOG_TIME, LAST_LOG_TIME
-        if self.cumulative_hazard(np.exp(high), covariates) < target:
-            return float("inf")
-        for _ in range(80):
-            middle = 0.5 * (low + high)
-            early = self.cumulative_hazard(np.exp(middle), covariates) < target
-            low, high = (middle, high) if early else (low, middle)
-        return float(np.exp(0.5 * (low + high)))
-
-    def mean_within(self, until: float, covariates: Mapping[str, float] | None = None) -> float:
-        """Mean time up to `until`, ∫₀^until S(t) dt, in the unit of the times (restricted mean).
-
-        >>> round(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).mean_within(3.0), 4)  # 3(1 − 1/e)
-        1.8964
-        """
-        u, weights = _gauss(np.linspace(0.0, 1.0, 41))
-        return float((weights * 3.0 * until * u**2) @ self.survival(until * u**3, covariates))  # t = until·u³
-
-    def mean_beyond(self, start: float, covariates: Mapping[str, float] | None = None) -> float:
-        """Mean time after `start`, ∫_start^∞ S(t) dt: what the curve extrapolates; infinity where it has no mean.
-
-        >>> round(fit_family(Records([1.0, 2.0, 3.0], [1, 1, 0]), Family.EXPONENTIAL).mean_beyond(3.0), 4)  # 3/e
-        1.1036
-        """
-        x, weights = _gauss(np.linspace(np.log(max(start, np.exp(-LAST_LOG_TIME))), LAST_LOG_TIME, 2401))
-        end = np.exp(LAST_LOG_TIME)
-        left = float(self.survival(end, covariates))
-        index = float(end * self.hazard(end, covariates)) if left > 1e-290 else np.inf  # S falls like t^−index
-        if index <= 1.0:
-            return float("inf")
-        with np.errstate(under="ignore"):
-            within = float(weights @ (np.exp(x) * self.survival(np.exp(x), covariates)))
-        return within + (end * left / (index - 1.0) if np.isfinite(index) else 0.0)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A family that could not be fitted, and why."""
-
-    family: Family
-    internal_knots: int
-    reason: str
-
-
-@lru_cache(maxsize=4)
-def _gauss_nodes() -> tuple[Array, Array]:
-    nodes, weights = np.polynomial.legendre.leggauss(10)
-    return nodes.astype(float), weights.astype(float)
-
-
-def _gauss(edges: Array) -> tuple[Array, Array]:
-    """Nodes and weights of ten-point Gauss–Legendre quadrature on each interval between `edges`."""
-    nodes, weights = _gauss_nodes()
-    half = 0.5 * np.diff(edges)[:, None]
-    middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
-    return (middle + half * nodes).ravel(), (half * weights).ravel()
-
-
-def _natural(
-    family: Family, names: Sequence[str], knots: Array | None, values: Array, covariates: Array
-) -> dict[str, Array]:
-    """Natural-scale parameters from sampled values (…, names); covariates (covariates,) or (…, covariates) at once."""
-    own = len(names) - covariates.shape[-1]
-    parameters = {name: values[..., i] for i, name in enumerate(names[:own])}
-    parameters[names[0]] = parameters[names[0]] + (values[..., own:] * covariates).sum(axis=-1)
-    natural = {name: np.exp(value) if is_log_scale(family, name) else value for name, value in parameters.items()}
-    natural = {name: np.asarray(value) for name, value in natural.items()}
-    return natural if knots is None else {**natural, "knots": knots}
 
 
 # Likelihood -------------------------------------------------------------------------------------------------------
@@ -246,7 +68,7 @@ class _Problem:
         """Natural parameters (rows of values, chosen records), or (rows, 1) where there are no covariates."""
         columns = list(self.records.covariates.values())
         matrix = np.stack([column[rows] for column in columns], axis=-1) if columns else np.zeros((1, 0))
-        return _natural(self.family, self.names, self.knots, values[:, None, :], matrix)
+        return natural_parameters(self.family, self.names, self.knots, values[:, None, :], matrix)
 
     def _hazard(self, values: Array, rows: Rows, times: Array) -> Array:
         hazard = cumulative_hazard(self.family, self._at(values, rows), times[rows])
@@ -370,76 +192,6 @@ class _Maximum:
     message: str
 
 
-def _derivatives(function: Callable[[Array], Array], point: Array, steps: Array) -> tuple[float, Array, Array]:
-    """Value, gradient and Hessian at a point by central differences, all from one call of a row-wise function."""
-    size, unit = point.size, np.diag(steps)
-    i, j = np.triu_indices(size, 1)
-    moves = np.vstack([np.zeros((1, size)), unit, -unit, unit[i] + unit[j], -unit[i] - unit[j]])
-    values = function(point + moves)
-    middle, up, down = values[0], values[1 : size + 1], values[size + 1 : 2 * size + 1]
-    both_up, both_down = values[2 * size + 1 :].reshape(2, -1)
-    hessian = np.diag((up - 2.0 * middle + down) / steps**2)
-    hessian[i, j] = (both_up - up[i] - up[j] + 2.0 * middle - down[i] - down[j] + both_down) / (
-        2.0 * steps[i] * steps[j]
-    )
-    hessian[j, i] = hessian[i, j]
-    return float(middle), (up - down) / (2.0 * steps), hessian
-
-
-def _climb(function: Callable[[Array], Array], size: int) -> Array:
-    """From the origin to a minimum of a row-wise function, by Newton steps in a trust region."""
-    from scipy import optimize  # half a second of start-up time that other commands need not pay
-
-    steps = np.full(size, STEP)
-    trail: list[float] = []
-
-    @lru_cache(maxsize=2)
-    def at(key: bytes) -> tuple[float, Array, Array]:
-        found = _derivatives(function, np.frombuffer(key), steps)
-        known = all(np.isfinite(part).all() for part in found)
-        return found if known else (1e30, np.zeros(size), np.eye(size))  # refused by the trust region
-
-    def value(point: Array) -> float:
-        return at(point.tobytes())[0]
-
-    def gradient(point: Array) -> Array:
-        return at(point.tobytes())[1]
-
-    def hessian(point: Array) -> Array:
-        return at(point.tobytes())[2]
-
-    def stop_where_nothing_is_gained(intermediate_result: optimize.OptimizeResult) -> None:
-        trail.append(float(intermediate_result.fun))
-        stuck = len(trail) > PATIENCE and trail[-PATIENCE] - trail[-1] < 1e-4
-        if stuck or np.abs(intermediate_result.x).max() > FAR:
-            raise StopIteration
-
-    result = optimize.minimize(
-        value,
-        np.zeros(size),
-        jac=gradient,
-        hess=hessian,
-        method="trust-exact",
-        callback=stop_where_nothing_is_gained,
-        options={"gtol": 1e-6, "maxiter": 200},
-    )
-    return np.asarray(result.x, dtype=float)
-
-
-def _observed_information(function: Callable[[Array], Array], point: Array) -> tuple[Array, Array, float]:
-    """Gradient and Hessian of a minus log-likelihood at two steps, extrapolated, and by how much the two disagree.
-
-    Steps are 1/20 and 1/40 of each coordinate's own standard error; the disagreement is on the scale of correlations.
-    """
-    _, _, rough = _derivatives(function, point, np.full(point.size, STEP))
-    steps = 0.05 / np.sqrt(np.maximum(np.diag(rough), 1e-4))
-    _, _, wide = _derivatives(function, point, steps)
-    _, gradient, narrow = _derivatives(function, point, 0.5 * steps)
-    size = np.sqrt(np.maximum(np.abs(np.diag(narrow)), 1e-300))
-    disagreement = float(np.max(np.abs(narrow - wide) / np.outer(size, size)))
-    return gradient, (4.0 * narrow - wide) / 3.0, disagreement
-
-
 def _ascend(problem: _Problem, start: Array, matrix: Array) -> _Maximum:
     """One climb from one start: a maximum, or the place where it ended and why that is none."""
 
@@ -447,8 +199,8 @@ def _ascend(problem: _Problem, start: Array, matrix: Array) -> _Maximum:
         return -problem.log_likelihood(start + rows @ matrix.T)
 
     with np.errstate(all="ignore"):
-        point = _climb(minus_log_likelihood, start.size)
-        gradient, information, disagreement = _observed_information(minus_log_likelihood, point)
+        point = climb(minus_log_likelihood, start.size)
+        gradient, information, disagreement = observed_information(minus_log_likelihood, point)
     values = start + matrix @ point
     log_likelihood = float(problem.log_likelihood(values[None, :])[0])
     if not (np.isfinite(information).all() and np.isfinite(log_likelihood)):

@@ -31,8 +31,9 @@ from markov.survival.hazards import (
     rate_from_probability,
     survival_from_increments,
 )
-from markov.survival.kaplan_meier import Records, kaplan_meier
+from markov.survival.kaplan_meier import kaplan_meier
 from markov.survival.life_table import LifeTable, background_increments
+from markov.survival.records import Records
 from markov.terms import DAYS_PER_MONTH, DAYS_PER_YEAR, MONTHS_PER_YEAR, Array, Family
 
 from .counting import discount

@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from markov.survival.fitting import Failure, Fit, fit_all, fit_family
-from markov.survival.kaplan_meier import Interval, Records, Ties, cox, indicators, kaplan_meier, log_rank
+from markov.survival.arm_comparison import Ties, cox, log_rank
+from markov.survival.fit import Failure, Fit
+from markov.survival.fitting import fit_all, fit_family
+from markov.survival.kaplan_meier import Interval, kaplan_meier
+from markov.survival.records import Records, indicators
 from markov.terms import Array, Family
 
 from .known_answers import Case, read_case
