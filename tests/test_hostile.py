@@ -31,7 +31,8 @@ from markov.inputs.files import ABANDONED_AFTER, PART, ReportError, check_place,
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.schema import Sheet
-from markov.inputs.template import CoverText, read_sources, shipped, sources_folder, write_workbook
+from markov.inputs.sources import CoverText, read_sources, sources_folder
+from markov.inputs.template import shipped, write_workbook
 from markov.inputs.workbook import read_inputs
 
 HEAVY = (

@@ -12,7 +12,8 @@ import pytest
 
 from markov.inputs.checks import scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value, with_values
-from markov.inputs.template import build, read_sources, shipped, sources_folder, worked_names
+from markov.inputs.sources import read_sources, sources_folder
+from markov.inputs.template import build, shipped, worked_names
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array, Status

@@ -11,8 +11,9 @@ import pytest
 from markov.analysis.base_case import base_case
 from markov.inputs.problems import InputError
 from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
+from markov.inputs.sources import read_sources, sources_folder
 from markov.inputs.starting import chosen, strategy_ids
-from markov.inputs.template import read_sources, shipped, sources_folder, worked_names, write_workbook
+from markov.inputs.template import shipped, worked_names, write_workbook
 from markov.inputs.workbook import read_inputs
 
 INPUTS = Path(__file__).parents[1] / "inputs"

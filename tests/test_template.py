@@ -16,16 +16,8 @@ from test_workbook import cells_below, contents, headers
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
-from markov.inputs.template import (
-    CoverText,
-    blank_sheets,
-    build,
-    read_sources,
-    shipped,
-    sources_folder,
-    worked_names,
-    write_workbook,
-)
+from markov.inputs.sources import CoverText, read_sources, sources_folder
+from markov.inputs.template import blank_sheets, build, shipped, worked_names, write_workbook
 from markov.inputs.workbook import read_inputs, read_sheets
 
 every_workbook = pytest.mark.parametrize("name", worked_names())

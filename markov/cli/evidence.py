@@ -79,7 +79,7 @@ def _with_points(sheets: "Sheets", file: Path) -> "tuple[Inputs, Sheets]":
 
     from markov.inputs.cells import EMPTY
     from markov.inputs.schema import Sheet, columns_of
-    from markov.inputs.template import csv_rows
+    from markov.inputs.sources import csv_rows
     from markov.inputs.workbook import assemble
 
     if not file.is_file():

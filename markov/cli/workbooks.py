@@ -170,7 +170,8 @@ def new(
 
 def _from_worked(example: str | None, target: Path, strategies: str | None) -> tuple[str, ...]:
     """Write a workbook from a worked problem, or a blank one; and what to say about it."""
-    from markov.inputs.template import BLANK_COVER, blank_sheets, read_sources, sources_folder, worked_names
+    from markov.inputs.sources import read_sources, sources_folder
+    from markov.inputs.template import BLANK_COVER, blank_sheets, worked_names
     from markov.inputs.template import write_workbook as write
 
     if example is not None and example not in worked_names():

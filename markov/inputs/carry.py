@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from markov.inputs.cells import RawCell, Row, Sheets
 from markov.inputs.package import whole_book
 from markov.inputs.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, match
-from markov.inputs.template import CoverText, write_workbook
+from markov.inputs.sources import CoverText
+from markov.inputs.template import write_workbook
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell

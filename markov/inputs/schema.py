@@ -11,6 +11,7 @@ from markov.inputs.definitions import DEFINITIONS, STRATEGY_INCLUDED
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.quantities import Quantity
 from markov.inputs.sheets import (
+    NUMERIC,
     OPTIONAL_SHEETS,
     PARAMETER_SHEETS,
     READABLE_VERSIONS,
@@ -26,6 +27,7 @@ __all__ = [
     "DEFINITIONS",
     "ID_PATTERN",
     "NAME_PATTERN",
+    "NUMERIC",
     "OPTIONAL_SHEETS",
     "PARAMETER_SHEETS",
     "READABLE_VERSIONS",

@@ -235,6 +235,14 @@ TABLES: Mapping[Sheet, tuple[Column, ...]] = {
     ),
 }
 
+NUMERIC = frozenset(
+    [
+        *("value", "base case", "se", "low", "high", "price year", "months", "age", "male", "female"),
+        *("qx_male", "qx_female", "year", "index", "hazard ratio", "p value", "events", "correlation", "weight"),
+    ]
+)
+"""Headers of columns that hold numbers."""
+
 
 def columns_of(sheet: Sheet) -> tuple[Column, ...]:
     """Columns of a sheet in the order of the template."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from markov.inputs.agencies import Reference
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Strategy, TrialResult
-from markov.inputs.schema import STRATEGY_INCLUDED, TABLES, Sheet
+from markov.inputs.schema import NUMERIC, STRATEGY_INCLUDED, TABLES, Sheet
 from markov.report.evidence import marked
 from markov.report.pages import Cell, Column, Look, Page, Table
 
@@ -18,12 +18,6 @@ PARAMETERS, POPULATION, TABLES_PAGE = "Inputs in full", "Population tables", "Ev
 CARRYING = (PARAMETERS, POPULATION, TABLES_PAGE)
 CELL, CHECK = "cell", "check"
 """Where a row came from, and a fingerprint of it, by which a later change is found where no result depends on it."""
-NUMBERS = frozenset(
-    [
-        *("value", "base case", "se", "low", "high", "price year", "months", "age", "male", "female"),
-        *("qx_male", "qx_female", "year", "index", "hazard ratio", "p value", "events", "correlation", "weight"),
-    ]
-)
 POPULATION_TABLES = (Sheet.LIFE_TABLE, Sheet.POPULATION_UTILITY, Sheet.PRICE_INDEX)
 OTHER_TABLES = tuple(sheet for sheet in TABLES if sheet not in POPULATION_TABLES and sheet is not Sheet.CHANGE_LOG)
 PARAMETER_HEADERS = (
@@ -78,8 +72,8 @@ def _headers(sheet: Sheet) -> tuple[str, ...]:
 
 
 def _table(title: str, headers: Sequence[str], rows: Iterable[Fields]) -> Table:
-    looks: dict[str, Look] = {header: "exact" if header in NUMBERS else "text" for header in headers}
-    strong = headers[0] not in NUMBERS
+    looks: dict[str, Look] = {header: "exact" if header in NUMERIC else "text" for header in headers}
+    strong = headers[0] not in NUMERIC
     columns = [Column(header, "strong" if strong and i == 0 else looks[header]) for i, header in enumerate(headers)]
     cells = [tuple(row.get(header) for header in headers) for row in rows]
     return Table(title, (*columns, Column(CHECK)), tuple((*row, check_of(row)) for row in cells), title)
