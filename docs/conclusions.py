@@ -31,7 +31,7 @@ from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate
 from markov.report.sobol_page import source_words
-from markov.report.words import money
+from markov.report.words import money, per_qaly
 from markov.terms import PriceSet
 
 PAGE = Path(__file__).parent / "conclusions.md"
@@ -112,7 +112,7 @@ def at_list_price(inputs: Inputs, found: Probabilistic) -> Conclusion:
     pair = next(row for row in found.pairwise if row.strategy == DRUG)
     words = (
         f"At its list price lenalidomide costs {icer_in_words(pair, inputs.currency)}, and is the best choice in "
-        f"{chance:.1%} of draws at {money(inputs.thresholds[-1], inputs.currency)} per QALY"
+        f"{chance:.1%} of draws at {per_qaly(inputs.thresholds[-1], inputs.currency)}"
     )
     return Conclusion(words, *decision_table(inputs, found), f"markov psa inputs/{FLAGSHIP}.xlsx")
 
@@ -133,10 +133,10 @@ def what_would_have_to_be_true(inputs: Inputs) -> Conclusion:
     rows = tuple((name, *(share_words(by.get(t)) for t in (low, high))) for name, by in shares.items())
     best = max((by[high] or 0.0 for by in shares.values()), default=0.0)
     words = (
-        f"To be cost-effective at {money(high, inputs.currency)} per QALY lenalidomide would have to cost "
+        f"To be cost-effective at {per_qaly(high, inputs.currency)} lenalidomide would have to cost "
         f"{share_words(first[high])}; under the most favourable assumption below, {share_words(best)}"
     )
-    columns = ("assumption", *(f"price at {money(t, inputs.currency)} per QALY" for t in (low, high)))
+    columns = ("assumption", *(f"price at {per_qaly(t, inputs.currency)}" for t in (low, high)))
     return Conclusion(words, columns, rows, f"markov run inputs/{FLAGSHIP}.xlsx, sheet Threshold")
 
 
@@ -152,7 +152,7 @@ def at_generic_price(inputs: Inputs, found: Probabilistic) -> Conclusion:
     best = [inputs.labels[inputs.compared[b]].lower() for b in found.decisions.best]
     sure = [float(p) for p in found.decisions.frontier]
     told = "; ".join(
-        f"{name} is best on average at {money(t, inputs.currency)} per QALY, in {p:.0%} of draws"
+        f"{name} is best on average at {per_qaly(t, inputs.currency)}, in {p:.0%} of draws"
         for name, t, p in zip(best, inputs.thresholds, sure, strict=True)
     )
     words = f"At generic prices, assumed to be a tenth of list, {told}"

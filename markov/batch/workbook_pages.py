@@ -60,7 +60,7 @@ def _ranked_by_strategy(book: BookResult) -> list[list[tuple[str, float]]]:
 
 def _charts(book: BookResult, moves: list[list[tuple[str, float]]]) -> tuple[Chart, ...]:
     assert book.base is not None
-    at = f"{words.money(book.base.thresholds[0], book.currency)} per QALY"
+    at = words.per_qaly(book.base.thresholds[0], book.currency)
     charts = []
     for i, (line, told) in enumerate(zip(book.base.lines[1:], moves, strict=True)):
         if told:

@@ -162,14 +162,14 @@ def keep_draws(result: "Probabilistic", target: Path, kind: str) -> Path | None:
 
 
 def _psa_words(inputs: "Inputs", result: "Probabilistic") -> list[str]:
-    from markov.report.words import money
+    from markov.report.words import money, per_qaly
 
     words = []
     for i, threshold in enumerate(result.decisions.thresholds):
         best = inputs.labels[result.sample.strategies[result.decisions.best[i]]]
         sure = float(result.decisions.frontier[i])
         words.append(
-            f"At {money(float(threshold), inputs.currency)} per QALY: {best} has the highest mean net benefit and is "
+            f"At {per_qaly(float(threshold), inputs.currency)}: {best} has the highest mean net benefit and is "
             f"best in {sure:.0%} of {result.sample.runs:,} draws."
         )
     words.append(f"Mean net benefit is known to ± {money(result.half_width, inputs.currency)} (95 %).")

@@ -6,7 +6,7 @@ from markov.analysis.scenarios import NO_CHANGE, Scenario, Scenarios, StrategyRe
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.style import WARN
 from markov.report import words
-from markov.report.pages import Cell, Column, Page, Table, Text
+from markov.report.pages import Block, Cell, Column, Page, Table, Text
 from markov.report.scenario_page import decision_in_words, padded
 
 TOPICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -46,7 +46,7 @@ BEHIND = (
 def applicability_page(inputs: Inputs, result: Scenarios) -> Page:
     """By topic the scenarios that concern it with their effect; then what the trial did, as the inputs tell it."""
     count = len(inputs.thresholds)
-    blocks: list[Text | Table] = [Text(_lead(inputs, result), "lead")]
+    blocks: list[Block] = [Text(_lead(inputs, result), "lead")]
     for topic, (why, starts) in TOPICS.items():
         found = [scenario for scenario in result.scenarios if _concerns(scenario, topic)]
         blocks.append(Text(topic, "section"))

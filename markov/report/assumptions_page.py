@@ -6,7 +6,7 @@ from markov.analysis.one_way import Bar, OneWay
 from markov.analysis.scenarios import Scenario, Scenarios
 from markov.inputs.parameters import Inputs, Parameter
 from markov.report import words
-from markov.report.pages import Cell, Column, Page, Table, Text
+from markov.report.pages import Block, Cell, Column, Page, Table, Text
 from markov.terms import PostProgression
 
 METHODS = ("settings.", "pfs.family.", "os.family.", "pps.family.", "toxicity.after_stopping.")
@@ -19,7 +19,7 @@ def assumptions_page(inputs: Inputs, bars: OneWay, scenarios: Scenarios) -> Page
     swings = {p.id: found for p in weak if (found := _longest(bars, p.id))}
     ranked = sorted((p for p in weak if p.id in swings), key=lambda p: -swings[p.id].swing)
     fixed = [p for p in weak if p.id not in swings]
-    blocks: tuple[Text | Table, ...] = (
+    blocks: tuple[Block, ...] = (
         Text(_lead(inputs, ranked, fixed, swings), "lead"),
         _ranked_table(inputs, ranked, swings),
         _fixed_table(inputs, fixed, scenarios),

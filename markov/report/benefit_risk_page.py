@@ -3,7 +3,7 @@
 from markov.analysis.benefit_risk import BenefitRisk, Periods, QTwist
 from markov.inputs.parameters import Inputs
 from markov.inputs.style import BAD, GOOD
-from markov.report.pages import PERIOD_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import PERIOD_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 
 PERIODS = (
     ("With severe toxicity (TOX)", 1),
@@ -15,7 +15,7 @@ EVEN = 0.005  # years: a difference that rounds to 0.00 has no colour
 
 def benefit_risk_page(result: BenefitRisk, inputs: Inputs) -> Page:
     """Periods of life, gains in Q-TWiST over the utilities of two of them, trade-offs, numbers needed to treat."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = [
+    blocks: list[Block] = [
         Text(" ".join(_sentence(row, inputs) for row in result.q_twist), "lead"),
         (_chart(result),),
         _period_table(result),

@@ -6,13 +6,13 @@ from markov.analysis.calibrated_parameters import CalibrationStory
 from markov.analysis.calibration import COMMON, CalibratedRate
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import label_of
-from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Look, Page, Series, Table, Text
+from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Look, Page, Series, Table, Text
 from markov.terms import MONTHS_PER_YEAR
 
 
 def calibration_pages(story: CalibrationStory) -> list[Page]:
     """The page of targets and rates, with a chart for each reading."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = []
+    blocks: list[Block] = []
     if story.rates:
         blocks += [Text(_lead(story), "lead"), _rates_table(story), tuple(_chart(story, i) for i in _readings(story))]
         blocks += [_target_points(story)]

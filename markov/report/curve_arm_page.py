@@ -7,7 +7,7 @@ import numpy as np
 from markov.analysis.curve_fits import ArmFits, describe
 from markov.analysis.fitted_parameters import own_names
 from markov.inputs.parameters import Inputs
-from markov.report.pages import CATEGORY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import CATEGORY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.survival.fit import Fit
 from markov.survival.kaplan_meier import smoothed_hazard
 from markov.survival.life_table import LifeTable
@@ -54,7 +54,7 @@ def arm_page(inputs: Inputs, arm: ArmFits) -> Page:
         (_families_chart(data, arm, drawn), _hazard_chart(data, drawn)),
         (_log_cumulative_chart(data, arm, drawn), _tail_chart(data, arm, drawn)),
     )
-    blocks: tuple[Text | Table | tuple[Chart, ...], ...] = (
+    blocks: tuple[Block, ...] = (
         Text(f"Chosen: {describe(arm.chosen)} ({arm.by_whom}).", "lead"),
         *charts,
         _families_table(arm),

@@ -16,7 +16,7 @@ from markov.report.curve_arm_page import (
     finite,
     round_up,
 )
-from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.survival.fit import Fit
 from markov.terms import Endpoint
 
@@ -55,7 +55,7 @@ def _overview(found: CurveFits) -> Page:
         "AIC and BIC alone choose nothing: hazard shape, plausibility and other evidence decide. Fill the sheet Curve "
         "choice of the new workbook; an empty rationale stays a warning in every later run."
     )
-    blocks: list[Text | Table | tuple[Chart, ...]] = [
+    blocks: list[Block] = [
         Text(_lead(found), "lead"),
         Table("Curves chosen", columns, rows, "chosen", (note,)),
     ]
@@ -154,7 +154,7 @@ def _comparison_page(found: CurveFits) -> Page:
         "Cox regression on the rebuilt records. A small P for proportional hazards, or log cumulative hazards that are "
         "not parallel, speaks for a curve of its own in each arm."
     )
-    blocks: list[Text | Table | tuple[Chart, ...]] = [Table("Arms compared", columns, rows, "cox", (note,))]
+    blocks: list[Block] = [Table("Arms compared", columns, rows, "cox", (note,))]
     charts = []
     for endpoint in dict.fromkeys(c.endpoint for c in found.comparisons):
         arms = [arm for arm in found.arms if arm.endpoint == endpoint]

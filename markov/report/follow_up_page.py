@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from markov.analysis.follow_up import FollowUp, Wait
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
-from markov.report.words import money
+from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.words import money, per_qaly
 
 PAGE = "Follow-up value"
 YEARS, DEATHS, PER_PATIENT = 0, 2, 6  # columns that charts draw, of the table for a patient
@@ -15,7 +15,7 @@ NET = 6  # of the table for the population
 
 def follow_up_page(inputs: Inputs, found: Sequence[FollowUp], note: str = "") -> Page:
     """For each strategy whose trial could be followed longer: the answer, charts and tables, and what was believed."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = []
+    blocks: list[Block] = []
     for number, one in enumerate(found):
         blocks += [
             Text(" ".join(follow_up_lead(inputs, one)), "lead"),
@@ -47,7 +47,7 @@ def follow_up_lead(inputs: Inputs, found: FollowUp) -> list[str]:
 
 def _answer(inputs: Inputs, found: FollowUp, threshold: float) -> str:
     waits, label = found.at(threshold), inputs.labels[found.strategy].lower()
-    at = f"At {money(threshold, inputs.currency)} per QALY"
+    at = f"At {per_qaly(threshold, inputs.currency)}"
     longest, best = waits[-1], found.best(threshold)
     value = money(longest.information.value, inputs.currency)
     words = f"{at} {longest.years:g} more years of follow-up of {label} are worth {value} per patient"
@@ -107,7 +107,7 @@ def _charts(inputs: Inputs, found: FollowUp, number: int) -> tuple[Chart, ...]:
 def _series(inputs: Inputs, found: FollowUp, number: int, x: int, y: int, table: str = "waits") -> tuple[Series, ...]:
     return tuple(
         Series(
-            f"{money(threshold, inputs.currency)} per QALY",
+            per_qaly(threshold, inputs.currency),
             PAGE,
             _key(number, threshold, table),
             x,
@@ -191,7 +191,7 @@ def _population(inputs: Inputs, found: FollowUp, threshold: float, number: int) 
         f"For {known}, discounted at the rate of costs. Patients get {in_use} while the answer is awaited "
         "(decision.meanwhile on the sheet Cohort). Costs of the study and of reversal: sheet Costs.",
     )
-    title = f"For the population, at {money(threshold, unit)} per QALY"
+    title = f"For the population, at {per_qaly(threshold, unit)}"
     return Table(title, columns, rows, _key(number, threshold, "population"), notes)
 
 

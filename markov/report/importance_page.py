@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from markov.analysis.importance import LEADING, Importance, ImportanceTable
 from markov.analysis.sobol import Sobol
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sobol_page import output_words, source_words
-from markov.report.words import money
+from markov.report.words import money, per_qaly
 
 PAGE = "Importance"
 SHOWN = 15
@@ -15,7 +15,7 @@ SHOWN = 15
 
 def importance_page(inputs: Inputs, sobol: Sobol, tables: Sequence[ImportanceTable]) -> Page:
     """For each threshold one table of all uncertain inputs, and in words where the three orders disagree."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = [
+    blocks: list[Block] = [
         Text(" ".join(sentence for table in tables for sentence in importance_lead(inputs, table)), "lead")
     ]
     for number, table in enumerate(tables):
@@ -36,7 +36,7 @@ WHY = (
 
 def importance_lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
     """What leads in variance and in value, whether the orders agree, and which inputs they disagree on."""
-    at = f"At {money(table.threshold, inputs.currency)} per QALY"
+    at = f"At {per_qaly(table.threshold, inputs.currency)}"
     first, best = table.leading_in_variance, table.leading_in_value
     share = "" if first.total is None else f" ({first.total:.0%} of the variance)"
     yield f"{at} net benefit moves most with {_quoted(inputs, first)}{share}."
@@ -110,8 +110,7 @@ def _table(inputs: Inputs, sobol: Sobol, table: ImportanceTable, number: int) ->
     )
     rows = tuple(_row(inputs, row) for row in table.rows)
     title = (
-        f"At {money(table.threshold, unit)} per QALY; indices of: "
-        f"{output_words(inputs, table.output, dict(sobol.margins))}"
+        f"At {per_qaly(table.threshold, unit)}; indices of: {output_words(inputs, table.output, dict(sobol.margins))}"
     )
     pairs = (
         ("total index and EVPPI", table.total_and_value),

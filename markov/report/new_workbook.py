@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from markov.inputs.schema import label_of
-from markov.report.pages import Cell, Column, Page, Table, Text
+from markov.report.pages import Block, Cell, Column, Page, Table, Text
 
 
 def new_workbook_page(
@@ -40,7 +40,7 @@ def new_workbook_page(
         *others,
         f"Could not be carried over: {lost}." if lost else "Everything of the old workbook was carried over.",
     ]
-    blocks: tuple[Text | Table, ...] = (
+    blocks: tuple[Block, ...] = (
         *(Text(sentence) for sentence in words if sentence),
         Table("Rows written", columns, rows, "rows", weak=8),
     )

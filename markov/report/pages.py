@@ -126,6 +126,10 @@ class Chart:
     """Both axes from minus to plus this much, for pictures."""
 
 
+Block = Text | Table | tuple[Chart, ...]
+"""What stands on a page, one below the other; charts of one block side by side."""
+
+
 @dataclass(frozen=True)
 class Page:
     """A sheet of the report; charts listed together stand side by side."""
@@ -133,7 +137,7 @@ class Page:
     name: str
     title: str
     subtitle: str
-    blocks: tuple[Text | Table | tuple[Chart, ...], ...]
+    blocks: tuple[Block, ...]
     widths: tuple[float, ...] = field(default=(34.0, *(15.0,) * 9))
     one_page: bool = False
 

@@ -5,7 +5,7 @@ import numpy as np
 from markov.analysis.probabilistic import Probabilistic
 from markov.inputs.parameters import Inputs
 from markov.report.pages import STRATEGY_COLOURS, Chart, Column, Page, Series, Table
-from markov.report.words import money
+from markov.report.words import money, per_qaly
 from markov.terms import Array
 
 SHOWN = 1000  # draws in the picture of the plane; the tables rest on all
@@ -35,7 +35,7 @@ def plane_chart(inputs: Inputs, result: Probabilistic, i: int) -> Chart:
         Series("Draws", DATA, f"plane_{i}", 1, 2, colour, markers=True, width=3),
         Series("95 % ellipse", DATA, f"ellipse_{i}", 1, 2, INK, last=n - 1, dashed=True),
         Series("Mean", DATA, f"ellipse_{i}", 1, 2, "#B5483F", first=n, last=n, markers=True),
-        Series(f"{money(threshold, inputs.currency)} per QALY", DATA, f"ellipse_{i}", 1, 2, GREY, n + 1, n + 2),
+        Series(per_qaly(threshold, inputs.currency), DATA, f"ellipse_{i}", 1, 2, GREY, n + 1, n + 2),
     )
     gains = float(np.mean(plane.delta_qaly > 0.0))
     worth = float(np.mean(threshold * plane.delta_qaly - plane.delta_cost > 0.0))

@@ -10,10 +10,10 @@ from markov.analysis.probabilistic import Probabilistic, Summary
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import label_of
 from markov.report import psa_charts
-from markov.report.pages import Cell, Chart, Column, Look, Page, Table, Text
+from markov.report.pages import Block, Cell, Column, Look, Page, Table, Text
 from markov.report.psa_charts import chart_data_page
 from markov.report.tables import POSITIONS
-from markov.report.words import money
+from markov.report.words import money, per_qaly
 
 LOOKS: dict[str, Look] = {"cost": "money", "net_benefit": "money", "delta_cost": "money"}
 NAMES = {
@@ -44,7 +44,7 @@ def probabilistic_pages(inputs: Inputs, result: Probabilistic) -> list[Page]:
 
 
 def _summary_page(inputs: Inputs, result: Probabilistic) -> Page:
-    blocks: tuple[Text | Table | tuple[Chart, ...], ...] = (
+    blocks: tuple[Block, ...] = (
         Text(" ".join(lead(inputs, result)), "lead"),
         _decisions_table(inputs, result),
         _summary_table(inputs, result),
@@ -63,7 +63,7 @@ def lead(inputs: Inputs, result: Probabilistic) -> Iterator[str]:
         best = result.decisions.best[i]
         sure = float(result.decisions.frontier[i])
         yield (
-            f"At {money(float(threshold), inputs.currency)} per QALY {labels[names[best]].lower()} has the highest "
+            f"At {per_qaly(float(threshold), inputs.currency)} {labels[names[best]].lower()} has the highest "
             f"mean net benefit and is the best choice in {sure:.0%} of draws; choosing wrongly is expected to lose "
             f"{money(float(result.decisions.evpi[i]), inputs.currency)} per patient."
         )
@@ -83,7 +83,7 @@ def _decisions_table(inputs: Inputs, result: Probabilistic) -> Table:
     d = result.decisions
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
-            f"{money(float(threshold), inputs.currency)} per QALY",
+            per_qaly(float(threshold), inputs.currency),
             inputs.labels[names[d.best[i]]],
             *(float(p) for p in d.probability[i]),
             *(float(loss) for loss in d.loss[i]),
@@ -125,7 +125,7 @@ def _summary_row(inputs: Inputs, summary: Summary) -> tuple[Cell, ...]:
 
 def figure_words(inputs: Inputs, summary: Summary) -> str:
     """What a summary is of."""
-    at = "" if summary.threshold is None else f" at {money(summary.threshold, inputs.currency)} per QALY"
+    at = "" if summary.threshold is None else f" at {per_qaly(summary.threshold, inputs.currency)}"
     return NAMES[summary.quantity] + at
 
 
@@ -200,7 +200,7 @@ def _plane_page(inputs: Inputs, result: Probabilistic) -> Page:
     )
     notes = (
         "The ellipse would hold 95 % of the draws if they were bivariate normal; the last column says how many it does "
-        f"hold. The grey line is the threshold of {money(result.thresholds[-1], inputs.currency)} per QALY: draws "
+        f"hold. The grey line is the threshold of {per_qaly(result.thresholds[-1], inputs.currency)}: draws "
         f"below it are cost-effective there. The pictures show the first {psa_charts.SHOWN:,} draws at most, the "
         "figures rest on all.",
     )

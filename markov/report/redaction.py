@@ -7,7 +7,7 @@ reports depends on them and is blanked; what is left is the same whatever they a
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
 
 BLANK = "confidential"
 FEW = 8  # different words, above which a column holds no verdicts
@@ -15,7 +15,6 @@ NO_CHART = "A chart is left out: it is drawn from confidential values."
 NO_TABLE = "A table is left out: its rows follow from confidential values."
 NO_SHEET = "What stood here is left out: its parts follow from confidential values."
 
-Block = Text | Table | tuple[Chart, ...]
 Key = tuple[str, str]
 
 

@@ -8,7 +8,7 @@ from markov.inputs.parameters import Value
 from markov.inputs.style import WARN
 from markov.report import words
 from markov.report.charts import colour
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.terms import PriceSet
 
 SHOWN = 15
@@ -18,7 +18,7 @@ NO_TINT = ""
 def scenario_pages(result: Scenarios) -> list[Page]:
     """Scenarios for and against, each beside the base case at every price set; then what each one changes."""
     charts, data = _largest(result)
-    blocks: tuple[Text | Table | tuple[Chart, ...], ...] = (
+    blocks: tuple[Block, ...] = (
         Text(" ".join(balance_in_words(result)), "lead"),
         *((charts,) if charts else ()),
         _balance_table(result),
@@ -71,7 +71,7 @@ def balance_in_words(result: Scenarios, thresholds: int | None = None) -> Iterat
 
 
 def _at(result: Scenarios, threshold: float) -> str:
-    return f"{words.money(threshold, result.currency)} per QALY"
+    return words.per_qaly(threshold, result.currency)
 
 
 # ---------------------------------------------------------------------------------------------------- balance

@@ -2,12 +2,12 @@
 
 from markov.analysis.severity import LEVELS, Severity
 from markov.report import words
-from markov.report.pages import Cell, Column, Look, Page, Table, Text
+from markov.report.pages import Block, Cell, Column, Look, Page, Table, Text
 
 
 def severity_page(result: Severity, currency: str) -> Page:
     """Shortfalls with the cut-offs they are held against, and each comparison without and with the weight."""
-    blocks: tuple[Text | Table, ...] = (
+    blocks: tuple[Block, ...] = (
         Text(severity_in_words(result), "lead"),
         *(Text(remark, "changed") for remark in result.remarks),
         _shortfall_table(result),

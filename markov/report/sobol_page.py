@@ -6,8 +6,8 @@ from markov.analysis.sobol import Sobol
 from markov.analysis.sobol_indices import WIDE, Indices, Statement
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import label_of
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
-from markov.report.words import money
+from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.words import per_qaly
 from markov.terms import Endpoint
 
 SHOWN = 15
@@ -41,12 +41,10 @@ def output_words(inputs: Inputs, output: str, margins: dict[str, tuple[str, str]
     kind, *rest = output.split(".")
     if kind == "margin":
         best, second = (inputs.labels[s] for s in (margins or {}).get(output, ("", "")))
-        return (
-            f"Net benefit of {best.lower()} less {second.lower()} at {money(float(rest[0]), inputs.currency)} per QALY"
-        )
+        return f"Net benefit of {best.lower()} less {second.lower()} at {per_qaly(float(rest[0]), inputs.currency)}"
     label = inputs.labels[rest[-1]]
     if kind == "net_benefit":
-        return f"Incremental net benefit of {label.lower()} at {money(float(rest[0]), inputs.currency)} per QALY"
+        return f"Incremental net benefit of {label.lower()} at {per_qaly(float(rest[0]), inputs.currency)}"
     names = {"delta_cost": "cost", "delta_qaly": "QALYs", "delta_life_years": "life-years"}
     return f"Difference in {names[kind]}, {label.lower()}"
 
@@ -87,7 +85,7 @@ def told_in_words(words: Words, told: Statement) -> str:
 
 
 def _leading_page(inputs: Inputs, result: Sobol) -> Page:
-    blocks: list[Text | Table | tuple[Chart, ...]] = [
+    blocks: list[Block] = [
         Text(
             f"{len(result.factors)} uncertain inputs, {result.points:,} points, {result.rows:,} runs of the model. "
             "The first-order index is the share of the variance that an input explains alone, the total index what it "

@@ -2,14 +2,14 @@
 
 from markov.analysis.structural import StructuralAverage
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Cell, Column, Page, Table, Text
-from markov.report.words import money
+from markov.report.pages import Block, Cell, Column, Page, Table, Text
+from markov.report.words import money, per_qaly
 
 
 def structural_page(inputs: Inputs, average: StructuralAverage) -> Page:
     """Each scenario's weight and mean net benefit beside the mixture's, and the value of knowing which one holds."""
     tables = (_table(inputs, average, i) for i in range(len(inputs.thresholds)))
-    blocks: tuple[Text | Table, ...] = (Text(_lead(inputs, average), "lead"), *tables)
+    blocks: tuple[Block, ...] = (Text(_lead(inputs, average), "lead"), *tables)
     subtitle = "Structural uncertainty: the weights are a judgement of whoever wrote them into the sheet Scenarios."
     return Page("Structural average", "Which structure holds?", subtitle, blocks, (46.0, *(20.0,) * 7))
 
@@ -17,7 +17,7 @@ def structural_page(inputs: Inputs, average: StructuralAverage) -> Page:
 def _lead(inputs: Inputs, average: StructuralAverage) -> str:
     listed = ", ".join(f"{one.name} {one.weight:.0%}" for one in average.structures)
     worth = " and ".join(
-        f"{money(float(value), inputs.currency)} at {money(threshold, inputs.currency)} per QALY"
+        f"{money(float(value), inputs.currency)} at {per_qaly(threshold, inputs.currency)}"
         for threshold, value in zip(inputs.thresholds, average.value_of_structure, strict=True)
     )
     return (
@@ -42,5 +42,5 @@ def _table(inputs: Inputs, average: StructuralAverage, i: int) -> Table:
     mixed = average.result.sample.net_benefit(threshold).mean(axis=0).tolist()
     best = inputs.labels[names[mixed.index(max(mixed))]]
     rows.append(("Average", 1.0, average.result.sample.runs, *mixed, best))
-    title = f"At {money(threshold, inputs.currency)} per QALY"
+    title = f"At {per_qaly(threshold, inputs.currency)}"
     return Table(title, columns, tuple(rows), f"structures_{i}", bold=frozenset({len(rows) - 1}))

@@ -7,7 +7,7 @@ from markov.analysis.deterministic import Deterministic
 from markov.analysis.uncertainty import Uncertainty
 from markov.report import words
 from markov.report.charts import frontier_chart, survival_charts
-from markov.report.pages import Cell, Chart, Column, Page, Table, Text
+from markov.report.pages import Block, Cell, Column, Page, Table, Text
 from markov.report.psa_pages import lead
 from markov.report.scenario_page import balance_in_words
 from markov.report.threshold_page import price_in_words
@@ -21,7 +21,7 @@ def summary_page(
     """One page: question, answer, headline, the three readings, how sure it is, checks, and what is assumed."""
     inputs = result.inputs
     changed = [p for p in inputs.parameters.values() if p.is_changed]
-    blocks: list[Text | Table | tuple[Chart, ...]] = [
+    blocks: list[Block] = [
         Text("Question", "section"),
         Text(inputs.text("settings.question") or "Not stated in the workbook (settings.question).", "lead"),
         Text("Answer", "section"),

@@ -256,7 +256,7 @@ def _net_benefit_tables(result: BaseCase) -> list[Table]:
     ):
         rows = tuple(
             (
-                f"{words.money(threshold, inputs.currency)} per QALY",
+                words.per_qaly(threshold, inputs.currency),
                 *_numbers(values[t]),
                 result.labels[int(np.argmax(values[t]))],
             )

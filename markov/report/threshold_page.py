@@ -6,7 +6,7 @@ from markov.analysis.threshold import NEXT_BEST, ThresholdValue
 from markov.analysis.value_based_price import PackPrice, ValueBasedPrice
 from markov.inputs.parameters import Inputs
 from markov.report import words
-from markov.report.pages import LINE_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 
 
 def threshold_page(
@@ -16,7 +16,7 @@ def threshold_page(
     values: Sequence[ThresholdValue],
 ) -> Page:
     """Value-based prices, the same by what is assumed about survival, and threshold values of inputs."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = [Text(" ".join(price_in_words(inputs, prices)), "lead")]
+    blocks: list[Block] = [Text(" ".join(price_in_words(inputs, prices)), "lead")]
     if prices:
         blocks.append(_price_table(inputs, prices))
     for strategy in dict.fromkeys(price.strategy for price in follow_up):
@@ -33,9 +33,9 @@ def price_in_words(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterato
         yield "No strategy beside the reference is given a product with a price."
     for strategy in dict.fromkeys(price.strategy for price in own):
         told = [price for price in own if price.strategy == strategy]
-        listed = "; ".join(f"at {words.money(p.threshold, inputs.currency)} per QALY {p.words}" for p in told)
+        listed = "; ".join(f"at {words.per_qaly(p.threshold, inputs.currency)} {p.words}" for p in told)
         others = [p for p in prices if p.strategy == strategy and p.versus == NEXT_BEST]
-        best = "; ".join(f"at {words.money(p.threshold, inputs.currency)} per QALY {p.words}" for p in others)
+        best = "; ".join(f"at {words.per_qaly(p.threshold, inputs.currency)} {p.words}" for p in others)
         yield f"{told[0].label}: {listed}{f' (against the next best: {best})' if best not in ('', listed) else ''}."
 
 
@@ -111,7 +111,7 @@ def _follow_up(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterator[Ta
     )
     columns = [Column("Assumption on survival", "strong"), Column("QALYs gained", "qaly")]
     for t in thresholds:
-        at = f"at {words.money(t, inputs.currency)} per QALY"
+        at = f"at {words.per_qaly(t, inputs.currency)}"
         columns += [
             Column(f"Value-based price {at} ({inputs.currency} per pack)", "money"),
             Column(f"Discount on list price {at}", "percent"),
@@ -147,7 +147,7 @@ def _follow_up_chart(
     listed = words.money(pack.list_price, inputs.currency)
     title = f"{label}: value-based price at {at} per QALY {span} per pack (list {listed})"
     series = tuple(
-        Series(f"{words.money(t, inputs.currency)} per QALY", "Threshold", key, 0, 2 + 2 * i, LINE_COLOURS[i % 4])
+        Series(words.per_qaly(t, inputs.currency), "Threshold", key, 0, 2 + 2 * i, LINE_COLOURS[i % 4])
         for i, t in enumerate(thresholds)
     )
     return Chart("columns", title, "", f"{inputs.currency} per pack", series, y_format="#,##0")

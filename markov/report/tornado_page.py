@@ -6,14 +6,14 @@ from markov.analysis.incremental import PairwiseRow, Quadrant, icer_in_words
 from markov.analysis.one_way import Bar, Factor, OneWay
 from markov.inputs.style import WARN
 from markov.report import words
-from markov.report.pages import LINE_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 
 HIGH_END, LOW_END = LINE_COLOURS[:2]
 
 
 def tornado_page(result: OneWay) -> Page:
     """For each strategy and threshold the fifteen longest bars; what moves together; declared ranges."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = [Text(" ".join(_lead(result)), "lead")]
+    blocks: list[Block] = [Text(" ".join(_lead(result)), "lead")]
     for strategy in result.strategies[1:]:
         blocks += _of_strategy(result, strategy)
     declared = (table for strategy in result.strategies[1:] for table in _declared_table(result, strategy))

@@ -8,7 +8,7 @@ from markov.analysis.base_case import BaseCase, TrialComparison
 from markov.analysis.malignancies import Malignancies
 from markov.inputs.parameters import Parameter
 from markov.report.charts import TRACE_YEARS, colour
-from markov.report.pages import Cell, Chart, Column, Look, Page, Series, Table, Text, trace_name
+from markov.report.pages import Block, Cell, Chart, Column, Look, Page, Series, Table, Text, trace_name
 from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, STATE_LABELS, CostCategory, State
 
 TRACE_TREATED = 10
@@ -22,7 +22,7 @@ REPORTED_WIDTHS = (26.0, 24.0, 18.0, *(12.0,) * 4, 13.0, 17.0, 46.0)
 
 def treatment_page(result: BaseCase) -> Page:
     """Time on treatment, stops and what a month on treatment costs, with reported figures beside them."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = [Text(_treatment_lead(result), "lead")]
+    blocks: list[Block] = [Text(_treatment_lead(result), "lead")]
     treated = [i for i in range(len(result.labels)) if result.outcomes.time_on_treatment[0, i] > 0.0]
     if treated:
         blocks.append((_treatment_chart(result, treated),))
@@ -149,7 +149,7 @@ def malignancy_page(result: BaseCase, found: Malignancies) -> Page:
         for values in (found.incidence, found.deaths)
     )
     lead = f"By year {k} with a second malignancy: {had}. By then dead, of any cause, after one: {dead}."
-    blocks: list[Text | Table | tuple[Chart, ...]] = [
+    blocks: list[Block] = [
         Text(lead, "lead"),
         (_incidence_chart(result, found), _death_chart(result, found)),
         *reported_table(result, ("spm",)),

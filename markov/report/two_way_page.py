@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from markov.analysis.two_way import Axis, BorderPoint, TwoWay
 from markov.inputs.style import INK
 from markov.report import words
-from markov.report.pages import LINE_COLOURS, Cell, Chart, Column, Look, Page, Series, Table, Text
+from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Look, Page, Series, Table, Text
 
 TINTS = ("#E4E8ED", "#D3E3F4", "#F7E4CE", "#D5EADC", "#E6DAEE", "#F3D6D3")
 """Pale twins of the strategies' colours."""
@@ -13,7 +13,7 @@ TINTS = ("#E4E8ED", "#D3E3F4", "#F7E4CE", "#D5EADC", "#E6DAEE", "#F3D6D3")
 
 def two_way_page(grids: Sequence[TwoWay]) -> Page:
     """For each grid the border of the decision as lines, and the net benefit of every cell by threshold."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = []
+    blocks: list[Block] = []
     for number, grid in enumerate(grids):
         strategy = _subject(grid, number)
         blocks += [Text(_heading(grid, strategy), "section"), Text(_lead(grid, strategy), "lead")]
@@ -73,7 +73,7 @@ def _grid_table(grid: TwoWay, number: int, t: int, strategy: str) -> Table:
     )
     title = (
         f"Net benefit of {grid.labels[strategy].lower()} over {grid.labels[grid.strategies[0]].lower()} at "
-        f"{words.money(grid.thresholds[t], grid.currency)} per QALY ({grid.currency})"
+        f"{words.per_qaly(grid.thresholds[t], grid.currency)} ({grid.currency})"
     )
     shown = dict.fromkeys(best for row in grid.optimal[t] for best in row)
     best = ", ".join(f"{grid.labels[name].lower()} {_colour_name(grid, name)}" for name in shown)
@@ -145,7 +145,7 @@ def _chart(grid: TwoWay, number: int) -> Chart:
     key, first, series = f"border_{number}", 0, []
     many = len({pair for _, pair, _ in _groups(grid)}) > 1
     for place, (threshold, pair, points) in enumerate(_groups(grid)):
-        name = f"{words.money(threshold, grid.currency)} per QALY"
+        name = words.per_qaly(threshold, grid.currency)
         name += f": {' and '.join(grid.labels[each].lower() for each in pair)}" if many else ""
         last = first + len(points) - 1
         series.append(Series(name, "Two-way", key, 2, 3, LINE_COLOURS[place % len(LINE_COLOURS)], first, last))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Tested
 from markov.analysis.bank.run import BANK, count
-from markov.report.pages import Cell, Column, Page, Table, Text
+from markov.report.pages import Block, Cell, Column, Page, Table, Text
 from markov.terms import Verdict
 
 HEADERS = (
@@ -35,7 +35,7 @@ def verification_page(bench: Bench, tested: Sequence[Tested]) -> Page:
         f"{bench.draws:,} random draws with seed {bench.seed} in the tests of probabilistic analysis. Every test "
         "starts from a clean copy of the workbook; the workbook itself is not changed."
     )
-    blocks: list[Text | Table] = [Text(facts), Text(VERDICTS), Text(SOURCES), _counted(tested)]
+    blocks: list[Block] = [Text(facts), Text(VERDICTS), Text(SOURCES), _counted(tested)]
     if noticed:
         blocks.append(_table("To be explained", noticed, "noticed"))
     for theme in dict.fromkeys(each.test.theme for each in tested):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from markov.analysis.importance import NOTHING
 from markov.analysis.value_of_information import EVIDENCE, PartialValue, ValueOfInformation, population_value
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sobol_page import source_words
-from markov.report.words import money
+from markov.report.words import money, per_qaly
 
 SHOWN = 15
 PAGE = "EVPI and EVPPI"
@@ -15,7 +15,7 @@ PAGE = "EVPI and EVPPI"
 
 def voi_page(inputs: Inputs, result: ValueOfInformation) -> Page:
     """Perfect information, and information on what one study could inform and on single inputs."""
-    blocks: list[Text | Table | tuple[Chart, ...]] = [
+    blocks: list[Block] = [
         Text(voi_lead(inputs, result), "lead"),
         *([(_group_chart(inputs, result),)] if any(p.information.value >= NOTHING for p in result.grouped) else []),
         _perfect_table(inputs, result),
@@ -32,7 +32,7 @@ def voi_page(inputs: Inputs, result: ValueOfInformation) -> Page:
 def perfect_words(inputs: Inputs, result: ValueOfInformation) -> list[str]:
     """What knowing everything is worth, at each threshold."""
     return [
-        f"At {money(threshold, inputs.currency)} per QALY knowing everything is worth "
+        f"At {per_qaly(threshold, inputs.currency)} knowing everything is worth "
         f"{money(value.value, inputs.currency)} per patient."
         for threshold, value in zip(result.thresholds, result.perfect, strict=True)
     ]
@@ -46,7 +46,7 @@ def voi_lead(inputs: Inputs, result: ValueOfInformation) -> str:
 def _at(inputs: Inputs, result: ValueOfInformation, threshold: float) -> str:
     perfect = result.perfect[result.thresholds.index(threshold)].value
     best = max((p for p in result.grouped if p.threshold == threshold), key=lambda p: p.information.value, default=None)
-    words = f"At {money(threshold, inputs.currency)} per QALY knowing everything is worth "
+    words = f"At {per_qaly(threshold, inputs.currency)} knowing everything is worth "
     words += f"{money(perfect, inputs.currency)} per patient"
     if best is not None and best.information.value >= NOTHING:
         return f"{words}; the most from {best.group.lower()}, {money(best.information.value, inputs.currency)}"
@@ -62,7 +62,7 @@ def _perfect_table(inputs: Inputs, result: ValueOfInformation) -> Table:
     )
     rows = tuple(
         (
-            f"{money(threshold, inputs.currency)} per QALY",
+            per_qaly(threshold, inputs.currency),
             value.value,
             value.standard_error,
             population(inputs, value.value),
@@ -121,7 +121,7 @@ def _name(inputs: Inputs, part: PartialValue) -> str:
 def _group_chart(inputs: Inputs, result: ValueOfInformation) -> Chart:
     series = tuple(
         Series(
-            f"{money(threshold, inputs.currency)} per QALY",
+            per_qaly(threshold, inputs.currency),
             PAGE,
             "groups",
             0,

@@ -13,7 +13,7 @@ NAMES = ("Not drawn", "Base case", "Raises net benefit", "Raises net benefit", "
 def waterfall(walk: Walk, path: Path, prices: str) -> tuple[Chart, Table]:
     """Net benefit gained by a strategy at the first threshold, from one workbook to the other, and what is drawn."""
     key = f"waterfall_{path.strategy}_{path.price_set or 'paid'}"
-    at = f"{words.money(walk.terms.thresholds[0], walk.first.currency)} per QALY"
+    at = words.per_qaly(walk.terms.thresholds[0], walk.first.currency)
     heads = (Column("Step", "strong"), *(Column(header, "money") for header in HEADERS))
     standing = [float(value) for value in path.standing[:, NET_BENEFIT]]
     rows: list[tuple[Cell, ...]] = [(walk.first.name, None, standing[0], None, None, None, None)]

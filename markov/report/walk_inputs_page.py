@@ -9,7 +9,7 @@ from markov.inputs.differences import InputDifference
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.style import INPUT
 from markov.report import words
-from markov.report.pages import Cell, Column, Page, Table, Text
+from markov.report.pages import Block, Cell, Column, Page, Table, Text
 
 STEPS_SHEET = "Steps"
 ROUNDING = 1e-9  # QALYs; a smaller difference is none
@@ -27,7 +27,7 @@ def settled(value: float, *, money: bool) -> float:
 def inputs_page(walk: Walk) -> Page:
     """Every differing input by step: both values, what it moves alone, and what each workbook says of it."""
     labels = [walk.first.labels[s] for s in walk.terms.strategies]
-    at = f"net benefit at {words.money(walk.terms.thresholds[0], walk.first.currency)} per QALY"
+    at = f"net benefit at {words.per_qaly(walk.terms.thresholds[0], walk.first.currency)}"
     columns = (
         Column("Step", "strong"),
         Column("Input"),
@@ -94,7 +94,7 @@ def others_page(walk: Walk) -> Page:
         *((f"Rows with one value and another {what}", n) for what, n in walk.found.described.items()),
         *((f"Rows of {sheet} in one workbook only", n) for sheet, n in walk.found.beside.items()),
     )
-    blocks: tuple[Text | Table, ...] = (
+    blocks: tuple[Block, ...] = (
         Table("Inputs that a base case does not read", columns, rows, "inert")
         if rows
         else Text("No input differs that a base case does not read."),

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from markov.analysis.walk import EQUAL, NET_BENEFIT, QALY, Path, Walk
 from markov.inputs.style import WARN
 from markov.report import words
-from markov.report.pages import Cell, Chart, Column, Page, Table, Text, in_currency
+from markov.report.pages import Block, Cell, Chart, Column, Page, Table, Text, in_currency
 from markov.report.walk_chart import PAGE as DATA_PAGE
 from markov.report.walk_chart import waterfall
 from markov.report.walk_inputs_page import inputs_page, others_page, settled
 from markov.terms import Array, PriceSet
 
-Block = Text | Table | tuple[Chart, ...]
 LARGEST = 3  # steps that the lead names
 
 
@@ -38,7 +37,7 @@ def answer(walk: Walk) -> list[str]:
 def _answer(walk: Walk, path: Path) -> Iterator[str]:
     currency, threshold = walk.first.currency, walk.terms.thresholds[0]
     start, end = (words.money(float(path.standing[k, NET_BENEFIT]), currency) for k in (0, -1))
-    prices, at = _prices(walk, path.price_set), f"{words.money(threshold, currency)} per QALY"
+    prices, at = _prices(walk, path.price_set), words.per_qaly(threshold, currency)
     yield (
         f"{path.label}, {prices}: {path.ratios[0]} in {walk.first.name}, {path.ratios[-1]} in {walk.second.name}. "
         f"Net benefit at {at} goes from {start} to {end}."
@@ -255,7 +254,7 @@ def _orders_table(walk: Walk, path: Path) -> Table:
     totals = [_total([row[1 + i] for row in rows]) for i in range(len(columns) - 1)]
     rows.append(("Sum", *totals))
     tints = tuple((*("",) * 3, _marked(row), *("",) * (len(columns) - 4)) for row in rows)
-    notes = [f"Net benefit gained at {words.money(walk.terms.thresholds[0], currency)} per QALY."]
+    notes = [f"Net benefit gained at {words.per_qaly(walk.terms.thresholds[0], currency)}."]
     notes += ["Shaded: the interaction is larger than the step alone."] if any(t[3] for t in tints) else []
     notes += [] if averaged else [f"No average over all orders: {walk.orders}."]
     title = f"{path.label}, {_prices(walk, path.price_set)}: what each step weighs"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from markov.inputs.style import FONT
 from markov.report.drawn_series import Drawn
-from markov.report.pages import Chart, Page, Table, Text
+from markov.report.pages import Block, Chart, Page
 from markov.report.workbook import packed
 
 CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
@@ -118,5 +118,5 @@ def _store_reach(element: ET.Element, drawn: Drawn) -> None:
             ET.SubElement(point, f"{{{CHART}}}v").text = repr(reach[side])
 
 
-def _without_titles(block: Text | Table | tuple[Chart, ...]) -> Text | Table | tuple[Chart, ...]:
+def _without_titles(block: Block) -> Block:
     return tuple(replace(chart, title="") for chart in block) if isinstance(block, tuple) else block

@@ -13,6 +13,15 @@ from markov.terms import COST_LABELS, TRUSTED, CostCategory, PriceSet, Status, V
 from markov.terms import money as money  # sentences and pages write amounts alike
 
 
+def per_qaly(threshold: float, currency: str) -> str:
+    """A threshold in words.
+
+    >>> per_qaly(25000, "GBP")
+    '£25,000 per QALY'
+    """
+    return f"{money(threshold, currency)} per QALY"
+
+
 def comparison(outcomes: Outcomes, inputs: Inputs, strategy: str) -> str:
     """The ratio of one strategy against the reference in words."""
     costs, qalys = outcomes.cost[0].tolist(), outcomes.qaly[0].tolist()
