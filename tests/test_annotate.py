@@ -1,13 +1,11 @@
 """The marked copy: every problem on its cell and in a list with links; the original as it was."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import openpyxl
 import pytest
 from broken_inputs.editing import Book, good_book, problems_of
+from support.command import markov
 
 from markov.inputs.annotate import MARK, annotate, is_marked_copy
 from markov.inputs.problems import Problem
@@ -15,12 +13,6 @@ from markov.inputs.style import BAD, WARN
 from markov.inputs.template import shipped
 
 HR, DEATH = "os.hazard_ratio.lenalidomide", "cost.event.death"
-
-
-def markov(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-m", "markov", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def broken() -> Book:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_model import Plain
+from support.plain_model import Plain
 
 from markov.analysis.base_case import ALTERNATIVES, BaseCase, TrialComparison, base_case, modelled_figure
 from markov.analysis.calibration import excess_rate_for_median

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pytest
-from test_cli import markov
+from support.command import markov
 
 from markov.analysis.scenarios import applied
 from markov.batch.combinations import Conflict, GridTooLargeError, conflicts, grid

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.command import markov
 from test_batch import MYELOMA_IX, ask
-from test_cli import markov
 
 from markov.batch.engines import LOST, Cluster, Cores, EngineError, Finished, InProcess, engine
 from markov.batch.plan import Plan, Request, make_plan

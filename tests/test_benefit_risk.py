@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_scenarios import with_second
+from support.made_inputs import with_second
 
 from markov.analysis.benefit_risk import UTILITIES, BenefitRisk, benefit_risk, number_needed, trade_off
 from markov.inputs.parameters import Inputs, with_values

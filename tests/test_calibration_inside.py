@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import markov
+from support.command import markov
 
 from markov.analysis.calibration import (
     CalibrationError,

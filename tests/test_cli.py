@@ -9,16 +9,11 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from support.command import markov
 
 from markov.inputs.template import shipped, worked_names
 
 CALGB = shipped("calgb_100104")
-
-
-def markov(*arguments: object, folder: Path, terminal_width: int = 200) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": str(terminal_width), "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-m", "markov", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def test_run_writes_a_report_says_the_answer_and_leaves_the_workbook_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from test_cli import markov
+from support.command import markov
 
 from markov.analysis.curve_fits import CurveFits, curves_of, describe, fit_curves, rebuild, treatment_effect
 from markov.analysis.designs import random_draws

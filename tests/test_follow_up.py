@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from support.normal_gain import against_nothing, expected_gain
 
 from markov.analysis.designs import random_draws, uniforms
 from markov.analysis.follow_up import FollowUp, expected_events, followed_strategies, longer_follow_up, survival_at
@@ -17,21 +18,10 @@ from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate
 from markov.model.hazards import LATE_EFFECT
-from markov.terms import Array
 
 RUNS = 4096
 X, NOISE, OTHER = stats.norm.ppf(stats.qmc.Sobol(3, seed=2).random(RUNS)).T
 LATE = LATE_EFFECT.format(strategy="lenalidomide")
-
-
-def against_nothing(gain: Array) -> Array:
-    return np.stack([np.zeros(len(gain)), gain], axis=1)
-
-
-def expected_gain(mean: float, sd: float) -> float:
-    """E[max(0, N(mean, sd))] − max(0, mean)."""
-    z = mean / sd
-    return sd * float(stats.norm.pdf(z)) + mean * float(stats.norm.cdf(z)) - max(mean, 0.0)
 
 
 # Sample information -------------------------------------------------------------------------------------------------

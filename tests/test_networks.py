@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from test_cli import markov
+from support.command import markov
 
 from markov.analysis.designs import random_draws
 from markov.analysis.networks import network_changes, networks, not_written

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_model import MONTH_DAYS, bare
+from support.made_inputs import MONTH_DAYS, bare
 
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.drugs import expected_vials

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from published.known_answers import assert_agrees, read_case
-from test_model import Plain, background_increments, bare, exponential, phi, survival
+from support.made_inputs import bare, exponential, survival
+from support.plain_model import Plain, background_increments, phi
 
 from markov.inputs.parameters import Inputs, SexTable, Value, with_values
 from markov.model.evaluate import evaluate

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from test_model import background_increments
-from test_workbook import contents
+from support.plain_model import background_increments
+from support.workbooks import contents
 
 from markov.analysis.designs import random_draws
 from markov.inputs.checks import problems, scenario_changes, scenario_names

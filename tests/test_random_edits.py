@@ -18,7 +18,7 @@ import numpy as np
 import openpyxl
 import pytest
 from broken_inputs.editing import Book, Page, good_book
-from test_workbook import contents
+from support.workbooks import contents
 
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from support.made_inputs import with_second
 
 from markov.analysis.base_case import at_price_sets
 from markov.analysis.scenarios import (
@@ -19,9 +20,8 @@ from markov.analysis.scenarios import (
     scenarios,
 )
 from markov.inputs.checks import scenario_changes, scenario_names
-from markov.inputs.parameters import Inputs, ScenarioChange, Strategy, Value, with_values
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.problems import InputError
-from markov.inputs.schema import match
 from markov.model.evaluate import evaluate
 from markov.terms import PriceSet
 
@@ -49,18 +49,6 @@ def fingerprint(inputs: Inputs) -> str:
 def with_scenarios(inputs: Inputs, changes: Mapping[str, Mapping[str, Value]]) -> Inputs:
     rows = [ScenarioChange(name, key, v) for name, values in changes.items() for key, v in values.items()]
     return replace(inputs, scenarios=tuple(rows))
-
-
-def with_second(inputs: Inputs, strategy: str, second: str = "second") -> Inputs:
-    """The same inputs with a copy of one strategy beside it."""
-    parameters = dict(inputs.parameters)
-    for key, parameter in inputs.parameters.items():
-        if key.endswith(f".{strategy}"):
-            copied = f"{key.removesuffix(strategy)}{second}"
-            assert match(copied) is not None
-            parameters[copied] = replace(parameter, id=copied)
-    added = Strategy(second, "Second", "")
-    return replace(inputs, strategies=(*inputs.strategies, added), parameters=parameters, scenarios=())
 
 
 def own(scenario: Scenario) -> Priced:

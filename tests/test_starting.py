@@ -1,12 +1,10 @@
 """A workbook to start from: blank, or a worked one with the strategies that are wanted."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import openpyxl
 import pytest
+from support.command import markov
 
 from markov.analysis.base_case import base_case
 from markov.inputs.problems import InputError
@@ -18,12 +16,6 @@ from markov.inputs.workbook import read_inputs
 
 INPUTS = Path(__file__).parents[1] / "inputs"
 THREE = "post_transplant_uk"
-
-
-def markov(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-m", "markov", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def started(name: str, strategies: tuple[str, ...], folder: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from openpyxl.cell.cell import Cell
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
-from test_workbook import cells_below, contents, headers
+from support.workbooks import cells_below, contents, headers
 
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import optimize
-from test_scenarios import with_second
+from support.made_inputs import with_second
 
 from markov.analysis import threshold as module
 from markov.analysis.scenarios import overall_survival_alternatives

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published.known_answers import assert_agrees, read_case
-from test_model import MONTH_DAYS, Plain, bare, phi, survival
+from support.made_inputs import MONTH_DAYS, bare, survival
+from support.plain_model import Plain, phi
 
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.evaluate import evaluate

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from broken_inputs.editing import good_book
 from openpyxl.comments import Comment
-from test_workbook import contents
+from support.workbooks import contents
 
 from markov.inputs import upgrade as module
 from markov.inputs.problems import InputError

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from support.normal_gain import against_nothing, expected_gain
 
 from markov.analysis.designs import sampled
 from markov.analysis.regression import distinct, regress
@@ -25,17 +26,6 @@ from markov.terms import Array
 RUNS = 4096
 SCORES = stats.norm.ppf(stats.qmc.Sobol(4, seed=2).random(RUNS))
 X, Y, Z, NOISE = SCORES.T
-
-
-def against_nothing(gain: Array) -> Array:
-    """Net benefit of a strategy against one that is always 0."""
-    return np.stack([np.zeros(len(gain)), gain], axis=1)
-
-
-def expected_gain(mean: float, sd: float) -> float:
-    """E[max(0, N(mean, sd))] − max(0, mean)."""
-    z = mean / sd
-    return sd * float(stats.norm.pdf(z)) + mean * float(stats.norm.cdf(z)) - max(mean, 0.0)
 
 
 # Partial perfect information ----------------------------------------------------------------------------------------
