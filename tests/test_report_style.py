@@ -12,13 +12,15 @@ import pytest
 from markov import BaseCase, base_case, read_inputs
 from markov.analysis.deterministic import Deterministic, deterministic
 from markov.inputs.template import shipped
-from markov.report.looks import shown
+from markov.report.looks import number_format, shown
 from markov.report.pages import (
     CATEGORY_COLOURS,
     LINE_COLOURS,
     PERIOD_COLOURS,
     STATE_COLOURS,
     STRATEGY_COLOURS,
+    Column,
+    Look,
     Page,
     Table,
 )
@@ -160,3 +162,52 @@ def test_every_cell_holds_all_digits_of_the_number_it_rounds(case: Case, pages: 
 )
 def test_inputs_show_four_significant_digits(value: float, words: str) -> None:
     assert shown(value, "significant") == words
+
+
+# -------------------------------------------------------------------------------------------------------- on paper
+
+
+def printed(pages: list[Page], folder: Path) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(write_pages(pages, folder / "paper.xlsx", "On paper"))
+
+
+def test_a_table_that_runs_over_a_page_begins_again_with_its_header(tmp_path: Path) -> None:
+    columns, rows = (Column("Input", "strong"), Column("Value (GBP)", "money")), [(f"Row {i}", i) for i in range(90)]
+    other = Table("Other", (Column("Another header"),), (("one",),))
+    read_back = Table("Read back", columns, tuple(rows), "read", whole=True)
+    page = Page("Long", "Long", "A page.", (other, Table("All", columns, tuple(rows), "all"), read_back))
+    sheet = printed([page], tmp_path)["Long"]
+    told = [cell.value for cell in sheet["A"]]
+    breaks = [each.id for each in sheet.row_breaks.brk]
+    again = [number for number in breaks if told[number] == "Input"]
+    assert len(again) >= 2
+    start = told.index("All")
+    assert [value for value in told[start : told.index("Read back")] if str(value).startswith("Row")] == [
+        f"Row {i}" for i in range(90)
+    ]
+    assert told[told.index("Read back") + 2 :][:90] == [f"Row {i}" for i in range(90)]
+    assert told.count("Input") == 2 + len(again)
+
+
+def test_one_header_stands_on_every_page_where_all_tables_have_it(tmp_path: Path) -> None:
+    columns, rows = (Column("Input", "strong"), Column("Value (GBP)", "money")), [(f"Row {i}", i) for i in range(90)]
+    first, second = Table("First", columns, tuple(rows), "first"), Table("Second", columns, tuple(rows), "second")
+    sheet = printed([Page("Alike", "Alike", "A page.", (first, second))], tmp_path)["Alike"]
+    told = [cell.value for cell in sheet["A"]]
+    assert told.count("Input") == 2
+    assert sheet.print_title_rows == f"${told.index('Input') + 1}:${told.index('Input') + 1}"
+
+
+def test_no_frozen_header_leaves_a_small_screen_without_room(file: Path) -> None:
+    frozen = [sheet.freeze_panes for sheet in openpyxl.load_workbook(file) if sheet.freeze_panes]
+    assert frozen
+    assert all(int(re.sub(r"\D", "", cell)) <= 14 for cell in frozen)
+
+
+@pytest.mark.parametrize(
+    ("value", "look"), [(-0.4, "money"), (-0.0004, "qaly"), (-0.0004, "percent"), (-0.04, "months")]
+)
+def test_what_rounds_to_zero_has_no_minus(value: float, look: Look) -> None:
+    assert "-" not in shown(value, look, "GBP")
+    assert "-" not in number_format(look, value, "GBP")
+    assert "-" in shown(1000.0 * value, look, "GBP")

@@ -23,7 +23,8 @@ REPORT_SHEET = "Inputs used"
 REPORT_FIELDS = {
     "Value": "value",
     "Unit": "unit",
-    "SE": "se",
+    "Standard error": "se",
+    "SE": "se",  # of earlier reports
     "Distribution": "distribution",
     "Status": "status",
     "Source": "source",

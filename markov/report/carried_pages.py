@@ -71,12 +71,13 @@ def _headers(sheet: Sheet) -> tuple[str, ...]:
     return headers if sheet in POPULATION_TABLES else (*headers, CELL)
 
 
-def _table(title: str, headers: Sequence[str], rows: Iterable[Fields]) -> Table:
+def _table(title: str, headers: Sequence[str], listed: Iterable[Fields]) -> Table:
     looks: dict[str, Look] = {header: "exact" if header in NUMERIC else "text" for header in headers}
     strong = headers[0] not in NUMERIC
     columns = [Column(header, "strong" if strong and i == 0 else looks[header]) for i, header in enumerate(headers)]
-    cells = [tuple(row.get(header) for header in headers) for row in rows]
-    return Table(title, (*columns, Column(CHECK)), tuple((*row, check_of(row)) for row in cells), title)
+    cells = [tuple(row.get(header) for header in headers) for row in listed]
+    rows = tuple((*row, check_of(row)) for row in cells)
+    return Table(title, (*columns, Column(CHECK)), rows, title, whole=True)
 
 
 def check_of(row: Iterable[Cell]) -> str:

@@ -117,7 +117,7 @@ def inputs_page(result: BaseCase) -> Page:
         Column("What it is"),
         Column("Value", "exact"),
         Column("Unit"),
-        Column("SE", "exact"),
+        Column("Standard error", "exact"),
         Column("Distribution"),
         Column("Status"),
         Column("Source"),
@@ -149,7 +149,7 @@ def inputs_page(result: BaseCase) -> Page:
                 tints=marked(strong, len(columns)),
             ),
         ),
-        widths=(34.0, 30.0, 14.0, 16.0, 8.0, 12.0, 16.0, 32.0, 14.0, 16.0, 10.0, 38.0),
+        widths=(38.0, 30.0, 18.0, 16.0, 10.0, 12.0, 16.0, 30.0, 14.0, 16.0, 10.0, 44.0),
     )
 
 
@@ -185,7 +185,7 @@ def checks_page(result: BaseCase, tested: Sequence[Tested] = ()) -> Page:
         blocks.append(short_form_table(tested))
     if warnings:
         headers = (Column("Place", "strong"), Column("Rule"), Column("Found"), Column("Remedy"))
-        blocks.append(Table("Warnings about the workbook", headers, warnings, "warnings", spread=True))
+        blocks.append(Table("Warnings about the workbook", headers, warnings, "warnings", spread=True, whole=True))
     return Page(
         "Checks",
         "Checks",

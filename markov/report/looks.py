@@ -16,7 +16,7 @@ NUMBER_FORMATS = {
     "percent": "0.0%_)",
     "share": "0.0000_)",
     "rate": "0.0000_)",
-    "integer": "0_)",
+    "integer": "#,##0_)",
     "exact": "General",
 }
 SIGNIFICANT = 4
@@ -39,15 +39,15 @@ def formatted(value: float, code: str, least: int = 0) -> str:
     value = float(value) + 0.0  # no minus before a plain zero
     code = code.split(";")[0].removesuffix("_)")
     sign, code = code[1:].split('"') if code.startswith('"') else ("", code)
-    if sign and value < 0.0:
-        return f"-{sign}{formatted(-value, code, least)}"
     if sign:
-        return f"{sign}{formatted(value, code, least)}"
+        digits = formatted(value, code, least)
+        return f"-{sign}{digits[1:]}" if digits.startswith("-") else f"{sign}{digits}"
     if code == "General" and least == 0:
         return f"{value:.11g}"
     percent = 2 if code.endswith("%") else 0
     decimals = max(decimals_of(code), least) - percent
     rounded = Decimal(repr(value)).scaleb(percent).quantize(Decimal(1).scaleb(-decimals), context=EVERY_DIGIT)
+    rounded = rounded if rounded else abs(rounded)  # nor before one that rounding leaves
     return f"{rounded:{',' if ',' in code else ''}f}{'%' if percent else ''}"
 
 
@@ -66,7 +66,19 @@ def number_format(look: Look | str, value: float, currency: str = "") -> str:
 
     >>> number_format("money", -5.0, "USD"), number_format("significant", 0.01234), number_format("qaly", 1.0)
     ('"$"#,##0_);[Red]-"$"#,##0_)', '#,##0.00000_)', '0.000_)')
+
+    What rounds to zero has no minus:
+
+    >>> number_format("money", -0.4, "USD"), number_format("qaly", -0.0004)
+    ('"$"#,##0_);"$"#,##0_)', '0.000_);0.000_)')
     """
+    code = _signed_format(look, value, currency)
+    plain = code.split(";")[0]
+    nothing = value < 0.0 and code != "General" and not set(formatted(value, plain)) & set("123456789")
+    return f"{plain};{plain}" if nothing else code
+
+
+def _signed_format(look: Look | str, value: float, currency: str) -> str:
     if look == "money" and currency:
         plain = f'"{sign_of(currency)}"#,##0_)'
         return f"{plain};[Red]-{plain}"

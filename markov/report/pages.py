@@ -54,7 +54,8 @@ class Table:
     """A titled table; `key` names it for charts, `notes` stand below it.
 
     `looks` overrides the look of each row's numbers. `verdict` is the column whose word colours the cell, `weak` the
-    column of evidence status; `bold` marks rows; a `long` table repeats its header on every printed page. `tints`
+    column of evidence status; `bold` marks rows; a `long` table repeats its header on every printed page, and another
+    one that runs over a page begins again with it there, unless it is `whole`, to be read back by a program. `tints`
     colours cells, row by row, with an empty text for none; in Excel the last column of a `spread` table takes all
     columns that the page has left. A `link` is the name of a sheet, or a file beside the report. Amounts carry the sign
     of the `currency`.
@@ -69,6 +70,7 @@ class Table:
     weak: int | None = None
     bold: frozenset[int] = frozenset()
     long: bool = False
+    whole: bool = False
     looks: tuple[Look, ...] = ()
     tints: tuple[tuple[str, ...], ...] = ()
     spread: bool = False

@@ -5,27 +5,27 @@ cell holds a value, so that Protected View and previews show them.
 """
 
 import io
-import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markov.inputs.style import (
-    FONT,
-    FORMATS,
-    INK,
-    PAGE_HEIGHT,
-    PAGE_WIDTH,
-    lines_needed,
-    make_formats,
-    set_page,
-    width_in_points,
-)
+from markov.inputs.style import FONT, FORMATS, INK, PAGE_HEIGHT, PAGE_WIDTH, make_formats, set_page, width_in_points
 from markov.report.files import ReportError, write_packed
 from markov.report.looks import is_numeric, look_of, number_format, verdict_look
-from markov.report.pages import CONTENTS, Cell, Chart, Page, Series, Table, Text
+from markov.report.pages import CONTENTS, Block, Cell, Chart, Page, Series, Table, Text
+from markov.report.paper import (
+    CHART_ROWS,
+    PAGE_FILLED,
+    ROW_POINTS,
+    Paper,
+    header_points,
+    led,
+    margin,
+    points_of,
+    row_points,
+)
 
 __all__ = ["ReportError", "write_pages"]
 
@@ -37,15 +37,11 @@ CHART_TYPES = {
     "columns": {"type": "column"},
     "horizontal": {"type": "bar", "subtype": "stacked"},
 }
-TEXT_SIZES = {"lead": 12 / 11, "note": 9 / 11}  # of paragraphs, against the text of cells
-DEFAULT_WIDTH = 8.43  # of a column that nobody has set
-LARGEST_PRINT = 0.75
-CHART_ROWS = 19
 CHART, WIDE_CHART = 760.0, 1000.0  # pixels; names of inputs and scenarios are long
-BOLD = 0.85  # bold text is wider
 ROW_PIXELS = 20
 MANY_POINTS = 200
-ROW_POINTS = 15.0
+MANY_ROWS = 25
+FROZEN = 12  # a header further down would leave little of a small screen to scroll
 
 
 More = Callable[[Any, Mapping[str, Any]], object]
@@ -61,12 +57,6 @@ def write_pages(
     cannot be written, or the file is open in another program.
     """
     return write_packed(path, lambda file: _Writer(file, title).write(pages, more, linked))
-
-
-def _margin(widths: Sequence[float]) -> list[float]:
-    """Empty columns beside a narrow page, so that its print is no larger than need be and fills the paper."""
-    missing = PAGE_WIDTH / LARGEST_PRINT - sum(map(width_in_points, widths))
-    return [DEFAULT_WIDTH] * max(math.ceil(missing / width_in_points(DEFAULT_WIDTH)), 0)
 
 
 def packed(pages: Sequence[Page], title: str) -> bytes:
@@ -88,6 +78,19 @@ def plain_words(text: str) -> str:
     return text.replace("!", "! ", 1) if REFERENCE.match(text) else text
 
 
+def _charted(pages: Sequence[Page]) -> frozenset[tuple[str, str]]:
+    """Tables that charts draw, by page and key: their rows stand together."""
+    charts = (chart for page in pages for block in page.blocks if isinstance(block, tuple) for chart in block)
+    return frozenset((series.page, series.table) for chart in charts for series in chart.series)
+
+
+def _is_repeated(page: Page, table: Table) -> bool:
+    """Whether a table's header can stand on every printed page: of a long table, or where all tables have the same."""
+    tables = [block for block in page.blocks if isinstance(block, Table)]
+    alike = all(other.columns == table.columns for other in tables)
+    return table.long or (alike and sum(len(other.rows) for other in tables) > MANY_ROWS)
+
+
 def _pale(colour: str) -> str:
     """A colour half way to white."""
     return "#" + "".join(f"{(int(colour[i : i + 2], 16) + 255) // 2:02X}" for i in (1, 3, 5))
@@ -106,7 +109,8 @@ class _Writer:
             self.formats[name] = self._format({**FORMATS[name], "align": "left", "indent": 1})
         self.looks: dict[tuple[str, str, str], Any] = {}
         self.tables: dict[tuple[str, str], tuple[int, Table]] = {}
-        self.heights: dict[int, float] = {}
+        self.paper = Paper(math.inf)
+        self.charted: frozenset[tuple[str, str]] = frozenset()
         self.links: frozenset[str] = frozenset()
         self.charts: list[tuple[Any, int, float, Chart, float]] = []
 
@@ -114,6 +118,7 @@ class _Writer:
         """Write every page, then the charts, whose data may stand on later pages, and what comes after them."""
         names = [*(page.name for page in pages), *linked]
         self.links = frozenset(names)
+        self.charted = _charted(pages)
         for page in pages:
             sheet = self.book.add_worksheet(page.name)
             self._page(sheet, page, names)
@@ -128,42 +133,30 @@ class _Writer:
         widths = [*page.widths, *(page.widths[-1:] * columns)][:columns]
         for i, width in enumerate(widths):
             sheet.set_column(i, i, width)
-        margin = _margin(widths)
-        scale = PAGE_WIDTH / sum(map(width_in_points, [*widths, *margin]))
+        empty = margin(widths)
+        scale = PAGE_WIDTH / sum(map(width_in_points, [*widths, *empty]))
         set_page(sheet, self.title, pages_high=int(page.one_page))
-        self.heights = {}
+        self.paper = Paper(math.inf if page.one_page else PAGE_FILLED * PAGE_HEIGHT / scale)
         sheet.write(0, 0, page.title, self.formats["title"])
-        self._height(sheet, 0, 26)
+        sheet.set_row(0, 26)
         row = self._text(sheet, 1, Text(page.subtitle, "subtitle"), widths)
         row = self._way(sheet, row, page, names, columns) + 1
-        starts = []
-        for before, block in zip((None, *page.blocks), page.blocks, strict=False):
-            if not isinstance(before, Text):  # words stand on the page of what they lead to
-                starts.append(row)
-            if isinstance(block, Text):
-                row = self._text(sheet, row, block, widths)
-            elif isinstance(block, Table):
-                row = self._table(sheet, row, page, block, widths)
-            else:
-                row = self._place_charts(sheet, row, block, widths)
-        sheet.print_area(0, 0, max(row - 1, 1), len(widths) + len(margin) - 1)
+        self.paper.used += row * ROW_POINTS + 11
+        for group in led(page.blocks):
+            self.paper.block(row, sum(points_of(block, widths) for block in group))
+            for block in group:
+                row = self._block(sheet, row, page, block, widths)
+        sheet.print_area(0, 0, max(row - 1, 1), len(widths) + len(empty) - 1)
         if not page.one_page:
-            sheet.set_h_pagebreaks(self._breaks([*starts, row], 0.9 * PAGE_HEIGHT / scale))
+            sheet.set_h_pagebreaks(self.paper.breaks)
 
-    def _height(self, sheet: Any, row: int, points: float) -> None:
-        sheet.set_row(row, points)
-        self.heights[row] = points
-
-    def _breaks(self, starts: Sequence[int], page: float) -> list[int]:
-        """Rows before which a printed page ends, so that no chart and no table that fits on a page is cut."""
-        breaks, used = [], sum(self.heights.get(row, ROW_POINTS) for row in range(starts[0]))
-        for start, end in itertools.pairwise(starts):
-            size = sum(self.heights.get(row, ROW_POINTS) for row in range(start, end))
-            if used + size > page and used > 0.2 * page and (size <= page or used > 0.6 * page):
-                breaks.append(start)
-                used = 0.0
-            used = (used + size) % page
-        return breaks
+    def _block(self, sheet: Any, row: int, page: Page, block: Block, widths: Sequence[float]) -> int:
+        if isinstance(block, Table):
+            return self._table(sheet, row, page, block, widths)
+        self.paper.take(points_of(block, widths))
+        if isinstance(block, Text):
+            return self._text(sheet, row, block, widths)
+        return self._place_charts(sheet, row, block, widths)
 
     def _way(self, sheet: Any, row: int, page: Page, names: Sequence[str], columns: int) -> int:
         """The way to the contents and back to the first page; a report without contents lists its sheets there."""
@@ -188,42 +181,53 @@ class _Writer:
         if not text.words:
             return row
         look = self.formats[text.style]
-        total = sum(widths)
         if len(widths) > 1:
             sheet.merge_range(row, 0, row, len(widths) - 1, text.words, look)
         else:
             sheet.write(row, 0, text.words, look)
-        size = TEXT_SIZES.get(text.style, 1.0)
-        lines = lines_needed(text.words, total / size * 1.1)
-        self._height(sheet, row, (16 if text.style != "section" else 20) * size * lines)
+        sheet.set_row(row, points_of(text, widths))
         return row + 1
 
     def _table(self, sheet: Any, row: int, page: Page, table: Table, widths: Sequence[float]) -> int:
         row += 1
         sheet.merge_range(row, 0, row, max(len(table.columns) - 1, 1), table.title, self.formats["section"])
         header = row + 1
-        for i, column in enumerate(table.columns):
-            numeric = is_numeric(column.look)
-            look = self.formats["header_number" if numeric else "header"]
-            if table.spread and i == len(table.columns) - 1 < len(widths) - 1:
-                sheet.merge_range(header, i, header, len(widths) - 1, "", look)
-            sheet.write(header, i, column.header, look)
-        lines = max(lines_needed(c.header, BOLD * w) for c, w in zip(table.columns, widths, strict=False))
-        self._height(sheet, header, 15 * lines + 4)
+        self._header(sheet, header, table, widths)
+        self.paper.take(2 * ROW_POINTS + header_points(table, widths))
         self.tables[page.name, table.key] = (header + 1, table)
+        repeated = _is_repeated(page, table)
+        split = not (repeated or table.whole or (page.name, table.key) in self.charted)
+        row = header + 1
         for number in range(len(table.rows)):
-            self._row(sheet, header + 1 + number, table, number, widths)
-        row = header + 1 + len(table.rows)
-        only = [b for b in page.blocks if isinstance(b, Table)] == [table]
-        if table.long or (only and len(table.rows) > 25):
+            points = row_points(table, number, widths)
+            if split and self.paper.is_full(points):
+                self.paper.turn(row)
+                self._header(sheet, row, table, widths)
+                self.paper.take(header_points(table, widths))
+                row += 1
+            self._row(sheet, row, table, number, widths, points)
+            self.paper.take(points)
+            row += 1
+        first = next(block for block in page.blocks if isinstance(block, Table))
+        if table.long or (repeated and table is first):
             sheet.repeat_rows(header)
-            sheet.freeze_panes(header + 1, 1)
+            if header <= FROZEN:
+                sheet.freeze_panes(header + 1, 1)
         for note in table.notes:
+            self.paper.take(points_of(Text(note, "note"), widths))
             row = self._text(sheet, row, Text(note, "note"), widths)
         return row
 
-    def _row(self, sheet: Any, row: int, table: Table, number: int, widths: Sequence[float]) -> None:
-        values, bold, lines = table.rows[number], number in table.bold, 1
+    def _header(self, sheet: Any, row: int, table: Table, widths: Sequence[float]) -> None:
+        for i, column in enumerate(table.columns):
+            look = self.formats["header_number" if is_numeric(column.look) else "header"]
+            if table.spread and i == len(table.columns) - 1 < len(widths) - 1:
+                sheet.merge_range(row, i, row, len(widths) - 1, "", look)
+            sheet.write(row, i, column.header, look)
+        sheet.set_row(row, header_points(table, widths))
+
+    def _row(self, sheet: Any, row: int, table: Table, number: int, widths: Sequence[float], points: float) -> None:
+        values, bold = table.rows[number], number in table.bold
         for i, (value, column) in enumerate(zip(values, table.columns, strict=True)):
             tint = table.tints[number][i] if table.tints else ""
             told = "text" if column.look == "link" and value not in self.links else look_of(table, number, i)
@@ -241,23 +245,21 @@ class _Writer:
                 sheet.write_url(row, i, f"external:{value}", self.formats["link"], "Open")
             elif isinstance(value, str):
                 sheet.write_string(row, i, value, look)
-                heavy = bold or column.look == "strong"
-                lines = max(lines, lines_needed(value, sum(widths[i : last + 1]) * (BOLD if heavy else 1.0)))
             elif value is None:
                 sheet.write_blank(row, i, None, look)
             else:
                 sheet.write_number(row, i, value, look)
-        if lines > 1:
-            self._height(sheet, row, 15 * lines)
+        if points > ROW_POINTS:
+            sheet.set_row(row, points)
 
     def _look(self, look: str, value: Cell, bold: bool, tint: str = "", currency: str = "") -> Any:
         base = "strong" if bold or look == "strong" else "text"
         words = isinstance(value, str) or value is None
         code = "text" if words else number_format(look, float(value or 0.0), currency)
-        key = (base, f"{code} {look == 'text'}", tint)
+        key = (base, code, tint)
         if key not in self.looks:
             more = (
-                {"align": "left", "indent": int(look == "text")}
+                {"align": "left", "indent": int(base == "text")}
                 if words
                 else {"num_format": code, "indent": 0, "text_wrap": False}
             )
