@@ -12,6 +12,7 @@ import numpy as np
 import openpyxl
 import pytest
 from support.command import markov
+from support.reports import sheet_names
 
 from markov.analysis.scenarios import applied
 from markov.batch.combinations import Conflict, GridTooLargeError, conflicts, grid
@@ -306,7 +307,7 @@ def test_a_combination_of_a_grid_changes_what_its_parts_change(tmp_path: Path, c
     both = evaluate(applied(calgb, [ScenarioChange("Both", row.id, row.value) for row in rows]))
     assert dict(found)["Generic prices + Start at age 53"] == pytest.approx(both.cost[0, 1], rel=1e-12)
     assert ask(tmp_path, "SELECT first, second, id FROM conflicts") == [(*names[1:], "cohort.age")]
-    assert "Not combined" in openpyxl.load_workbook(tmp_path / "out" / "batch.xlsx").sheetnames
+    assert "Not combined" in sheet_names(tmp_path / "out" / "batch.xlsx")
 
 
 def test_a_scenario_sheet_without_rows_is_told(tmp_path: Path) -> None:

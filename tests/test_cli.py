@@ -10,10 +10,13 @@ from pathlib import Path
 import openpyxl
 import pytest
 from support.command import markov
+from support.reports import cells
 
 from markov.inputs.template import shipped, worked_names
 
 CALGB = shipped("calgb_100104")
+SHORT = ("--base-only", "--no-live")
+"""For what the base case alone can show."""
 
 
 def test_run_writes_a_report_says_the_answer_and_leaves_the_workbook_alone(tmp_path: Path) -> None:
@@ -29,7 +32,7 @@ def test_run_writes_a_report_says_the_answer_and_leaves_the_workbook_alone(tmp_p
 
 
 def test_json_on_standard_output_is_one_document_with_the_promised_keys(tmp_path: Path) -> None:
-    done = markov("run", CALGB, "--json", "-", "--trace", folder=tmp_path)
+    done = markov("run", CALGB, *SHORT, "--json", "-", "--trace", folder=tmp_path)
     data = json.loads(done.stdout)
     promised = (
         "schema program workbook settings parameters strategies incremental pairwise net_benefit checks warnings trace"
@@ -48,21 +51,22 @@ def test_json_on_standard_output_is_one_document_with_the_promised_keys(tmp_path
 
 
 def test_set_changes_a_value_in_its_own_unit_and_the_report_says_so(tmp_path: Path) -> None:
-    half = markov("run", CALGB, "--set", "price.lenalidomide_10mg.brand=1890", "--json", "half.json", folder=tmp_path)
+    price = "price.lenalidomide_10mg.brand=1890"
+    half = markov("run", CALGB, *SHORT, "--set", price, "--json", "half.json", folder=tmp_path)
     assert half.returncode == 0, half.stderr
-    markov("run", CALGB, "--json", "base.json", "--out", "other.xlsx", folder=tmp_path)
+    markov("run", CALGB, *SHORT, "--json", "base.json", "--out", "other.xlsx", folder=tmp_path)
     halved, base = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("half", "base"))
     drug = [d["strategies"][1]["costs"]["by_category"]["drug"]["discounted"] for d in (halved, base)]
     assert drug[0] == pytest.approx(drug[1] / 2, rel=1e-12)
-    book = openpyxl.load_workbook(tmp_path / "reports" / "calgb_100104.report.xlsx", data_only=True)
-    summary = " ".join(str(c) for row in book["Summary"].iter_rows(values_only=True) for c in row if c)
+    report = tmp_path / "reports" / "calgb_100104.base.xlsx"
+    summary = " ".join(str(c) for row in cells(report, "Summary") for c in row if c)
     assert "Changed from the workbook's base case" in summary
     assert "1890.0 instead of 3780" in summary
 
 
 def test_a_percentage_may_be_typed_on_the_command_line(tmp_path: Path) -> None:
     runs = [
-        markov("run", CALGB, "--set", f"settings.discount_rate.costs={text}", "--json", "-", folder=tmp_path)
+        markov("run", CALGB, *SHORT, "--set", f"settings.discount_rate.costs={text}", "--json", "-", folder=tmp_path)
         for text in ("1.5%", "0.015")
     ]
     with_sign, plain = (json.loads(run.stdout) for run in runs)
@@ -89,14 +93,14 @@ def test_a_wrong_set_ends_with_2_and_writes_nothing(tmp_path: Path, change: str,
 
 def test_a_broken_workbook_lists_every_problem_with_its_cell_and_writes_nothing(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(CALGB)
-    cells = {row[0].value: row[2] for row in book["Utilities"].iter_rows(min_row=5) if row[0].value}
-    cells["utility.progression"].value = "0,64"
-    cells["utility.maintenance"].value = 72
+    values = {row[0].value: row[2] for row in book["Utilities"].iter_rows(min_row=5) if row[0].value}
+    values["utility.progression"].value = "0,64"
+    values["utility.maintenance"].value = 72
     book.save(tmp_path / "broken.xlsx")
     done = markov("run", "broken.xlsx", folder=tmp_path)
     assert done.returncode == 2
     for name in ("utility.progression", "utility.maintenance"):
-        assert f"broken.xlsx, Utilities!{cells[name].coordinate}" in done.stderr
+        assert f"broken.xlsx, Utilities!{values[name].coordinate}" in done.stderr
     assert "nothing was written" in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["broken.xlsx"]
 
@@ -111,14 +115,14 @@ def test_a_missing_workbook_or_a_folder_is_named(tmp_path: Path, name: str) -> N
 def test_the_report_never_takes_the_place_of_the_workbook(tmp_path: Path) -> None:
     own = tmp_path / "own.xlsx"
     own.write_bytes(CALGB.read_bytes())
-    done = markov("run", own, "--out", own, folder=tmp_path)
+    done = markov("run", own, *SHORT, "--out", own, folder=tmp_path)
     assert done.returncode == 3
     assert own.read_bytes() == CALGB.read_bytes()
 
 
 def test_a_report_that_cannot_be_written_ends_with_3(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("a file where the folder should be")
-    done = markov("run", CALGB, folder=tmp_path)
+    done = markov("run", CALGB, *SHORT, folder=tmp_path)
     assert done.returncode == 3
     assert "cannot be written" in done.stderr
 
@@ -186,6 +190,6 @@ def test_a_terminal_without_a_sign_is_no_reason_to_stop(tmp_path: Path) -> None:
 
 
 def test_timings_go_to_standard_error(tmp_path: Path) -> None:
-    done = markov("run", CALGB, "--timings", folder=tmp_path)
+    done = markov("run", CALGB, *SHORT, "--timings", folder=tmp_path)
     assert "Running the model and its checks" in done.stderr
     assert "Total" in done.stderr

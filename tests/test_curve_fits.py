@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import pytest
 from support.command import markov
+from support.reports import sheet_names
 
 from markov.analysis.curve_fits import CurveFits, curves_of, describe, fit_curves, rebuild, treatment_effect
 from markov.analysis.designs import random_draws
@@ -116,7 +116,7 @@ def test_the_command_writes_a_workbook_that_gives_the_fitted_curve(workbook: Pat
         assert scale.value == pytest.approx(float(arm.chosen.parameters["scale"]), rel=1e-12)
         assert scale.status == "assumption", "points that are invented make no better curve"
         assert f"pfs.mu.{arm.strategy}" not in inputs.parameters
-    assert {"Fits", "New workbook", "Comparison", "Records"} <= set(openpyxl.load_workbook(report).sheetnames)
+    assert {"Fits", "New workbook", "Comparison", "Records"} <= set(sheet_names(report))
     warned = [str(problem) for problem in inputs.warnings if "rationale" in str(problem)]
     assert len(warned) == 2
     assert all("Curve choice!" in words for words in warned)

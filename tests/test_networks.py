@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import pytest
 from support.command import markov
+from support.reports import sheet_names
 
 from markov.analysis.designs import random_draws
 from markov.analysis.networks import network_changes, networks, not_written
@@ -65,7 +65,7 @@ def test_the_command_writes_ratios_with_the_spread_of_a_new_trial(flagship: Inpu
     at = [names.index(s) for s in ("lenalidomide", "thalidomide")]
     covariance = network.used.predictive_covariance[np.ix_(at, at)]
     np.testing.assert_allclose(np.cov(logs), covariance, atol=0.0025)  # four standard errors of 20,000 draws
-    assert {"Network PFS", "Network OS", "New workbook"} <= set(openpyxl.load_workbook(report).sheetnames)
+    assert {"Network PFS", "Network OS", "New workbook"} <= set(sheet_names(report))
 
 
 def test_what_stays_as_it_is_is_said(flagship: Inputs) -> None:

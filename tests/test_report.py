@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+from support.reports import cells, sheet_names
 
 from markov import BaseCase, base_case, read_inputs, write_report
 from markov.analysis.deterministic import deterministic
@@ -29,11 +30,6 @@ def case(request: pytest.FixtureRequest) -> BaseCase:
 @pytest.fixture(scope="module")
 def report(case: BaseCase, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(case, tmp_path_factory.mktemp("report") / "report.xlsx", command="markov run test", seconds=1.0)
-
-
-def cells(path: Path, sheet: str) -> list[list[object]]:
-    book = openpyxl.load_workbook(path, data_only=True)
-    return [list(row) for row in book[sheet].iter_rows(values_only=True)]
 
 
 def table(path: Path, sheet: str, title: str) -> list[list[object]]:
@@ -84,7 +80,7 @@ def test_totals_and_parts_in_the_cells_are_the_outcomes(report: Path, case: Base
 def test_the_trace_sheet_is_the_trace(report: Path, case: BaseCase) -> None:
     trace = case.outcomes.trace
     assert trace is not None
-    name = next(n for n in openpyxl.load_workbook(report).sheetnames if n.startswith("Trace "))
+    name = next(n for n in sheet_names(report) if n.startswith("Trace "))
     rows = table(report, name, "Occupancy")
     told = np.array([[float(str(v)) for v in row[2 : 2 + len(State)]] for row in rows])
     assert np.allclose(told, trace.occupancy[0, 0], rtol=0, atol=1e-15)

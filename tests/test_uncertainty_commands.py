@@ -9,6 +9,7 @@ import numpy as np
 import openpyxl
 import pytest
 from support.command import markov
+from support.reports import cells, sheet_names
 
 from markov.analysis.designs import random_draws
 from markov.analysis.scenarios import applied
@@ -19,10 +20,6 @@ from markov.model.evaluate import evaluate
 CALGB = shipped("calgb_100104")
 CARRIED = ("Inputs in full", "Population tables", "Evidence and scenarios", "Provenance")
 GENERIC = ("--set", "settings.price_set=generic")
-
-
-def cells(path: Path, sheet: str) -> list[list[object]]:
-    return [[cell.value for cell in row] for row in openpyxl.load_workbook(path)[sheet].iter_rows()]
 
 
 def test_psa_prints_and_writes_what_the_draws_say(calgb: Inputs, tmp_path: Path) -> None:
@@ -41,7 +38,7 @@ def test_psa_prints_and_writes_what_the_draws_say(calgb: Inputs, tmp_path: Path)
     assert at["evpi"] == pytest.approx(float(np.maximum(gain, 0).mean() - max(gain.mean(), 0.0)), rel=1e-9)
     assert f"best in {max((gain > 0).mean(), (gain <= 0).mean()):.0%} of 80 draws" in done.stdout
     sheets = "Probabilistic,CE plane,CEAC and CEAF,Convergence,Draw checks,Drawn inputs,Chart data,Draws"
-    assert openpyxl.load_workbook(out).sheetnames == [*sheets.split(","), *CARRIED]
+    assert sheet_names(out) == [*sheets.split(","), *CARRIED]
     assert sum(share["probability"] for share in data["severity_weights"]) == pytest.approx(1.0)
     kept = [row for row in cells(out, "Draws") if isinstance(row[0], int)]
     assert len(kept) == 80 and kept[0][-2] == pytest.approx(data["draws"]["life_years"]["lenalidomide"][0])
@@ -84,7 +81,7 @@ def test_voi_values_follow_up_where_the_workbook_says_who_was_randomised(tmp_pat
     out, files = tmp_path / "b.xlsx", ("--json", "voi.json")
     done = markov("voi", CALGB, *GENERIC, "--years", "4,1", "--runs", 200, "--out", out, *files, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert openpyxl.load_workbook(out).sheetnames == ["EVPI and EVPPI", "Follow-up value", *CARRIED]
+    assert sheet_names(out) == ["EVPI and EVPPI", "Follow-up value", *CARRIED]
     (found,) = json.loads((tmp_path / "voi.json").read_text())["voi"]["follow_up"]
     assert [wait["years"] for wait in found["waits"]] == [1.0, 4.0, 1.0, 4.0]  # two thresholds
     variances = [wait["variance"] for wait in found["waits"]]
@@ -110,7 +107,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_one_command_answers_how_sure_what_drives_it_and_whether_to_wait(everything: Path) -> None:
-    sheets = openpyxl.load_workbook(everything / "all.xlsx").sheetnames
+    sheets = sheet_names(everything / "all.xlsx")
     wanted = "Probabilistic,CE plane,CEAC and CEAF,Convergence,Draw checks,Drawn inputs,Sobol,EVPI and EVPPI"
     asked = [*wanted.split(","), "Follow-up value", "Importance"]
     start = sheets.index("Probabilistic")
@@ -192,7 +189,7 @@ def test_scenarios_are_averaged_by_their_weights(calgb: Inputs, tmp_path: Path) 
         ("Base case", 0.75, 30),
         ("Weibull PFS", 0.25, 10),
     ]
-    assert "Structural average" in openpyxl.load_workbook(tmp_path / "w.xlsx").sheetnames
+    assert "Structural average" in sheet_names(tmp_path / "w.xlsx")
 
 
 @pytest.mark.parametrize(
