@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+import markov
 from markov.analysis.base_case import base_case
 from markov.inputs.schema import DEFINITIONS, Sheet
 from markov.inputs.template import shipped, worked_names
@@ -69,10 +70,17 @@ def test_links_of_the_documentation_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-def test_the_examples_of_the_methods_return_what_stands_below_them() -> None:
-    failed, tried = doctest.testfile(str(DOCS / "methods.md"), module_relative=False)
+@pytest.mark.parametrize("page", ["methods.md", "python.md"])
+def test_the_examples_of_a_page_return_what_stands_below_them(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(DOCS.parent)
+    failed, tried = doctest.testfile(str(DOCS / page), module_relative=False)
     assert tried > 10
     assert failed == 0
+
+
+def test_the_page_for_python_names_every_public_name() -> None:
+    text = (DOCS / "python.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)", text, re.MULTILINE)) == set(markov.__all__)
 
 
 def test_modules_and_ids_that_the_methods_name_exist() -> None:
