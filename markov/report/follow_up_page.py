@@ -64,44 +64,26 @@ def _answer(inputs: Inputs, found: FollowUp, threshold: float) -> str:
 
 
 def _charts(inputs: Inputs, found: FollowUp, number: int) -> tuple[Chart, ...]:
-    label = inputs.labels[found.strategy]
-    unit = f"{inputs.currency} per patient"
+    """Value by years and by deaths where there is any, and the population's net benefit where it is known."""
     last = found.at(found.thresholds[-1])[-1]
-    value = money(last.information.value, inputs.currency)
-    at = money(last.threshold, inputs.currency)
-    years = Chart(
-        "lines",
-        f"{label}: {last.years:g} more years are worth {value} per patient at {at}",
-        "Further years of follow-up",
-        unit,
-        _series(inputs, found, number, YEARS, PER_PATIENT),
-        x_format="0",
-        y_format="#,##0",
-    )
-    deaths = Chart(
-        "lines",
-        f"The same by further deaths: {sum(last.events):,.0f} in {last.years:g} years",
-        "Further deaths, both arms",
-        unit,
-        _series(inputs, found, number, DEATHS, PER_PATIENT),
-        x_format="0",
-        y_format="#,##0",
-    )
-    charts = (years, deaths) if any(w.information.value >= 0.5 for w in found.waits) else ()
-    if last.net_benefit is None:
-        return charts
-    best = found.best(last.threshold)
+    value, at = (money(amount, inputs.currency) for amount in (last.information.value, last.threshold))
+    label, best = inputs.labels[found.strategy], found.best(last.threshold)
     told = "never pays" if best is None else f"is highest after {best.years:g} years"
-    total = Chart(
-        "lines",
-        f"Expected net benefit of waiting {told} at {at}",
-        "Further years of follow-up",
-        f"{inputs.currency}, population",
-        _series(inputs, found, number, YEARS, NET, "population"),
-        x_format="0",
-        y_format="#,##0",
-    )
-    return *charts, total
+
+    def chart(title: str, x: str, unit: str, columns: tuple[int, int], table: str = "waits") -> Chart:
+        series = _series(inputs, found, number, *columns, table)
+        return Chart("lines", title, x, f"{inputs.currency}{unit}", series, x_format="0", y_format="#,##0")
+
+    years = f"{label}: {last.years:g} more years are worth {value} per patient at {at}"
+    deaths = f"The same by further deaths: {sum(last.events):,.0f} in {last.years:g} years"
+    total = f"Expected net benefit of waiting {told} at {at}"
+    charts = []
+    if any(wait.information.value >= 0.5 for wait in found.waits):
+        charts.append(chart(years, "Further years of follow-up", " per patient", (YEARS, PER_PATIENT)))
+        charts.append(chart(deaths, "Further deaths, both arms", " per patient", (DEATHS, PER_PATIENT)))
+    if last.net_benefit is not None:
+        charts.append(chart(total, "Further years of follow-up", ", population", (YEARS, NET), "population"))
+    return tuple(charts)
 
 
 def _series(inputs: Inputs, found: FollowUp, number: int, x: int, y: int, table: str = "waits") -> tuple[Series, ...]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from markov.analysis.acceptability import Plane
 from markov.analysis.follow_up import FollowUp, Wait
 from markov.analysis.importance import ImportanceTable
-from markov.analysis.probabilistic import Probabilistic
+from markov.analysis.probabilistic import Probabilistic, Summary
 from markov.analysis.sobol import Sobol
 from markov.analysis.sobol_indices import Indices, Statement
 from markov.analysis.structural import StructuralAverage
@@ -37,38 +38,13 @@ def uncertainty_data(found: Uncertainty) -> dict[str, Any]:
 def psa_data(result: Probabilistic, average: StructuralAverage | None = None) -> dict[str, Any]:
     """Summaries, decisions, acceptability, plane, severity, invariants and draws; scenarios of an average."""
     sample, names = result.sample, result.sample.strategies
-    data: dict[str, Any] = {
+    data = {
         "runs": sample.runs,
         "strategies": list(names),
-        "summaries": [
-            {
-                "quantity": s.quantity,
-                "strategy": s.strategy,
-                "versus": s.versus,
-                "threshold": s.threshold,
-                "deterministic": s.deterministic,
-                "mean": s.mean,
-                "standard_error": _finite(s.standard_error),
-                "low": s.low,
-                "high": s.high,
-            }
-            for s in result.summaries
-        ],
+        "summaries": [_summary(summary) for summary in result.summaries],
         "decisions": _decisions(result),
         "acceptability": _acceptability(result),
-        "plane": [
-            {
-                "strategy": plane.strategy,
-                "versus": names[0],
-                "mean_delta_qaly": plane.mean[0],
-                "mean_delta_cost": plane.mean[1],
-                "covariance": plane.covariance.tolist(),
-                "ellipse": plane.ellipse.tolist(),
-                "inside_ellipse": _finite(plane.inside),
-                "quadrants": {quadrant.value: share for quadrant, share in plane.quadrants.items()},
-            }
-            for plane in result.planes
-        ],
+        "plane": [_plane(plane, names[0]) for plane in result.planes],
         "severity_weights": [{"weight": w, "probability": share} for w, share in result.severity.items()],
         "idle": list(result.idle),
         "invariants": [
@@ -80,18 +56,47 @@ def psa_data(result: Probabilistic, average: StructuralAverage | None = None) ->
             for name, values in (("cost", sample.cost), ("qaly", sample.qaly), ("life_years", sample.life_years))
         },
     }
-    if average is not None:
-        data["structures"] = [
-            {
-                "name": one.name,
-                "weight": one.weight,
-                "runs": one.runs,
-                "mean_net_benefit": [dict(zip(names, row.tolist(), strict=True)) for row in one.mean_net_benefit],
-            }
-            for one in average.structures
-        ]
-        data["value_of_structure"] = average.value_of_structure.tolist()
-    return data
+    return data if average is None else data | _structures(average, names)
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "quantity": summary.quantity,
+        "strategy": summary.strategy,
+        "versus": summary.versus,
+        "threshold": summary.threshold,
+        "deterministic": summary.deterministic,
+        "mean": summary.mean,
+        "standard_error": _finite(summary.standard_error),
+        "low": summary.low,
+        "high": summary.high,
+    }
+
+
+def _plane(plane: Plane, versus: str) -> dict[str, Any]:
+    return {
+        "strategy": plane.strategy,
+        "versus": versus,
+        "mean_delta_qaly": plane.mean[0],
+        "mean_delta_cost": plane.mean[1],
+        "covariance": plane.covariance.tolist(),
+        "ellipse": plane.ellipse.tolist(),
+        "inside_ellipse": _finite(plane.inside),
+        "quadrants": {quadrant.value: share for quadrant, share in plane.quadrants.items()},
+    }
+
+
+def _structures(average: StructuralAverage, names: Sequence[str]) -> dict[str, Any]:
+    structures = [
+        {
+            "name": one.name,
+            "weight": one.weight,
+            "runs": one.runs,
+            "mean_net_benefit": [dict(zip(names, row.tolist(), strict=True)) for row in one.mean_net_benefit],
+        }
+        for one in average.structures
+    ]
+    return {"structures": structures, "value_of_structure": average.value_of_structure.tolist()}
 
 
 def _decisions(result: Probabilistic) -> list[dict[str, Any]]:

@@ -108,21 +108,9 @@ class CurveCells:
             self._known(endpoint, chosen, typed),
             base.family if base else None,
         )
-        hazard, time = term(1), term(1)
-        ratio, time_ratio = typed("hazard_ratio"), typed("time_ratio")
-        if base is not None and ratio is not None and time_ratio is not None:
-            hazard = choose(
-                (same(chosen, Family.HAZARD_RATIO), ratio * base.hazard_factor),
-                (same(chosen, Family.TIME_RATIO), base.hazard_factor),
-                otherwise=1,
-            )
-            time = choose(
-                (same(chosen, Family.TIME_RATIO), time_ratio * base.time_factor),
-                (same(chosen, Family.HAZARD_RATIO), base.time_factor),
-                otherwise=1,
-            )
-        hazard = used("hazard_factor", "Factor on the hazard", hazard, None)
-        time = used("time_factor", "Factor on time", time, None)
+        on_hazard, on_time = self._factors(chosen, typed, base)
+        hazard = used("hazard_factor", "Factor on the hazard", on_hazard, None)
+        time = used("time_factor", "Factor on time", on_time, None)
         second = used(
             "second",
             "Second parameter: a shape or a spread",
@@ -147,6 +135,23 @@ class CurveCells:
         place = used("first", "First parameter, as given or from the median", first, base.first if base else None)
         kinds = self._kinds(f"{endpoint}.{{}}.{strategy}", family, q, bool(gammas))
         return Curve(family, hazard, time, place, second, q, shape, f, gammas, knots, kinds)
+
+    def _factors(self, chosen: Term, typed: Typed, base: Curve | None) -> tuple[Term, Term]:
+        """What a ratio makes of the reference's factors on the hazard and on time; 1 for a curve of its own."""
+        ratio, time_ratio = typed("hazard_ratio"), typed("time_ratio")
+        if base is None or ratio is None or time_ratio is None:
+            return term(1), term(1)
+        hazard = choose(
+            (same(chosen, Family.HAZARD_RATIO), ratio * base.hazard_factor),
+            (same(chosen, Family.TIME_RATIO), base.hazard_factor),
+            otherwise=1,
+        )
+        time = choose(
+            (same(chosen, Family.TIME_RATIO), time_ratio * base.time_factor),
+            (same(chosen, Family.HAZARD_RATIO), base.time_factor),
+            otherwise=1,
+        )
+        return hazard, time
 
     def _kinds(self, pattern: str, family: Term, q: Term, spline: bool) -> dict[str, Term]:
         """Numbers that say which of several formulas a family takes, so that the columns stay short."""
