@@ -101,7 +101,7 @@ def _assumed_shape(inputs: Inputs, endpoint: str, value: float) -> Estimate:
     return Estimate(value, (row.se or 0.0) / value)
 
 
-def median_changes(inputs: Inputs, fit: MedianFit) -> dict[str, RowChange | None]:
+def median_changes(fit: MedianFit) -> dict[str, RowChange | None]:
     """Rows of the sheet Survival: family, median and shape of every strategy; what they replace is taken away."""
     changes: dict[str, RowChange | None] = {}
     for strategy, result in fit.results.items():

@@ -221,7 +221,6 @@ def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     (('no_maintenance', 'lenalidomide'), True)
     """
     what_if = with_values(inputs, _observed(inputs, columns))
-    columns = _widened(inputs, columns)
     slow = [key for key in columns if not varies_by_row(inputs, key)]
     if not slow:
         outcomes = evaluate(what_if, columns)
@@ -242,16 +241,6 @@ def _observed(inputs: Inputs, columns: Iterable[str]) -> dict[str, Value]:
     stops = [key for key in columns if key.startswith("toxicity.proportion.") and inputs.given(key)]
     kept = {key: key.replace(".proportion.", ".observed_proportion.") for key in stops}
     return {observed: inputs.value(key) for key, observed in kept.items() if not inputs.given(observed)}
-
-
-def _widened(inputs: Inputs, columns: Mapping[str, Array]) -> dict[str, Array]:
-    """The columns, with one that every hazard depends on, at its base value if need be.
-
-    Where overall survival alone varies by row, and caps progression-free survival in some cycles only, the engine
-    would otherwise hold hazards of one row and of many side by side, and stop.
-    """
-    female, rows = "cohort.proportion_female", len(next(iter(columns.values())))
-    return {female: np.full(rows, inputs.value(female), dtype=float), **columns}
 
 
 def along_axes(inputs: Inputs, requests: Sequence[Request]) -> list[Totals]:

@@ -135,7 +135,7 @@ def _fit_medians(inputs: "Inputs", sheets: "Sheets", endpoint: str, places: "_Pl
     if endpoint not in (Endpoint.PFS, Endpoint.OS):
         stop(BAD_INPUT, f'--from-medians takes pfs or os, found "{endpoint}".')
     found = fit_medians(inputs, endpoint)
-    changes = median_changes(inputs, found)
+    changes = median_changes(found)
     new = with_correlations(with_rows(sheets, changes), changes, ())
     what = f"Weibull curves of {endpoint} from medians, shape {found.shape.value:.3f}"
     told = _Told("fit", what, "Only medians and a ratio are published", changes)

@@ -67,7 +67,7 @@ def _lead(inputs: Inputs, ranked: list[Parameter], fixed: list[Parameter], swing
 # ------------------------------------------------------------------------------------------------ weak inputs
 
 
-def _columns(inputs: Inputs, effect: Column) -> tuple[Column, ...]:
+def _columns(effect: Column) -> tuple[Column, ...]:
     return (
         Column("Input", "strong"),
         Column("Id"),
@@ -95,7 +95,7 @@ def _ranked_table(inputs: Inputs, ranked: list[Parameter], swings: dict[str, Bar
         "Effect: highest less lowest net benefit over the reference while the input crosses its 95 % interval, or its "
         "declared range, all else as it is; of several strategies the largest."
     )
-    return Table("Varied in the one-way analysis", _columns(inputs, effect), rows, "varied", (note,), weak=4)
+    return Table("Varied in the one-way analysis", _columns(effect), rows, "varied", (note,), weak=4)
 
 
 def _remark(bar: Bar) -> str:
@@ -110,7 +110,7 @@ def _fixed_table(inputs: Inputs, fixed: list[Parameter], scenarios: Scenarios) -
     effect = Column(f"Largest change of a scenario at {at} ({inputs.currency})", "money")
     rows = tuple((p.label or p.id, p.id, p.value, p.unit, p.status, *_effect(scenarios, p.id), _why(p)) for p in fixed)
     note = "Inputs without a distribution or a range. The scenario named may change other inputs as well."
-    return Table("Without a range", _columns(inputs, effect), rows, "fixed", (note,), weak=4)
+    return Table("Without a range", _columns(effect), rows, "fixed", (note,), weak=4)
 
 
 def _effect(scenarios: Scenarios, identifier: str) -> tuple[float | None, str]:
@@ -142,7 +142,7 @@ def _method_table(inputs: Inputs, scenarios: Scenarios) -> Table:
         (p.label or p.id, p.id, _plain(p), p.unit, "method", *_effect(scenarios, p.id), _why(p) or p.definition.help)
         for p in chosen
     )
-    return Table("Choices of method", _columns(inputs, effect), rows, "methods")
+    return Table("Choices of method", _columns(effect), rows, "methods")
 
 
 def _is_choice(inputs: Inputs, p: Parameter) -> bool:

@@ -53,7 +53,7 @@ def columns_of_draws(sample: Sample) -> dict[str, Array]:
     return found
 
 
-def draws_page(inputs: Inputs, sample: Sample, file: Path | None = None) -> Page:
+def draws_page(sample: Sample, file: Path | None = None) -> Page:
     """The sheet of draws, or where they are: `file` stands beside the report."""
     columns = columns_of_draws(sample)
     told = "Sampled inputs by id, in the unit of their cell; discounted costs, QALYs and life-years by strategy."

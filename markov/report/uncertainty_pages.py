@@ -30,5 +30,5 @@ def uncertainty_data_pages(inputs: Inputs, found: Uncertainty, draws: Path | Non
     return [
         sobol_pages(inputs, found.sobol)[1],
         probabilistic_pages(inputs, found.probabilistic)[-1],
-        draws_page(inputs, found.probabilistic.sample, draws),
+        draws_page(found.probabilistic.sample, draws),
     ]

@@ -34,7 +34,7 @@ def psa_report_pages(
     pages = probabilistic_pages(inputs, result)
     if mixture is not None:
         pages.insert(1, structural_page(inputs, mixture))
-    return [*pages, draws_page(inputs, result.sample, draws)]
+    return [*pages, draws_page(result.sample, draws)]
 
 
 def voi_report_pages(

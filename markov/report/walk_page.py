@@ -17,7 +17,7 @@ LARGEST = 3  # steps that the lead names
 
 def walk_pages(walk: Walk) -> list[Page]:
     """Every page of a walk, the summary first."""
-    drawn = [(path, waterfall(walk, path, _prices(walk, p))) for p in _views(walk) for path in walk.of(p)]
+    drawn = [(path, waterfall(walk, path, _prices(p))) for p in _views(walk) for path in walk.of(p)]
     data = Page(
         DATA_PAGE,
         "Chart data",
@@ -37,7 +37,7 @@ def answer(walk: Walk) -> list[str]:
 def _answer(walk: Walk, path: Path) -> Iterator[str]:
     currency, threshold = walk.first.currency, walk.terms.thresholds[0]
     start, end = (words.money(float(path.standing[k, NET_BENEFIT]), currency) for k in (0, -1))
-    prices, at = _prices(walk, path.price_set), words.per_qaly(threshold, currency)
+    prices, at = _prices(path.price_set), words.per_qaly(threshold, currency)
     yield (
         f"{path.label}, {prices}: {path.ratios[0]} in {walk.first.name}, {path.ratios[-1]} in {walk.second.name}. "
         f"Net benefit at {at} goes from {start} to {end}."
@@ -73,7 +73,7 @@ def _views(walk: Walk) -> list[PriceSet | None]:
     return [own, *(p for p in sets if p not in (own, None))]
 
 
-def _prices(walk: Walk, price_set: PriceSet | None) -> str:
+def _prices(price_set: PriceSet | None) -> str:
     return "at the prices paid" if price_set is None else f"at the {price_set} price"
 
 
@@ -142,7 +142,7 @@ def _steps_table(walk: Walk, path: Path) -> Table:
         "Discounted, per patient, against the reference. Each row holds what has changed so far; “Step” columns are "
         "what that step adds to the row above. The ratio does not add up; cost, QALYs and net benefit do.",
     )
-    title = f"{path.label}, {_prices(walk, path.price_set)}: step by step"
+    title = f"{path.label}, {_prices(path.price_set)}: step by step"
     bold = frozenset({0, len(rows) - 3, len(rows) - 2, len(rows) - 1})
     return Table(title, columns, tuple(rows), f"steps_{path.strategy}_{path.price_set or 'paid'}", notes, bold=bold)
 
@@ -257,7 +257,7 @@ def _orders_table(walk: Walk, path: Path) -> Table:
     notes = [f"Net benefit gained at {words.per_qaly(walk.terms.thresholds[0], currency)}."]
     notes += ["Shaded: the interaction is larger than the step alone."] if any(t[3] for t in tints) else []
     notes += [] if averaged else [f"No average over all orders: {walk.orders}."]
-    title = f"{path.label}, {_prices(walk, path.price_set)}: what each step weighs"
+    title = f"{path.label}, {_prices(path.price_set)}: what each step weighs"
     key = f"orders_{path.strategy}_{path.price_set or 'paid'}"
     bold = frozenset({len(rows) - 1})
     return Table(title, columns, tuple(rows), key, tuple(notes), bold=bold, tints=tints)

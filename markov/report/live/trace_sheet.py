@@ -199,7 +199,7 @@ def fill_trace(shared: Shared, trace: Trace, comparator: Column | None, occupanc
     rates = _rates_used(live, shared.stop_rates, strategy, behind_curve, (observed, apart))
     grid.group("On treatment", in_turn=True)
     trace.shares = share_columns(live, trace.cycles, grid, window, rates, strategy, "Model")
-    on_drug = _on_drug(shared, trace.grid, malignancies, window, trace.shares)
+    on_drug = _on_drug(trace.grid, malignancies, window, trace.shares)
     _move(shared, trace, (maintenance, after), trace.shares.toxicity, on_drug, malignancies, occupancy)
     return setting.grid
 
@@ -257,7 +257,7 @@ def _split(shared: Shared, trace: Trace, cells: SplitCells, behind: Shares) -> t
     return maintenance, after
 
 
-def _on_drug(shared: Shared, grid: Grid, malignancies: Malignancies, window: Window, shares: Shares) -> dict[str, Term]:
+def _on_drug(grid: Grid, malignancies: Malignancies, window: Window, shares: Shares) -> dict[str, Term]:
     """Second malignancies of those in `maintenance`: off drug, and the excess by the mean share on it."""
     mean = (shares.begin + shares.finish) / 2 * window.exposed
     return {
