@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.plain_model import Plain
 
+from markov.analysis import verification
 from markov.analysis.base_case import ALTERNATIVES, BaseCase, TrialComparison, base_case, modelled_figure
 from markov.analysis.calibration import excess_rate_for_median
 from markov.analysis.verification import Check, verify
@@ -173,8 +174,14 @@ def test_a_modelled_figure_lies_in_the_published_interval_or_not(
 
 # Every check finds its bug -------------------------------------------------------------------------------------------
 
-EVALUATE = "markov.analysis.verification.evaluate"
 Bug = Callable[[pytest.MonkeyPatch], None]
+engine: Callable[..., Outcomes] = evaluate
+
+
+def put_in_place(patch: pytest.MonkeyPatch, broken: Callable[..., Outcomes]) -> None:
+    """Let another engine run the base case and the checks."""
+    patch.setattr(f"{__name__}.engine", broken)
+    patch.setattr(verification, "evaluate_side_by_side", lambda asked: [broken(*each) for each in asked])
 
 
 def reads(changes: Callable[[Inputs], dict[str, Value]]) -> Bug:
@@ -184,7 +191,7 @@ def reads(changes: Callable[[Inputs], dict[str, Value]]) -> Bug:
         def misread(inputs: Inputs, *arguments: Any, **options: Any) -> Outcomes:
             return evaluate(with_values(inputs, changes(inputs)), *arguments, **options)
 
-        patch.setattr(EVALUATE, misread)
+        put_in_place(patch, misread)
 
     return plant
 
@@ -214,7 +221,7 @@ def returned(wrong: Callable[[Outcomes], Outcomes]) -> Bug:
         def broken(*arguments: Any, **options: Any) -> Outcomes:
             return wrong(evaluate(*arguments, **options))
 
-        patch.setattr(EVALUATE, broken)
+        put_in_place(patch, broken)
 
     return plant
 
@@ -256,7 +263,7 @@ def stop_rate(patch: pytest.MonkeyPatch) -> None:
         stops = solve_stops(*arguments)
         return replace(stops, toxicity_rate=1.05 * stops.toxicity_rate, other_rate=1.1 * stops.other_rate)
 
-    patch.setattr("markov.model.evaluate.solve_stops", wrong)
+    patch.setattr("markov.model.preparation.solve_stops", wrong)
 
 
 def pack_fee(patch: pytest.MonkeyPatch) -> None:
@@ -287,7 +294,7 @@ def by_cycle(patch: pytest.MonkeyPatch) -> None:
         outcomes = evaluate(inputs, *arguments, **options)
         return replace(outcomes, costs=outcomes.costs * 28.0 / inputs.number("settings.cycle_days"))
 
-    patch.setattr(EVALUATE, wrong)
+    put_in_place(patch, wrong)
 
 
 def of_rates(inputs: Inputs) -> dict[str, Value]:
@@ -299,7 +306,6 @@ def of_rates(inputs: Inputs) -> dict[str, Value]:
 
 def checked(inputs: Inputs) -> tuple[Check, ...]:
     """Checks of the outcomes of whatever stands for the engine in the checks."""
-    engine: Callable[..., Outcomes] = verify.__globals__["evaluate"]
     return verify(inputs, engine(inputs, trace=True))
 
 

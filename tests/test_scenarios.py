@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from support.made_inputs import with_second
 
-from markov.analysis.base_case import at_price_sets
 from markov.analysis.scenarios import (
     Priced,
     Scenario,
@@ -134,13 +133,13 @@ def test_both_price_sets_are_shown_and_each_is_told_from_the_base_case_at_the_sa
     name: str, bases: Mapping[str, Inputs], results: Mapping[str, Scenarios]
 ) -> None:
     inputs = bases[name]
-    base = at_price_sets(inputs)
     scenario = next(s for s in results[name].scenarios if s.name == "Horizon 10 years")
-    shorter = at_price_sets(with_values(inputs, {"settings.horizon_years": 10.0}))
     assert set(scenario.priced) == set(PriceSet)
     for price_set, priced in scenario.priced.items():
         threshold = inputs.thresholds[0]
-        now, then = (np.diff(each[price_set].net_benefit(threshold)[0])[0] for each in (shorter, base))
+        at_prices = with_values(inputs, {"settings.price_set": price_set.value})
+        runs = (evaluate(each) for each in (with_values(at_prices, {"settings.horizon_years": 10.0}), at_prices))
+        now, then = (np.diff(run.net_benefit(threshold)[0])[0] for run in runs)
         assert priced.strategies[1].gain[0] == pytest.approx(now, rel=1e-9)
         assert priced.strategies[1].change[0] == pytest.approx(now - then, rel=1e-9)
 

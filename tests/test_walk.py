@@ -10,7 +10,7 @@ from broken_inputs.editing import good_book
 
 from markov import Outcomes, base_case, evaluate, read_inputs
 from markov.analysis import walk as module
-from markov.analysis.base_case import at_price_sets, at_price_sets_together
+from markov.analysis.base_case import at_price_sets_together
 from markov.analysis.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk, shapley, walk
 from markov.analysis.walk_steps import ADDED, LEFT_OUT, OTHERS, first_problem, planned_steps
 from markov.inputs.differences import INERT, Differences, differences, mixture
@@ -111,7 +111,7 @@ def test_each_price_set_is_walked_as_a_run_at_those_prices(trials: Walk, calgb: 
     for price_set in PriceSet:
         (path,) = trials.of(price_set)
         for end, inputs in ((0, calgb), (-1, ifm)):
-            outcomes = at_price_sets(inputs)[price_set]
+            outcomes = evaluate(with_values(inputs, {"settings.price_set": price_set.value}))
             assert path.standing[end, COST] == pytest.approx(float(np.diff(outcomes.cost[0])[0]), rel=1e-12)
 
 

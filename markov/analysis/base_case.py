@@ -116,21 +116,22 @@ def base_case(inputs: Inputs) -> BaseCase:
 
 def _headlines(inputs: Inputs) -> Iterator[Headline]:
     bare = replace(inputs, scenarios=())
+    changed = {name: with_values(bare, changes) for name, changes in ALTERNATIVES.items()}
+    rules = {name: _broken_rule(each) for name, each in changed.items()}
+    sound = [name for name, rule in rules.items() if not rule]
+    found = dict(zip(sound, at_price_sets_together([changed[name] for name in sound]), strict=True))
     for name, changes in ALTERNATIVES.items():
-        changed = with_values(bare, changes)
-        problems = [*checks.problems(changed), *crossing_problems(changed)]
-        errors = [problem for problem in problems if not problem.warning]
+        outcomes = found.get(name, {})
+        if isinstance(outcomes, Exception):
+            raise outcomes
         is_base = all(inputs.text(key) == value for key, value in changes.items())
-        if errors:
-            yield Headline(name, is_base, {}, errors[0].rule)
-        else:
-            yield Headline(name, is_base, at_price_sets(changed))
+        yield Headline(name, is_base, outcomes, rules[name])
 
 
-def at_price_sets(inputs: Inputs) -> dict[PriceSet, Outcomes]:
-    """Outcomes at every price set for which all products in use have a price; effects do not depend on it."""
-    sets, columns = price_rows(inputs)
-    return by_price_set(sets, evaluate(inputs, columns))
+def _broken_rule(inputs: Inputs) -> str:
+    """Why inputs cannot run; empty where they can."""
+    problems = [*checks.problems(inputs), *crossing_problems(inputs)]
+    return next((problem.rule for problem in problems if not problem.warning), "")
 
 
 def price_rows(inputs: Inputs) -> tuple[list[PriceSet], dict[str, Array]]:
@@ -153,7 +154,10 @@ def by_price_set(sets: Sequence[PriceSet], outcomes: Outcomes) -> dict[PriceSet,
 
 
 def at_price_sets_together(inputs: Sequence[Inputs]) -> list[Priceable | Exception]:
-    """The same for many inputs, in no more evaluations than their differences need; or the error of each."""
+    """Outcomes of each inputs at every price set for which all products in use have a price; or its error.
+
+    Effects do not depend on the price set; many inputs take no more evaluations than their differences need.
+    """
     asked = [price_rows(each) for each in inputs]
     answers = evaluate_together([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
     return [

@@ -1,7 +1,8 @@
 """Many questions of the model in as few evaluations as their differences allow.
 
 A run of one row costs almost as much as one of fifty, so that scenarios which differ in numbers alone are rows of one
-evaluation. What the engine takes once a run (a choice of method, a family, a planned stop) keeps them apart.
+block. What the engine takes once a block (a choice of method, a family, a planned stop) keeps them apart; blocks that
+move alike go through the cohort side by side.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from markov.analysis.two_way import varies_by_row
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import match, units_of
-from markov.model.evaluate import evaluate
+from markov.model.evaluate import evaluate_side_by_side
 from markov.model.outcomes import CurveSummary, Outcomes
 from markov.terms import Array
 
@@ -37,9 +38,10 @@ def evaluate_together(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
     >>> bool(first.qaly[0, 0] > second.qaly[0, 0]), first.runs
     (True, 1)
     """
+    groups = groups_of(asked)
     found: dict[int, Outcomes | Exception] = {}
-    for members in groups_of(asked):
-        found |= zip(members, _answers([asked[i] for i in members]), strict=True)
+    for members, answers in zip(groups, _answers([[asked[i] for i in members] for members in groups]), strict=True):
+        found |= zip(members, answers, strict=True)
     return [found[i] for i in range(len(asked))]
 
 
@@ -78,21 +80,32 @@ def _kept_apart(inputs: Inputs, identifier: str) -> Any:
     return there, unit, year, value
 
 
-def _answers(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
-    """One evaluation for all; one each where that fails, so that none takes the others with it."""
+def _answers(groups: Sequence[Sequence[Asked]]) -> list[list[Outcomes | Exception]]:
+    """All groups side by side; where that fails each by itself, so that no question takes others with it."""
+    sizes = [[max((len(column) for column in rows.values()), default=1) for _, rows in group] for group in groups]
     try:
-        if len(asked) == 1:
-            return [evaluate(*asked[0])]
-        sizes = [max((len(column) for column in rows.values()), default=1) for _, rows in asked]
-        whole = evaluate(asked[0][0], _columns(asked, sizes))
-        ends = np.cumsum([0, *sizes]).tolist()
-        return [runs_of(whole, start, start + size) for start, size in zip(ends[:-1], sizes, strict=True)]
+        found = evaluate_side_by_side(
+            [(group[0][0], _columns(group, size)) for group, size in zip(groups, sizes, strict=True)]
+        )
     except (ValueError, KeyError, ArithmeticError) as error:
-        return [error] if len(asked) == 1 else [answer for each in asked for answer in _answers([each])]
+        if len(groups) > 1:
+            return [answers for group in groups for answers in _answers([group])]
+        if len(groups[0]) > 1:
+            return [[answer for each in groups[0] for (answer,) in _answers([[each]])]]
+        return [[error]]
+    return [list(_split(whole, size)) for whole, size in zip(found, sizes, strict=True)]
 
 
-def _columns(asked: Sequence[Asked], sizes: Sequence[int]) -> dict[str, Array]:
+def _split(whole: Outcomes, sizes: Sequence[int]) -> Iterator[Outcomes]:
+    """The questions of one evaluation, each with so many runs."""
+    for stop, size in zip(np.cumsum(sizes).tolist(), sizes, strict=True):
+        yield runs_of(whole, stop - size, stop)
+
+
+def _columns(asked: Sequence[Asked], sizes: Sequence[int]) -> Mapping[str, Array]:
     """Rows of all questions, one below the other."""
+    if len(asked) == 1:
+        return asked[0][1]
     moving = [key for key in _moving([inputs for inputs, _ in asked]) if varies_by_row(asked[0][0], key)]
     varied = dict.fromkeys([EVERYWHERE, *moving, *(key for _, rows in asked for key in rows)])
     numbers = {key for key in varied if all(isinstance(inputs.value(key), int | float) for inputs, _ in asked)}

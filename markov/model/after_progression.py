@@ -2,16 +2,18 @@
 and deaths that make the cohort follow an overall-survival curve.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from scipy import special
 
-from markov.inputs.parameters import Columns
-from markov.model.hazards import HazardStream, strategy_hazard
-from markov.model.prepared import Malignant, Prepared, by_cycle
+from markov.model.hazards import strategy_hazard
+from markov.model.preparation import Preparation
+from markov.model.prepared import Malignant, Prepared, by_cycle, side_by_side
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.transitions import Exit, Leaving, Moves, either, exit_of, in_half_a_cycle
+from markov.survival.hazards import Flags
 from markov.terms import (
     MONTHS_PER_YEAR,
     Array,
@@ -20,7 +22,6 @@ from markov.terms import (
     PostProgressionMortality,
     PostProgressionRate,
     State,
-    WithinCycle,
 )
 
 INDEX = MAINTENANCE_MODEL.index
@@ -49,29 +50,46 @@ class AfterProgression(Protocol):
         """Set the deaths and the exit of `progression` in cycle k, number j of its piece."""
 
 
-def after_progression(columns: Columns, hazards: HazardStream, off: Malignant) -> AfterProgression:
-    """The alternative that the workbook chose."""
-    alternative = columns.inputs.text("settings.post_progression")
-    half_exposure = columns.inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
-    if alternative == PostProgression.OVERALL_SURVIVAL:
-        return DeathsMeetOverallSurvival(half_exposure, off, (len(columns.inputs.compared), columns.rows))
-    if alternative == PostProgression.TIME_SINCE_PROGRESSION:
-        return TimeSinceProgression(columns, hazards.boundaries, half_exposure)
-    return ExcessRate(columns, hazards.boundaries)
+def after_progression(preparations: Sequence[Preparation], rows: Sequence[int]) -> AfterProgression:
+    """The alternative that the workbook chose, for blocks of so many rows side by side."""
+    first = preparations[0]
+    cohorts = (first.cohorts[0], sum(rows))
+    if first.alternative is PostProgression.OVERALL_SURVIVAL:
+        off = side_by_side([preparation.off for preparation in preparations], rows)
+        return DeathsMeetOverallSurvival(first.half_exposure, off, cohorts)
+    if first.alternative is PostProgression.TIME_SINCE_PROGRESSION:
+        curves = side_by_side([_since_progression(preparation) for preparation in preparations], rows)
+        all_cause = (
+            first.columns.inputs.text("settings.post_progression_mortality") == PostProgressionMortality.ALL_CAUSE
+        )
+        return TimeSinceProgression(*curves, all_cause, cohorts)
+    return ExcessRate(side_by_side([_excess(preparation) for preparation in preparations], rows), cohorts)
+
+
+def _excess(preparation: Preparation) -> Array:
+    """Excess deaths a cycle under a constant rate, (strategies or 1, rows or 1)."""
+    columns = preparation.columns
+    if columns.inputs.text("settings.post_progression_rate") == PostProgressionRate.COMMON:
+        return columns.number("post_progression.excess_rate.common")[None] * preparation.length
+    return columns.by_strategy("post_progression.excess_rate.", columns.inputs.compared) * preparation.length
+
+
+def _since_progression(preparation: Preparation) -> tuple[Array, Array]:
+    """The curve's increments for entrants (strategies, rows) and by cycles since entry (cycles, strategies, rows)."""
+    columns, boundaries = preparation.columns, preparation.hazards.boundaries
+    shift = 0.5 * boundaries[1] if preparation.half_exposure else 0.0
+    months = (np.concatenate([[0.0], boundaries + shift]) * MONTHS_PER_YEAR)[:, None]
+    curves = [strategy_hazard(columns, Endpoint.POST_PROGRESSION, s, months) for s in columns.inputs.compared]
+    total = np.stack(np.broadcast_arrays(*curves), axis=1)
+    return total[1] - total[0], np.maximum(np.diff(total[1:], axis=0), 0.0)
 
 
 class ExcessRate:
     """`rate`: the background plus a constant excess, common or by strategy."""
 
-    def __init__(self, columns: Columns, boundaries: Array):
-        strategies = columns.inputs.compared
-        if columns.inputs.text("settings.post_progression_rate") == PostProgressionRate.COMMON:
-            rate = columns.number("post_progression.excess_rate.common")[None]
-        else:
-            rate = columns.by_strategy("post_progression.excess_rate.", strategies)
-        self.excess = rate * boundaries[1]
-        self.taken = in_half_a_cycle(self.excess)
-        self.clipped = np.zeros(1)
+    def __init__(self, excess: Array, cohorts: tuple[int, int]):
+        self.excess, self.taken = excess, in_half_a_cycle(excess)
+        self.clipped = np.zeros(cohorts)
         self.deaths = np.zeros(0)
 
     def prepare(self, first: int, p: Prepared) -> None:
@@ -187,18 +205,30 @@ class DeathsMeetOverallSurvival:
         step += d
         np.minimum(np.maximum(step, low, out=step), LARGEST_INCREMENT, out=step)
         step, d = step - d, step
-        if np.abs(step).max() >= CLOSE:
-            return self._halley(d, needed, x, entering, die_later, low)
+        far = np.abs(step) >= CLOSE
         step *= 0.5
         step *= kept
         gone += step  # 1 − e^(−y/2) after so small a step: the next term is 1e-18
+        if far.any():
+            d, gone = self._halley(far, d, gone, needed, x, entering, die_later, low)
         return d, Leaving(gone, 1.0 - gone)
 
     def _halley(
-        self, d: Array, needed: Array, x: Array, entering: Array, die_later: Array, low: Array
-    ) -> tuple[Array, Leaving]:
-        """At most eight of Halley's steps, with the curvature of the leading terms, x·e^−y + ¼e·e^(−y/2)."""
-        gone, kept = in_half_a_cycle(d + self.sigma)
+        self,
+        far: Flags,
+        d: Array,
+        gone: Array,
+        needed: Array,
+        x: Array,
+        entering: Array,
+        die_later: Array,
+        low: Array,
+    ) -> tuple[Array, Array]:
+        """At most eight of Halley's steps where d is still far, with the curvature of x·e^−y + ¼e·e^(−y/2).
+
+        A row stays as it is once it is close, so that no result depends on the rows beside it.
+        """
+        gone, kept = np.where(far, in_half_a_cycle(d + self.sigma), (gone, 1.0 - gone))
         for _ in range(HALLEY_STEPS):
             y = d + self.sigma
             half_phi, both, half_kept = gone / y, 1.0 + kept, 0.5 * kept  # φ(y/2)/2, 1 + e^(−y/2), e^(−y/2)/2
@@ -208,14 +238,16 @@ class DeathsMeetOverallSurvival:
             slope = np.maximum(slope, 1e-30)
             step = (needed - half_phi * die) / slope
             step /= np.maximum(1.0 - step * half_kept * (x * kept + 0.25 * entering) / slope, 0.5)
-            following = np.minimum(np.maximum(d + step, low), LARGEST_INCREMENT)
+            following = np.where(far, np.minimum(np.maximum(d + step, low), LARGEST_INCREMENT), d)
             step, d = following - d, following
-            if np.abs(step).max() < CONVERGED:
-                half = 0.5 * step  # e^(−y/2) after so small a step: the next term is 1e-21
-                gone += kept * (half - 0.5 * half * half)
-                return d, Leaving(gone, 1.0 - gone)
-            gone, kept = in_half_a_cycle(d + self.sigma)
-        return d, Leaving(gone, kept)
+            half = 0.5 * step  # e^(−y/2) after so small a step: the next term is 1e-21
+            gone = gone + kept * (half - 0.5 * half * half)
+            kept = 1.0 - gone
+            far &= np.abs(step) >= CONVERGED
+            if not far.any():
+                break
+            gone, kept = np.where(far, in_half_a_cycle(d + self.sigma), (gone, kept))
+        return d, gone
 
 
 class _Start:
@@ -270,18 +302,10 @@ class TimeSinceProgression:
     end. The curve is all-cause, floored at the background, or an excess on top of it.
     """
 
-    def __init__(self, columns: Columns, boundaries: Array, half_exposure: bool):
-        inputs = columns.inputs
-        shift = 0.5 * boundaries[1] if half_exposure else 0.0
-        ages = np.concatenate([[0.0], boundaries + shift])
-        months = (ages * MONTHS_PER_YEAR)[:, None]
-        curves = [strategy_hazard(columns, Endpoint.POST_PROGRESSION, s, months) for s in inputs.compared]
-        total = np.stack(np.broadcast_arrays(*curves), axis=1)
-        self.entry = total[1] - total[0]
-        self.by_age = np.maximum(np.diff(total[1:], axis=0), 0.0)
-        self.all_cause = inputs.text("settings.post_progression_mortality") == PostProgressionMortality.ALL_CAUSE
-        self.inside = np.zeros((len(boundaries) - 1, len(inputs.compared), columns.rows))
-        self.clipped = np.zeros(1)
+    def __init__(self, entry: Array, by_age: Array, all_cause: bool, cohorts: tuple[int, int]):
+        self.entry, self.by_age, self.all_cause = entry, by_age, all_cause
+        self.inside = np.zeros((len(by_age), *cohorts))
+        self.clipped = np.zeros(cohorts)
         self.background = self.others = np.zeros(())
 
     def prepare(self, first: int, p: Prepared) -> None:

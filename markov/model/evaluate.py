@@ -6,7 +6,7 @@ need no more memory than five thousand.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Protocol
@@ -16,18 +16,18 @@ import numpy as np
 from markov.inputs.parameters import Columns, Inputs
 from markov.model.cohort import Batch, run_batches
 from markov.model.discounting import COSTS, UNDISCOUNTED
-from markov.model.hazards import HazardStream
-from markov.model.maintenance import MaintenanceRule, piece_of
+from markov.model.maintenance import MaintenanceRule
 from markov.model.outcomes import CURVES, CurveSummariser, Outcomes, Trace, concatenate
 from markov.model.payoffs import Payoffs
+from markov.model.preparation import Preparation
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.model.treatment import Malignancies, Window, solve_stops, years_observed
 from markov.model.workers import Helper, borrow, give_back
 from markov.terms import LIVING, Array, PostProgression, State
 
 BLOCK = 5000  # rows: fewer, and the cost of calling NumPy shows; more, and nothing is gained
 BLOCK_OF_TUNNELS = 500  # rows, where a whole history of entries by cycle is kept
 WORTH_A_HELPER = 2000  # rows: starting a helper process takes as long as running this many
+ABREAST = 500  # rows of several blocks that go through the cohort together: more, and nothing is gained
 Span = tuple[int, int]
 
 
@@ -155,63 +155,158 @@ View = Callable[[Batch], Batch]
 """Another way to see where the cohort is, for payoffs: the same cycles with other occupancy and arrivals."""
 
 
+def evaluate_side_by_side(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -> list[Outcomes]:
+    """Outcomes of several inputs, each with rows of values, bit by bit as `evaluate` gives them one by one.
+
+    A cycle of one row takes as long as that of fifty: blocks that differ in families, stops or costs are prepared one
+    by one and go through the cohort side by side, as many as move alike.
+
+    >>> from markov import evaluate, read_inputs
+    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.template import shipped
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> late = with_values(inputs, {"treatment.planned_stop.lenalidomide": 24.0})
+    >>> found = evaluate_side_by_side([(inputs, {}), (late, {})])
+    >>> [bool((one.cost == evaluate(each).cost).all()) for one, each in zip(found, (inputs, late))]
+    [True, True]
+    """
+    found: dict[int, Outcomes] = {}
+    courses: dict[tuple[object, ...], list[tuple[int, Preparation]]] = {}
+    for place, (inputs, values) in enumerate(asked):
+        rows = _row_count(values)
+        if rows > ABREAST:
+            found[place] = evaluate(inputs, values)
+        else:
+            preparation = Preparation(Columns(inputs, values, rows))
+            courses.setdefault(preparation.course, []).append((place, preparation))
+    for alike in courses.values():
+        for some in _few_rows(alike):
+            found |= zip((place for place, _ in some), _run_abreast([each for _, each in some]), strict=True)
+    return [found[place] for place in range(len(asked))]
+
+
+def _few_rows(alike: Sequence[tuple[int, Preparation]]) -> Iterator[list[tuple[int, Preparation]]]:
+    """Blocks in portions of no more rows than stay in the cache."""
+    portion: list[tuple[int, Preparation]] = []
+    for each in alike:
+        if portion and sum(block.columns.rows for _, block in (*portion, each)) > ABREAST:
+            yield portion
+            portion = []
+        portion.append(each)
+    yield portion
+
+
 def run_block(columns: Columns, *, trace: bool = False, view: View | None = None) -> Outcomes:
     """Run one block of rows through the cohort engine; with a view, payoffs and curves are those of what it shows."""
-    inputs = columns.inputs
-    hazards = HazardStream(columns, piece_of(len(inputs.compared) * columns.rows))
-    window = Window.of(columns, hazards.boundaries)
-    malignancies = Malignancies.of(columns)
-    observed, to_solve, solving = years_observed(columns), hazards, window
-    if observed > hazards.boundaries[-1]:
-        to_solve = HazardStream(columns, hazards.size, observed)
-        solving = Window.of(columns, to_solve.boundaries)
-    stops = solve_stops(columns, to_solve, solving, malignancies)
-    rule = MaintenanceRule(columns, hazards, window, malignancies, stops)
-    payoffs = Payoffs(columns, rule)
-    recorder = _Recorder(rule, trace)
+    (outcomes,) = _run_abreast([Preparation(columns)], trace=trace, view=view)
+    return outcomes
+
+
+def _run_abreast(
+    preparations: Sequence[Preparation], *, trace: bool = False, view: View | None = None
+) -> list[Outcomes]:
+    """Run blocks of one course, each with payoffs of its own."""
+    rule = MaintenanceRule(preparations)
+    ends = np.cumsum([0, *rule.rows]).tolist()
+    collectors = [
+        _Collector(each, rule, slice(start, stop), trace)
+        for each, start, stop in zip(preparations, ends[:-1], ends[1:], strict=True)
+    ]
     initial = np.zeros((len(State), *rule.cohorts))
     initial[0] = 1.0
     batches = run_batches(
         MAINTENANCE_MODEL,
         initial,
-        hazards.cycles,
+        rule.cycles,
         rule,
         half_cycle_exposure=rule.half_exposure,
         batch=rule.batch,
         flows=trace,
     )
     for batch in batches if view is None else map(view, batches):
-        payoffs.add(batch)
-        recorder.add(batch, payoffs.beginning)
-    return _outcomes(columns, rule, payoffs, recorder)
+        for collector in collectors:
+            collector.add(batch)
+    return [collector.outcomes() for collector in collectors]
+
+
+class _Collector:
+    """Collects what becomes of one block's rows among those that go through the cohort together."""
+
+    def __init__(self, block: Preparation, rule: MaintenanceRule, rows: slice, trace: bool):
+        self.block, self.rule = block, rule
+        self.rows = None if rows == slice(0, rule.cohorts[1]) else rows
+        self.payoffs = Payoffs(block)
+        self.recorder = _Recorder(block, trace)
+
+    def own(self, values: Array) -> Array:
+        """The block's rows, which are the last axis."""
+        return values if self.rows is None else np.ascontiguousarray(values[..., self.rows])
+
+    def add(self, batch: Batch) -> None:
+        """Take in consecutive cycles."""
+        own = Batch(batch.first, *map(self.own, (batch.occupancy, batch.arrivals, batch.flows)))
+        self.payoffs.add(own)
+        self.recorder.add(own, self.own(self.rule.progression_free.curve), self.payoffs.beginning)
+
+    def outcomes(self) -> Outcomes:
+        """Put the runs first and name everything."""
+        block, payoffs, recorder = self.block, self.payoffs, self.recorder
+        (qalys, components), treated = payoffs.qalys(), payoffs.treated
+        return Outcomes(
+            strategies=block.columns.inputs.compared,
+            life_years=_runs_first(payoffs.life_years()),
+            qalys=_runs_first(qalys),
+            qaly_components=_runs_first(components),
+            costs=_runs_first(payoffs.costs()),
+            entries=np.moveaxis(payoffs.arrivals[UNDISCOUNTED], (2, 1), (0, 1)),
+            time_on_treatment=treated[UNDISCOUNTED].T.copy(),
+            drug_years=treated[COSTS].T.copy(),
+            curves={name: curve.summary() for name, curve in recorder.curves.items()},
+            solved={
+                "toxicity_rate": self._wide(block.stops.toxicity_rate),
+                "other_stop_rate": self._wide(block.stops.other_rate),
+            },
+            counts={
+                "floored_cycles": self._wide(block.hazards.floored_cycles),
+                "crossing_cycles": self._wide(block.hazards.crossing_cycles),
+                "first_crossing_years": self._wide(block.hazards.first_crossing),
+                "clipped_cycles": self._wide(self.own(self.rule.after_progression.clipped)),
+                "negative_hazard_cycles": self._wide(block.stops.negative_cycles),
+            },
+            trace=recorder.trace(),
+        )
+
+    def _wide(self, values: Array) -> Array:
+        """(strategies or 1, rows or 1) → (rows, strategies)."""
+        return np.ascontiguousarray(np.broadcast_to(values, self.block.cohorts).T)
 
 
 class _Recorder:
     """Summarises the curves of a block, and keeps its trace when asked."""
 
-    def __init__(self, rule: MaintenanceRule, trace: bool):
-        self.rule, self.boundaries = rule, rule.hazards.boundaries
-        window, treats = rule.window, np.any(rule.starting > 0, axis=1)
-        starts = np.where(window.start[:, None] == 0.0, rule.starting, 0.0)
-        ones = np.ones(rule.cohorts)
-        initial = dict.fromkeys(CURVES, ones) | {"on_treatment": np.array(np.broadcast_to(starts, rule.cohorts))}
+    def __init__(self, block: Preparation, trace: bool):
+        self.block, self.boundaries = block, block.hazards.boundaries
+        window, treats = block.window, np.any(block.starting > 0, axis=1)
+        starts = np.where(window.start[:, None] == 0.0, block.starting, 0.0)
+        ones = np.ones(block.cohorts)
+        initial = dict.fromkeys(CURVES, ones) | {"on_treatment": np.array(np.broadcast_to(starts, block.cohorts))}
         late = {"on_treatment": np.flatnonzero(treats & (window.start > 0)).tolist()}
         self.curves = {
             name: CurveSummariser(self.boundaries, values, late.get(name, ())) for name, values in initial.items()
         }
         self.lasts = window.finish >= self.boundaries[1:, None] - 1e-12
         self.kept: dict[str, list[Array]] = {name: [values[None]] for name, values in initial.items()} if trace else {}
-        first = np.zeros((1, len(State), *rule.cohorts))
+        first = np.zeros((1, len(State), *block.cohorts))
         first[0, 0] = 1.0
-        self.occupancy, self.flows = [first], [np.zeros((0, len(MAINTENANCE_MODEL.transitions), *rule.cohorts))]
+        self.occupancy, self.flows = [first], [np.zeros((0, len(MAINTENANCE_MODEL.transitions), *block.cohorts))]
 
-    def add(self, batch: Batch, beginning: Array) -> None:
-        """Take in consecutive cycles; `beginning` (strategies, rows) is the number on drug at its start."""
-        rule, size, ends = self.rule, len(batch.arrivals), batch.occupancy[1:]
-        share = rule.shares_of_batch[1] * self.lasts[batch.first : batch.first + size, :, None]
+    def add(self, batch: Batch, progression_free: Array, beginning: Array) -> None:
+        """Take in consecutive cycles with their trial-like PFS; `beginning` (strategies, rows) start the drug."""
+        size, ends = len(batch.arrivals), batch.occupancy[1:]
+        share = self.block.shares_of_batch[1] * self.lasts[batch.first : batch.first + size, :, None]
         values = {
             "os": 1.0 - ends[:, -1],
-            "pfs_net_of_spm": rule.progression_free.curve[:size],
+            "pfs_net_of_spm": progression_free[:size],
             "progression_and_spm_free": ends[:, 0] + ends[:, 1],
             "on_treatment": ends[:, 0] * share,
         }
@@ -236,52 +331,9 @@ class _Recorder:
         return Trace(self.boundaries, occupancy, flows, curves, share)
 
 
-def _outcomes(columns: Columns, rule: MaintenanceRule, payoffs: Payoffs, recorder: _Recorder) -> Outcomes:
-    """Put the runs first and name everything."""
-    (qalys, components), treated = payoffs.qalys(), payoffs.treated
-    return Outcomes(
-        strategies=columns.inputs.compared,
-        life_years=_runs_first(payoffs.life_years()),
-        qalys=_runs_first(qalys),
-        qaly_components=_runs_first(components),
-        costs=_runs_first(payoffs.costs()),
-        entries=np.moveaxis(payoffs.arrivals[UNDISCOUNTED], (2, 1), (0, 1)),
-        time_on_treatment=treated[UNDISCOUNTED].T.copy(),
-        drug_years=treated[COSTS].T.copy(),
-        curves={name: curve.summary() for name, curve in recorder.curves.items()},
-        solved=_solved(columns, rule),
-        counts=_counts(columns, rule),
-        trace=recorder.trace(),
-    )
-
-
 def _runs_first(values: Array) -> Array:
     """(schedule, part, strategies, rows) → (rows, strategies, schedule, part)."""
     return np.ascontiguousarray(np.transpose(values, (3, 2, 0, 1)))
-
-
-def _wide(values: Array, rule: MaintenanceRule) -> Array:
-    return np.ascontiguousarray(np.broadcast_to(values, rule.cohorts).T)
-
-
-def _solved(columns: Columns, rule: MaintenanceRule) -> dict[str, Array]:
-    return {
-        "toxicity_rate": _wide(rule.stops.toxicity_rate, rule),
-        "other_stop_rate": _wide(rule.stops.other_rate, rule),
-    }
-
-
-def _counts(columns: Columns, rule: MaintenanceRule) -> dict[str, Array]:
-    hazards = rule.hazards
-    anchored = columns.inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
-    clipped = rule.after_progression.clipped if anchored else np.zeros(1)
-    return {
-        "floored_cycles": _wide(hazards.floored_cycles, rule),
-        "crossing_cycles": _wide(hazards.crossing_cycles, rule),
-        "first_crossing_years": _wide(hazards.first_crossing, rule),
-        "clipped_cycles": _wide(clipped, rule),
-        "negative_hazard_cycles": _wide(rule.stops.negative_cycles, rule),
-    }
 
 
 assert list(LIVING) == list(State)[:-1], "the living states come first: payoffs rely on it"

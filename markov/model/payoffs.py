@@ -19,7 +19,7 @@ from markov.model.drugs import (
     dispensing_weights,
     regimens,
 )
-from markov.model.maintenance import MaintenanceRule
+from markov.model.preparation import Preparation
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import DAYS_PER_YEAR, LIVING, Array, CostCategory, QalyComponent, State
 
@@ -102,21 +102,27 @@ class Treatment:
     """
 
     def __init__(
-        self, rule: MaintenanceRule, strategy: int, schedules: Schedules, factors: UtilityFactors, own: list[Regimen]
+        self, block: Preparation, strategy: int, schedules: Schedules, factors: UtilityFactors, own: list[Regimen]
     ):
-        self.rule, self.strategy, self.schedules, self.factors, self.regimens = rule, strategy, schedules, factors, own
-        inside = (rule.window.inside[:, strategy] / rule.length)[:, None]
+        self.block, self.strategy, self.schedules, self.factors, self.regimens = (
+            block,
+            strategy,
+            schedules,
+            factors,
+            own,
+        )
+        inside = (block.window.inside[:, strategy] / block.length)[:, None]
         time = 0.5 * schedules.weights * inside
         self.quality_weights = time[schedules.of_effects]
         by_time = [time, factors.weights(self.quality_weights, factors.drug_by_cycle)]
         ends = [self._dispensings(regimen) for regimen in own]
         self.begin, self.finish = (np.concatenate([*by_time, *(pair[i] for pair in ends)]) for i in (0, 1))
-        self.sums = np.zeros((len(self.begin), rule.cohorts[1]))
-        self.quality = np.zeros((2, rule.cohorts[1]))
+        self.sums = np.zeros((len(self.begin), block.cohorts[1]))
+        self.quality = np.zeros((2, block.cohorts[1]))
 
     def _dispensings(self, regimen: Regimen) -> tuple[Array, Array]:
         """Weights of a regimen's dispensings, undiscounted and as costs, at the two ends of the part in the window."""
-        window, i, boundaries = self.rule.window, self.strategy, self.rule.hazards.boundaries
+        window, i, boundaries = self.block.window, self.strategy, self.block.hazards.boundaries
         times = regimen.times(float(window.start[i]), float(window.stop[i]), float(boundaries[-1]))
         factors = self.schedules.factors(times)[[UNDISCOUNTED, COSTS]]
         ends = (window.begin[:, i], window.finish[:, i])
@@ -124,7 +130,7 @@ class Treatment:
         place = k % 2 if self.schedules.by_parabola else 0 * k
         found = np.zeros((2, len(factors), len(k), 3))
         for e, number in enumerate(dispensing_weights(times, factors, *ends, boundaries)):
-            passed = (ends[e] - boundaries[:-1]) / self.rule.length
+            passed = (ends[e] - boundaries[:-1]) / self.block.length
             found[e][:, k, place] = number * (1.0 - passed)
             found[e][:, k, place + 1] = number * passed
         return found[0], found[1]
@@ -133,18 +139,18 @@ class Treatment:
         """Take in consecutive cycles, by the occupancy of `maintenance` (cycles + 1, rows)."""
         size, by_parabola = len(present) - 1, self.schedules.by_parabola
         span = slice(first, first + size)
-        if self.rule.drug.simple:  # the share is the same in every cycle that has weights
+        if self.block.drug.simple:  # the share is the same in every cycle that has weights
             part = np.zeros_like(self.sums)
             add_products(part, fold((self.begin + self.finish)[:, span], by_parabola), present)
-            self.sums += self.rule.starting[self.strategy] * part
+            self.sums += self.block.starting[self.strategy] * part
         else:
-            begin, finish = (end[:, self.strategy] for end in self.rule.shares_of_batch)
+            begin, finish = (end[:, self.strategy] for end in self.block.shares_of_batch)
             at = np.arange(size) - (np.arange(size) % 2 if by_parabola else 0)
             for m in range(3 if by_parabola else 2):
                 add_products(self.sums, self.begin[:, span, m], begin * present[at + m])
                 add_products(self.sums, self.finish[:, span, m], finish * present[at + m])
         if self.factors.drug_by_cycle is None:
-            begin, finish = (end[:, self.strategy] for end in self.rule.shares_of_batch)
+            begin, finish = (end[:, self.strategy] for end in self.block.shares_of_batch)
             for j in range(size):
                 time = cycle_time(self.quality_weights[:, first + j], present, j, by_parabola)
                 self.quality += time * (begin[j] + finish[j]) * self.factors.of_drug(first + j)
@@ -177,15 +183,15 @@ class Payoffs:
     Nearly all are sums over cycles with weights that do not vary by row: each batch of cycles is a matrix product.
     """
 
-    def __init__(self, columns: Columns, rule: MaintenanceRule):
-        inputs, cohorts = columns.inputs, rule.cohorts
-        self.columns, self.rule = columns, rule
+    def __init__(self, block: Preparation):
+        columns, inputs, cohorts = block.columns, block.columns.inputs, block.cohorts
+        self.columns, self.block = columns, block
         self.strategies = inputs.compared
-        boundaries = rule.hazards.boundaries
+        boundaries = block.hazards.boundaries
         self.schedules = schedules = Schedules.from_settings(inputs, boundaries)
         self.norms = PopulationNorms(columns, 0.5 * (boundaries[1:] + boundaries[:-1]))
         self.utilities = self._utilities()
-        self.factors = UtilityFactors(columns, self.norms, self.utilities, rule.hazards.cycles)
+        self.factors = UtilityFactors(columns, self.norms, self.utilities, block.hazards.cycles)
         self.quality_weights = schedules.weights[schedules.of_effects]
         by_age = self.factors.weights(self.quality_weights, self.factors.by_cycle)
         self.weights = np.concatenate([schedules.weights, by_age])
@@ -194,13 +200,13 @@ class Payoffs:
         self.arrived = np.zeros((len(schedules.weights), len(State), *cohorts))
         self.starters = np.zeros((3, *cohorts))
         self.beginning = np.zeros(cohorts)
-        self.start_factors = schedules.factors(rule.window.start)
+        self.start_factors = schedules.factors(block.window.start)
         self.regimens = regimens(columns)
         has_events = any(i.startswith("adverse_event.proportion.") for i in inputs.parameters)
-        treats = np.any(rule.starting > 0, axis=1)
+        treats = np.any(block.starting > 0, axis=1)
         self.watched = [i for i in range(len(self.strategies)) if treats[i] or has_events]
         self.treatments = {
-            s: Treatment(rule, i, schedules, self.factors, [r for r in self.regimens if r.strategy == s])
+            s: Treatment(block, i, schedules, self.factors, [r for r in self.regimens if r.strategy == s])
             for i, s in enumerate(self.strategies)
             if treats[i]
         }
@@ -231,14 +237,14 @@ class Payoffs:
 
     def _count_starters(self, batch: Batch) -> None:
         """Those in `maintenance` when treatment starts; where there is a drug, those of them who start it."""
-        window = self.rule.window
+        window = self.block.window
         k = np.arange(batch.first, batch.first + len(batch.arrivals))
         for i in self.watched:
             begins = np.flatnonzero((window.begin[k, i] == window.start[i]) & (window.inside[k, i] > 0))
             if len(begins):
-                j, starting = int(begins[0]), self.rule.starting[i]
+                j, starting = int(begins[0]), self.block.starting[i]
                 before, after = batch.occupancy[j : j + 2, _M, i]
-                passed = (window.start[i] - self.rule.hazards.boundaries[k[j]]) / self.rule.length
+                passed = (window.start[i] - self.block.hazards.boundaries[k[j]]) / self.block.length
                 number = before + passed * (after - before)
                 self.starters[:, i] = self.start_factors[:, i, None] * number * (starting if starting.any() else 1.0)
                 self.beginning[i] = starting * self._present_at_start(k[j], i, before, after)
@@ -248,10 +254,10 @@ class Payoffs:
 
         The curve of time on treatment begins here; payoffs take `maintenance` as linear between cycle ends.
         """
-        window, drug = self.rule.window, self.rule.drug
-        passed = (window.start[i] - self.rule.hazards.boundaries[k]) / self.rule.length
+        window, drug = self.block.window, self.block.drug
+        passed = (window.start[i] - self.block.hazards.boundaries[k]) / self.block.length
         keep = np.exp(-(drug.toxicity_rate[i] + drug.other_rate[i]) * window.inside[k, i])
-        starting = self.rule.starting[i]
+        starting = self.block.starting[i]
         without_stops = 1.0 - starting + starting * (keep + drug.fraction[i] * (1.0 - keep))
         return np.asarray(before * (after / (before * without_stops)) ** passed)
 
@@ -273,7 +279,7 @@ class Payoffs:
     @property
     def treated(self) -> Array:
         """Time on drug, (3 schedules, strategies, rows)."""
-        found = np.zeros((3, *self.rule.cohorts))
+        found = np.zeros((3, *self.block.cohorts))
         for treatment in self.treatments.values():
             found[:, treatment.strategy] = treatment.treated[list(self.schedules.of)]
         return found
@@ -281,7 +287,7 @@ class Payoffs:
     @property
     def treated_quality(self) -> Array:
         """Time on drug by what age leaves of the decrement, (2, strategies, rows)."""
-        found = np.zeros((2, *self.rule.cohorts))
+        found = np.zeros((2, *self.block.cohorts))
         for treatment in self.treatments.values():
             found[:, treatment.strategy] = treatment.treated_quality
         return found
@@ -353,7 +359,7 @@ class Payoffs:
         by_category: Mapping[CostCategory, Array] = {
             CostCategory.DRUG: self._drug_costs(),
             CostCategory.ADMINISTRATION: administration * treated
-            + self._by_strategy("cost.treatment_start.") * starters * (self.rule.starting > 0),
+            + self._by_strategy("cost.treatment_start.") * starters * (self.block.starting > 0),
             CostCategory.MONITORING: self._by_strategy("cost.monitoring.") * treated,
             CostCategory.ADVERSE_EVENTS: self._events(lambda e: self._event(e, "cost")) * starters,
             CostCategory.DISEASE_MANAGEMENT: state[_M]
@@ -381,7 +387,7 @@ class Payoffs:
         return total
 
     def _drug_costs(self) -> Array:
-        total = np.zeros((2, *self.rule.cohorts))
+        total = np.zeros((2, *self.block.cohorts))
         for treatment in self.treatments.values():
             for regimen, dispensed in zip(treatment.regimens, treatment.dispensed, strict=True):
                 total[:, treatment.strategy] += dispensed * cost_per_dispensing(self.columns, regimen)

@@ -4,6 +4,10 @@ No exponential is taken twice: states share the survival of the background, of p
 over half a cycle, combined by a + b·(1 − a).
 """
 
+import copy
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
 import numpy as np
 
 from markov.model.hazards import Piece
@@ -11,6 +15,7 @@ from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.transitions import NOBODY_LEAVES, Leaving, either, exit_of, exit_of_origin, in_half_a_cycle
 from markov.terms import Array, State
 
+Part = TypeVar("Part")
 INDEX = MAINTENANCE_MODEL.index
 _M, _T = INDEX[State.MAINTENANCE], INDEX[State.TOXICITY]
 
@@ -80,3 +85,41 @@ class Prepared:
         self.exits[_T] = exit_of(ending_after + off.total, either(self.ended_after, off.taken))
         for state, deaths in self.deaths.items():
             self.exits[INDEX[state]] = exit_of(deaths, self.dead[state])
+
+
+def side_by_side(parts: Sequence[Part], rows: Sequence[int]) -> Part:
+    """What several blocks have prepared, as one block of all their rows.
+
+    Parts are alike: arrays whose last axis holds the rows (or one for all), or lists, dictionaries and objects of
+    such. One array under two names stays one, so that transitions that are alike are known to be.
+    """
+    known: dict[tuple[int, ...], Any] = {}
+
+    def joined(values: Sequence[Any]) -> Any:
+        places = tuple(map(id, values))
+        if places not in known:
+            known[places] = whole(values)
+        return known[places]
+
+    def whole(values: Sequence[Any]) -> Any:
+        first = values[0]
+        if isinstance(first, np.ndarray):
+            return _end_to_end(values, rows) if first.ndim else first
+        if isinstance(first, dict):
+            return {key: joined([value[key] for value in values]) for key in first}
+        if isinstance(first, list | tuple):
+            items = map(joined, zip(*values, strict=True))
+            return list(items) if isinstance(first, list) else type(first)(*items)
+        if not hasattr(first, "__dict__"):
+            return first
+        made = copy.copy(first)
+        vars(made).update(whole([vars(value) for value in values]))
+        return made
+
+    found: Part = parts[0] if len(parts) == 1 else whole(parts)
+    return found
+
+
+def _end_to_end(values: Sequence[Array], rows: Sequence[int]) -> Array:
+    shape = np.broadcast_shapes(*(value.shape[:-1] for value in values))
+    return np.concatenate([np.broadcast_to(v, (*shape, n)) for v, n in zip(values, rows, strict=True)], axis=-1)

@@ -1,7 +1,7 @@
 """Deaths in `progression`, in cells: a constant excess rate, a curve from progression (`tunnels`), or the increment
 that brings the cohort to its OS curve.
 
-The solver finds the root that `markov.model.maintenance` finds, in a fixed number of steps.
+The solver finds the root that `markov.model.after_progression` finds, in a fixed number of steps.
 """
 
 from dataclasses import dataclass
