@@ -15,7 +15,7 @@ from markov.analysis.one_way import PROBABILITIES
 from markov.inputs import distributions
 from markov.inputs.correlations import Block
 from markov.inputs.parameters import Columns, Inputs, with_values
-from markov.model import after_progression, cohort, discounting, hazards, payoffs, treatment
+from markov.model import after_progression, cohort, discounting, hazards, payoffs, stops, treatment
 from markov.model.drugs import Regimen
 from markov.model.outcomes import SCHEDULES
 from markov.model.transitions import either, exit_of
@@ -193,7 +193,7 @@ def _(patch: Patch) -> None:
             return right(self, proportion, maintenance)
         return -np.log1p(-self._number(proportion)) / self._number("toxicity.period"), np.zeros(1)
 
-    wrap(patch, treatment._Solver, "_rates", rates)
+    wrap(patch, stops._Solver, "_rates", rates)
 
 
 @bug("Excess of second malignancies on treatment dropped", "FT-17", "TV-79")

@@ -18,8 +18,8 @@ from markov.model.drugs import cost_per_dispensing
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes, Trace
 from markov.model.payoffs import Payoffs
+from markov.model.stops import solve_stops
 from markov.model.transitions import exit_of
-from markov.model.treatment import solve_stops
 from markov.terms import LIVING, Array, PriceSet, State, Verdict
 
 NAMES = ("calgb", "myeloma_ix")

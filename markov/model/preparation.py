@@ -5,18 +5,9 @@ import numpy as np
 from markov.inputs.parameters import Columns
 from markov.model.hazards import HazardStream, Piece
 from markov.model.prepared import Malignant, OnDrug, Prepared
+from markov.model.stops import Stops, solve_stops, years_observed
 from markov.model.transitions import in_half_a_cycle
-from markov.model.treatment import (
-    Malignancies,
-    OnTreatment,
-    Shares,
-    Stops,
-    Window,
-    first_if_alike,
-    same,
-    solve_stops,
-    years_observed,
-)
+from markov.model.treatment import Malignancies, OnTreatment, Shares, Window, first_if_alike, same
 from markov.terms import MALIGNANCIES, Array, PostProgression, WithinCycle
 
 PIECE = 8000  # cohort-cycles prepared together
