@@ -1,6 +1,6 @@
 """The base case: one run, its incremental analysis, the headline alternatives, and the model beside the trial."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,9 +84,10 @@ class BaseCase:
         return [self.inputs.labels[strategy] for strategy in self.outcomes.strategies]
 
 
-def base_case(inputs: Inputs) -> BaseCase:
+def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = None) -> BaseCase:
     """Run a workbook: outcomes with their trace, incremental analysis, headline alternatives and checks.
 
+    `again` gives what `verification.run_again` found, where that was begun elsewhere.
     Raises InputError where curves cross under the error policy.
 
     >>> from markov.inputs.template import shipped
@@ -109,7 +110,7 @@ def base_case(inputs: Inputs) -> BaseCase:
         net_benefit(costs, qalys, inputs.thresholds),
         headlines,
         tuple(_trial(inputs, outcomes)),
-        verify(inputs, outcomes),
+        verify(inputs, outcomes, again and again()),
         bridge(inputs, outcomes, readings),
     )
 

@@ -1,8 +1,9 @@
 """All deterministic sensitivity analyses of one workbook, in the order in which each can use the one before.
 
 Scenarios and one-way analysis come first; what matters most in them is what the two-way grids and the threshold
-search look at. Value-based prices say how far a grid of prices must reach. With a second processor scenarios and
-value-based prices run beside all the rest, in a helper process; the results are the same.
+search look at. Value-based prices say how far a grid of prices must reach. With a second processor scenarios,
+value-based prices and the runs that check the base case are made beside all the rest, in a helper process; the results
+are the same.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,8 +26,10 @@ from markov.analysis.value_based_price import (
     value_based_price_table,
     value_based_prices,
 )
+from markov.analysis.verification import run_again
 from markov.inputs.checks import products_of, scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value
+from markov.model.outcomes import Outcomes
 from markov.model.workers import Beside
 from markov.terms import Endpoint, Family, PostProgression
 
@@ -67,13 +70,14 @@ class Deterministic:
 
 
 class Begun:
-    """The analyses that need no base case, begun in a helper process: value-based prices, harms, then scenarios."""
+    """What needs no base case, begun in a helper process: runs for its checks, value-based prices, harms, scenarios."""
 
     def __init__(self, inputs: Inputs):
         beside, own = Beside(), replace(inputs)  # a copy: what this process remembers in its own must not change it
+        self.again: Callable[[], list[Outcomes]] = beside(run_again, own)
         self.follow_up: Callable[[], tuple[ValueBasedPrice, ...]] = beside(_follow_up, own)
-        self.benefit_risk: Callable[[], BenefitRisk] = beside(benefit_risk, own)
         self.scenarios: Callable[[], Scenarios] = beside(scenarios, own)
+        self.benefit_risk: Callable[[], BenefitRisk] = beside(benefit_risk, own)
 
 
 def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) -> Deterministic:
@@ -94,6 +98,7 @@ def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) ->
     follow_up = begun.follow_up()
     prices = tuple(_prices(inputs, follow_up))
     grids = tuple(_grids(inputs, bars, prices))
+    risks = begun.benefit_risk()
     return Deterministic(
         scenarios=begun.scenarios(),
         one_way=bars,
@@ -102,7 +107,7 @@ def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) ->
         prices=prices,
         follow_up=follow_up,
         severity=severity(inputs, base.outcomes),
-        benefit_risk=begun.benefit_risk(),
+        benefit_risk=risks,
         malignancies=malignancies(inputs, base.outcomes),
     )
 

@@ -17,7 +17,7 @@ from markov.analysis.one_way import CostsAndEffects, gains, label, optimal
 from markov.inputs.distributions import interval
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.schema import match, units_of
-from markov.model.evaluate import evaluate
+from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.terms import Array, Distribution
 
 POINTS = 11
@@ -228,10 +228,15 @@ def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     rows = len(columns[slow[0]])
     cost, qaly = np.empty((2, rows, len(inputs.compared)))
     chosen, which = np.unique(np.column_stack([columns[key] for key in slow]), axis=0, return_inverse=True)
-    for i, values in enumerate(chosen.tolist()):
-        mask = which.ravel() == i
-        fast = {key: column[mask] for key, column in columns.items() if key not in slow}
-        outcomes = evaluate(with_values(what_if, dict(zip(slow, values, strict=True))), fast)
+    masks = [which.ravel() == i for i in range(len(chosen))]
+    asked = [
+        (
+            with_values(what_if, dict(zip(slow, values, strict=True))),
+            {key: column[mask] for key, column in columns.items() if key not in slow},
+        )
+        for values, mask in zip(chosen.tolist(), masks, strict=True)
+    ]
+    for mask, outcomes in zip(masks, evaluate_side_by_side(asked), strict=True):
         cost[mask], qaly[mask] = outcomes.cost, outcomes.qaly
     return Totals(outcomes.strategies, cost, qaly)
 

@@ -1,6 +1,6 @@
 """Checks of a run: what must hold whatever the numbers, with what was expected and what was observed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -34,15 +34,15 @@ Found = Iterator[Check]
 
 @dataclass(frozen=True)
 class Rerun:
-    """A check by another run: of which inputs, with which rows of values, and what its outcomes must say."""
+    """A check by another run: of which inputs, with which rows, and how its outcomes compare with the base case."""
 
     inputs: Inputs
-    compare: Callable[[Outcomes], Found]
+    compare: Callable[[Outcomes, Outcomes], Found]
     rows: Mapping[str, Array] = field(default_factory=dict)
 
 
-def verify(inputs: Inputs, outcomes: Outcomes) -> tuple[Check, ...]:
-    """Every check of the base case; `outcomes` must carry its trace.
+def verify(inputs: Inputs, outcomes: Outcomes, again: Sequence[Outcomes] | None = None) -> tuple[Check, ...]:
+    """Every check of the base case; `outcomes` must carry its trace, `again` may be what `run_again` gave elsewhere.
 
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
@@ -59,10 +59,18 @@ def verify(inputs: Inputs, outcomes: Outcomes) -> tuple[Check, ...]:
     for with_hazards in (_progression_free, _overall, _counts):
         found += with_hazards(bare, outcomes, hazards)
     found += _stops(bare, outcomes)
-    reruns = [rerun for each in RERUNS for rerun in each(bare, outcomes)]
-    for rerun, again in zip(reruns, evaluate_side_by_side([(r.inputs, r.rows) for r in reruns]), strict=True):
-        found += rerun.compare(again)
+    for rerun, other in zip(_reruns(bare), again or run_again(bare), strict=True):
+        found += rerun.compare(outcomes, other)
     return tuple(found)
+
+
+def run_again(inputs: Inputs) -> list[Outcomes]:
+    """Outcomes of the runs that checks compare with the base case."""
+    return evaluate_side_by_side([(rerun.inputs, rerun.rows) for rerun in _reruns(replace(inputs, scenarios=()))])
+
+
+def _reruns(inputs: Inputs) -> list["Rerun"]:
+    return [rerun for each in RERUNS for rerun in each(inputs)]
 
 
 def _near(
@@ -331,14 +339,14 @@ def _present_at(boundaries: Array, present: Array, flow: Array, x: Array, years:
     return float(present[k] * np.exp(-part * (x[k] - toxicity)))
 
 
-def _unit_utilities(inputs: Inputs, outcomes: Outcomes) -> Iterator[Rerun]:
-    del outcomes
+def _unit_utilities(inputs: Inputs) -> Iterator[Rerun]:
     ones: dict[str, Value] = {f"utility.{state}": 1.0 for state in LIVING}
     ones |= {"settings.age_adjustment": "off", "settings.utility_cap": "off"}
     lost = ("utility.treatment_decrement.", "adverse_event.disutility.", "spm.disutility.")
     ones |= {key: 0.0 for key in inputs.parameters if key.startswith(lost)}
 
-    def compare(again: Outcomes) -> Found:
+    def compare(outcomes: Outcomes, again: Outcomes) -> Found:
+        del outcomes
         gap = float(np.abs(again.qalys - again.life_years).max())
         title = "With every utility 1, QALYs are life-years"
         yield _near("qalys.unit_utilities", title, "equal, within 1e-9", gap, 1e-9)
@@ -346,7 +354,7 @@ def _unit_utilities(inputs: Inputs, outcomes: Outcomes) -> Iterator[Rerun]:
     yield Rerun(with_values(inputs, ones), compare)
 
 
-def _rates_and_prices(inputs: Inputs, outcomes: Outcomes) -> Iterator[Rerun]:
+def _rates_and_prices(inputs: Inputs) -> Iterator[Rerun]:
     """One evaluation at discount rates of 0, at the prices and at twice the prices."""
     rates: dict[str, Value] = {key: 0.0 for key in inputs.parameters if key.startswith("settings.discount_rate")}
     rates |= {"settings.discount_rate.costs": 0.0, "settings.discount_rate.effects": 0.0}
@@ -354,7 +362,7 @@ def _rates_and_prices(inputs: Inputs, outcomes: Outcomes) -> Iterator[Rerun]:
     keys = [f"price.{product}.{paid}" for product in sorted(products)]
     prices = {key: np.array([1.0, 2.0]) * float(str(inputs.value(key))) for key in keys}
 
-    def compare(again: Outcomes) -> Found:
+    def compare(outcomes: Outcomes, again: Outcomes) -> Found:
         gap = max(_gap(part[:, :, 0], part[:, :, 1]) for part in (again.life_years, again.qalys, again.costs))
         gap = max(gap, _gap(again.costs[:1, :, 0], outcomes.costs[:, :, 0]))
         title = "At a rate of 0, discounted is undiscounted"
@@ -368,12 +376,12 @@ def _rates_and_prices(inputs: Inputs, outcomes: Outcomes) -> Iterator[Rerun]:
     yield Rerun(with_values(inputs, rates), compare, prices)
 
 
-def _equal_arms(inputs: Inputs, outcomes: Outcomes) -> Iterator[Rerun]:
+def _equal_arms(inputs: Inputs) -> Iterator[Rerun]:
     """Every strategy with the reference's inputs has the reference's results."""
     if len(inputs.compared) < 2:
         return
 
-    def compare(again: Outcomes) -> Found:
+    def compare(outcomes: Outcomes, again: Outcomes) -> Found:
         reference = outcomes.strategies.index(inputs.reference)
         gap = max(
             _gap(part, np.repeat(base[:, [reference]], part.shape[1], axis=1))
@@ -403,14 +411,14 @@ def as_reference(inputs: Inputs) -> dict[str, Value]:
     return changes
 
 
-def _swapped_arms(inputs: Inputs, outcomes: Outcomes) -> Iterator[Rerun]:
+def _swapped_arms(inputs: Inputs) -> Iterator[Rerun]:
     """Two strategies that trade names trade results."""
     if len(inputs.compared) < 2:
         return
     first, second = inputs.compared[:2]
     names = {first: second, second: first}
 
-    def compare(again: Outcomes) -> Found:
+    def compare(outcomes: Outcomes, again: Outcomes) -> Found:
         order = [again.strategies.index(names.get(s, s)) for s in outcomes.strategies]
         gap = max(_gap(again.costs[:, order], outcomes.costs), _gap(again.qalys[:, order], outcomes.qalys))
         yield _near("arms.swapped", "Strategies that trade inputs trade results", "equal, within 1e-12", gap, 1e-12)
@@ -431,10 +439,10 @@ def renamed(inputs: Inputs, names: Mapping[str, str]) -> Inputs:
     return replace(inputs, parameters=parameters)
 
 
-def _half_cycle_length(inputs: Inputs, outcomes: Outcomes) -> Iterator[Rerun]:
+def _half_cycle_length(inputs: Inputs) -> Iterator[Rerun]:
     """Results hardly move when the cycle is halved."""
 
-    def compare(again: Outcomes) -> Found:
+    def compare(outcomes: Outcomes, again: Outcomes) -> Found:
         threshold = inputs.thresholds[0]
         worth, before = again.cost + threshold * again.qaly, outcomes.cost + threshold * outcomes.qaly
         change = float(np.abs(worth / np.maximum(before, 1e-9) - 1.0).max())

@@ -121,7 +121,7 @@ def run(
 
         begun = Begun(inputs)
     with clock.step("Running the model and its checks"):
-        result = base_case(inputs)
+        result = base_case(inputs, begun.again if begun else None)
         tested = short_form(inputs, result.outcomes)
     command = " ".join(
         [

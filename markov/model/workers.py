@@ -79,7 +79,8 @@ def warm() -> None:
 class Beside:
     """Runs functions in a helper process, one after the other, while this process goes on.
 
-    Where no process can be had, or there is one processor only, they run here when their result is asked for.
+    What the helper has not begun when its result is asked for runs here; so does everything where no process can be
+    had, or there is one processor only.
     """
 
     def __init__(self) -> None:
@@ -89,7 +90,8 @@ class Beside:
         """Begin; what is returned waits for the result, or raises the function's exception."""
         if self._pool is None:
             return partial(function, *arguments)
-        return self._pool.submit(_elsewhere, function, *arguments).result
+        future = self._pool.submit(_elsewhere, function, *arguments)
+        return lambda: function(*arguments) if future.cancel() else future.result()
 
 
 def _elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
