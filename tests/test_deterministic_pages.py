@@ -25,7 +25,7 @@ from markov.analysis.two_way import Axis, BorderPoint, TwoWay
 from markov.inputs.checks import scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.template import shipped
-from markov.model.evaluate import evaluate
+from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.report import words
 from markov.report.applicability_page import TOPICS, applicability_page
@@ -113,17 +113,17 @@ def test_an_adverse_event_that_only_one_of_them_has_is_counted_there(calgb: Inpu
     assert (after.cost - before.cost)[0].tolist() == pytest.approx([0.0, 500.0], abs=1e-6)
 
 
-def test_what_differs_in_numbers_alone_shares_an_evaluation_and_a_choice_of_method_does_not(
+def test_what_differs_in_numbers_alone_shares_a_block_and_a_choice_of_method_does_not(
     calgb: Inputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[int] = []
 
-    def counted(inputs: Inputs, *arguments: Any) -> Any:
-        outcomes = evaluate(inputs, *arguments)
-        runs.append(outcomes.runs)
-        return outcomes
+    def counted(asked: Any) -> Any:
+        found = evaluate_side_by_side(asked)
+        runs.extend(outcomes.runs for outcomes in found)
+        return found
 
-    monkeypatch.setattr(together, "evaluate", counted)
+    monkeypatch.setattr(together, "evaluate_side_by_side", counted)
     changes: list[dict[str, Value]] = [
         {"utility.progression": 0.5},
         {"settings.correction": "start"},
