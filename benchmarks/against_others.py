@@ -16,7 +16,13 @@ from measuring import Timed, figures, interleaved, own_peak, peak_memory, table
 from markov.model.workers import borrow, give_back
 from markov.terms import Array
 
-DRAWS = {"heormodel": 30, "PyHEOR": 3}  # what others take milliseconds for is timed on few draws
+DRAWS = {
+    "heormodel": 30,
+    "PyHEOR": 3,
+    "base R, draws as vectors": 1_000,
+    "hesim": 200,
+    "heemod": 3,
+}  # what others take milliseconds for is timed on few draws
 SCALING = (1_000, 10_000, 100_000, 1_000_000)
 OURS, OURS_ALONE = "this project, 2 processes", "this project, 1 process"
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,20 +13,31 @@ import numpy as np
 from engine import FLAGSHIP, TRIAL
 from measuring import Timed, figures, interleaved, table
 
-from markov import base_case, read_inputs
+from markov import Inputs, base_case, read_inputs, with_values
 from markov.analysis.deterministic import deterministic
 from markov.analysis.sample import draw_sample
 from markov.analysis.sobol import sobol_analysis
 from markov.analysis.sobol_design import sobol_rows
 from markov.analysis.sobol_indices import sobol_indices
-from markov.inputs.template import shipped
-from markov.model.evaluate import evaluate
+from markov.inputs.checks import scenario_changes, scenario_names
+from markov.inputs.template import shipped, worked_names
+from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.report.reports import write_report
+from markov.terms import Array
+
+HARDEST = "ifm_2005_02"  # the trial whose scenarios take longest
 
 
 def section(rounds: int, draws: int) -> list[str]:
     """Times of analyses, reports and commands; Markdown lines."""
-    parts = (_probabilistic(rounds, draws), _sobol(rounds), _reports(rounds), _commands(rounds))
+    parts = (
+        _probabilistic(rounds, draws),
+        _sobol(rounds),
+        _scenarios(rounds),
+        _batch(rounds),
+        _reports(rounds),
+        _commands(rounds),
+    )
     return ["## Analyses, reports and commands", "", *(line for part in parts for line in (*part, ""))]
 
 
@@ -74,6 +85,45 @@ def _sobol(rounds: int) -> list[str]:
     return ["### Sobol analysis of the trial", "", words, "", *made]
 
 
+def _scenarios(rounds: int) -> list[str]:
+    """The scenarios of each trial one by one, and those that move alike side by side."""
+    actions: dict[str, Callable[[], object]] = {}
+    for name in (TRIAL, HARDEST):
+        inputs = read_inputs(shipped(name))
+        asked = [(with_values(inputs, scenario_changes(inputs, each)), {}) for each in scenario_names(inputs)]
+        actions[f"{name}, {len(asked)} scenarios, one by one"] = partial(_one_by_one, asked)
+        actions[f"{name}, {len(asked)} scenarios, side by side"] = partial(evaluate_side_by_side, asked)
+    rows = [[name, str(timed)] for name, timed in interleaved(actions, rounds).items()]
+    return ["### Scenarios, 1 process", "", *table(["what", "median (range)"], rows)]
+
+
+def _one_by_one(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -> None:
+    for inputs, values in asked:
+        evaluate(inputs, values)
+
+
+def _batch(rounds: int) -> list[str]:
+    """All worked workbooks under their own scenarios, from nothing and when all results are there."""
+    books = [str(shipped(name)) for name in worked_names()]
+    with tempfile.TemporaryDirectory() as folder:
+
+        def batch(place: Path, *, anew: bool) -> None:
+            if anew:
+                shutil.rmtree(place, ignore_errors=True)
+            _markov(["batch", *books, "--workers", "2", "--out", str(place)])
+
+        actions = {
+            "all of them": partial(batch, Path(folder) / "new", anew=True),
+            "again, nothing being new": partial(batch, Path(folder) / "old", anew=False),
+        }
+        times = interleaved(actions, min(rounds, 3))
+        jobs = sum(1 + len(scenario_names(read_inputs(book))) for book in books)
+    speed = figures(jobs / times["all of them"].median)
+    words = f"{len(books)} workbooks, {jobs} jobs, 2 processes: {speed} jobs a second."
+    made = table(["what", "median (range)"], [[name, str(timed)] for name, timed in times.items()])
+    return ["### A batch", "", words, "", *made]
+
+
 def _reports(rounds: int) -> list[str]:
     """Writing alone, the results being there; tables of files written into a folder of their own."""
     inputs = read_inputs(shipped(TRIAL))
@@ -106,6 +156,7 @@ def _commands(rounds: int) -> list[str]:
             "markov check": partial(_markov, ["check", trial]),
             "markov run --base-only --no-live": partial(_markov, ["run", trial, "--base-only", "--no-live", *out]),
             "markov run --no-live": partial(_markov, ["run", trial, "--no-live", *out]),
+            f"markov run --no-live, {HARDEST}": partial(_markov, ["run", str(shipped(HARDEST)), "--no-live", *out]),
             "markov run": partial(_markov, ["run", trial, *out]),
             "markov check, cold": partial(_cold, ["check", trial], Path(folder) / "byte code"),
         }

@@ -1,7 +1,7 @@
 """The work item in other programs, through their public interfaces: what the same draw costs there.
 
-heormodel and PyHEOR come from the package index; the compiled twin needs a C compiler. What is missing is left out and
-named. Each must agree with the recursion before it is timed.
+heormodel and PyHEOR come from the package index; the compiled twin needs a C compiler, base R, hesim and heemod an R in
+which they are installed. What is missing is left out and named. Each must agree with the recursion before it is timed.
 """
 
 import ctypes
@@ -28,6 +28,9 @@ def found(folder: Path) -> Iterator[tuple[str, Peer | None]]:
     yield "compiled (C)", compiled(folder)
     yield "heormodel", heormodel() if find_spec("heormodel") else None
     yield "PyHEOR", pyheor() if find_spec("pyheor") else None
+    yield "base R, draws as vectors", in_r("base", folder)
+    yield "hesim", in_r("hesim", folder)
+    yield "heemod", in_r("heemod", folder)
 
 
 # ---------------------------------------------------------------------------------------------------- compiled
@@ -210,5 +213,31 @@ def pyheor() -> Peer:
         for name in ("observation", "maintenance"):
             found = run[name]
             yield from (found["total_costs"]["cost"], found["total_qalys"], found["total_costs"]["life_years"])
+
+    return peer
+
+
+# ----------------------------------------------------------------------------------------------------------------- R
+
+
+def in_r(program: str, folder: Path) -> Peer | None:
+    """A program of `peers.R`, in a process that has started and loaded its package; draws and totals pass as tables."""
+    r = shutil.which("Rscript")
+    if r is None:
+        return None
+    command = [r, str(Path(__file__).with_suffix(".R")), program]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    asks, says = process.stdin, process.stdout
+    assert asks is not None and says is not None
+    if says.readline() != "ready\n":
+        return None
+    drawn, totals = folder / f"{program}_draws.csv", folder / f"{program}_totals.csv"
+
+    def peer(values: Array) -> Array:
+        np.savetxt(drawn, values, "%.17g", ",", header=",".join(NAMES), comments="")
+        asks.write(f"{drawn}\t{totals}\n")
+        asks.flush()
+        assert says.readline() == "done\n", f"{program} in R stopped: see above"
+        return np.loadtxt(totals, delimiter=",", ndmin=2)
 
     return peer
