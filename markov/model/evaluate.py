@@ -6,6 +6,7 @@ need no more memory than five thousand.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -15,19 +16,18 @@ import numpy as np
 
 from markov.inputs.parameters import Columns, Inputs
 from markov.model.cohort import Batch, run_batches
-from markov.model.discounting import COSTS, UNDISCOUNTED
+from markov.model.collector import Collector
 from markov.model.maintenance import MaintenanceRule
-from markov.model.outcomes import CURVES, CurveSummariser, Outcomes, Trace, concatenate
-from markov.model.payoffs import Payoffs
+from markov.model.outcomes import Outcomes, concatenate
 from markov.model.preparation import Preparation
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.workers import Helper, borrow, give_back
-from markov.terms import LIVING, Array, PostProgression, State
+from markov.terms import Array, PostProgression, State
 
 BLOCK = 5000  # rows: fewer, and the cost of calling NumPy shows; more, and nothing is gained
 BLOCK_OF_TUNNELS = 500  # rows, where a whole history of entries by cycle is kept
 WORTH_A_HELPER = 2000  # rows: starting a helper process takes as long as running this many
-ABREAST = 500  # rows of several blocks that go through the cohort together: more, and nothing is gained
+ABREAST = 500  # rows, about, that go through the cohort side by side: with more, nothing is gained
 Span = tuple[int, int]
 
 
@@ -171,29 +171,19 @@ def evaluate_side_by_side(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -
     [True, True]
     """
     found: dict[int, Outcomes] = {}
-    courses: dict[tuple[object, ...], list[tuple[int, Preparation]]] = {}
+    groups: dict[tuple[object, int], dict[int, Preparation]] = {}
+    taken: Counter[object] = Counter()
     for place, (inputs, values) in enumerate(asked):
         rows = _row_count(values)
         if rows > ABREAST:
             found[place] = evaluate(inputs, values)
-        else:
-            preparation = Preparation(Columns(inputs, values, rows))
-            courses.setdefault(preparation.course, []).append((place, preparation))
-    for alike in courses.values():
-        for some in _few_rows(alike):
-            found |= zip((place for place, _ in some), _run_abreast([each for _, each in some]), strict=True)
+            continue
+        block = Preparation(Columns(inputs, values, rows))
+        groups.setdefault((block.course, taken[block.course] // ABREAST), {})[place] = block
+        taken[block.course] += rows
+    for blocks in groups.values():
+        found |= zip(blocks, _run_abreast(list(blocks.values())), strict=True)
     return [found[place] for place in range(len(asked))]
-
-
-def _few_rows(alike: Sequence[tuple[int, Preparation]]) -> Iterator[list[tuple[int, Preparation]]]:
-    """Blocks in portions of no more rows than stay in the cache."""
-    portion: list[tuple[int, Preparation]] = []
-    for each in alike:
-        if portion and sum(block.columns.rows for _, block in (*portion, each)) > ABREAST:
-            yield portion
-            portion = []
-        portion.append(each)
-    yield portion
 
 
 def run_block(columns: Columns, *, trace: bool = False, view: View | None = None) -> Outcomes:
@@ -209,7 +199,7 @@ def _run_abreast(
     rule = MaintenanceRule(preparations)
     ends = np.cumsum([0, *rule.rows]).tolist()
     collectors = [
-        _Collector(each, rule, slice(start, stop), trace)
+        Collector(each, rule, slice(start, stop), trace)
         for each, start, stop in zip(preparations, ends[:-1], ends[1:], strict=True)
     ]
     initial = np.zeros((len(State), *rule.cohorts))
@@ -227,113 +217,3 @@ def _run_abreast(
         for collector in collectors:
             collector.add(batch)
     return [collector.outcomes() for collector in collectors]
-
-
-class _Collector:
-    """Collects what becomes of one block's rows among those that go through the cohort together."""
-
-    def __init__(self, block: Preparation, rule: MaintenanceRule, rows: slice, trace: bool):
-        self.block, self.rule = block, rule
-        self.rows = None if rows == slice(0, rule.cohorts[1]) else rows
-        self.payoffs = Payoffs(block)
-        self.recorder = _Recorder(block, trace)
-
-    def own(self, values: Array) -> Array:
-        """The block's rows, which are the last axis."""
-        return values if self.rows is None else np.ascontiguousarray(values[..., self.rows])
-
-    def add(self, batch: Batch) -> None:
-        """Take in consecutive cycles."""
-        own = Batch(batch.first, *map(self.own, (batch.occupancy, batch.arrivals, batch.flows)))
-        self.payoffs.add(own)
-        self.recorder.add(own, self.own(self.rule.progression_free.curve), self.payoffs.beginning)
-
-    def outcomes(self) -> Outcomes:
-        """Put the runs first and name everything."""
-        block, payoffs, recorder = self.block, self.payoffs, self.recorder
-        (qalys, components), treated = payoffs.qalys(), payoffs.treated
-        return Outcomes(
-            strategies=block.columns.inputs.compared,
-            life_years=_runs_first(payoffs.life_years()),
-            qalys=_runs_first(qalys),
-            qaly_components=_runs_first(components),
-            costs=_runs_first(payoffs.costs()),
-            entries=np.moveaxis(payoffs.arrivals[UNDISCOUNTED], (2, 1), (0, 1)),
-            time_on_treatment=treated[UNDISCOUNTED].T.copy(),
-            drug_years=treated[COSTS].T.copy(),
-            curves={name: curve.summary() for name, curve in recorder.curves.items()},
-            solved={
-                "toxicity_rate": self._wide(block.stops.toxicity_rate),
-                "other_stop_rate": self._wide(block.stops.other_rate),
-            },
-            counts={
-                "floored_cycles": self._wide(block.hazards.floored_cycles),
-                "crossing_cycles": self._wide(block.hazards.crossing_cycles),
-                "first_crossing_years": self._wide(block.hazards.first_crossing),
-                "clipped_cycles": self._wide(self.own(self.rule.after_progression.clipped)),
-                "negative_hazard_cycles": self._wide(block.stops.negative_cycles),
-            },
-            trace=recorder.trace(),
-        )
-
-    def _wide(self, values: Array) -> Array:
-        """(strategies or 1, rows or 1) → (rows, strategies)."""
-        return np.ascontiguousarray(np.broadcast_to(values, self.block.cohorts).T)
-
-
-class _Recorder:
-    """Summarises the curves of a block, and keeps its trace when asked."""
-
-    def __init__(self, block: Preparation, trace: bool):
-        self.block, self.boundaries = block, block.hazards.boundaries
-        window, treats = block.window, np.any(block.starting > 0, axis=1)
-        starts = np.where(window.start[:, None] == 0.0, block.starting, 0.0)
-        ones = np.ones(block.cohorts)
-        initial = dict.fromkeys(CURVES, ones) | {"on_treatment": np.array(np.broadcast_to(starts, block.cohorts))}
-        late = {"on_treatment": np.flatnonzero(treats & (window.start > 0)).tolist()}
-        self.curves = {
-            name: CurveSummariser(self.boundaries, values, late.get(name, ())) for name, values in initial.items()
-        }
-        self.lasts = window.finish >= self.boundaries[1:, None] - 1e-12
-        self.kept: dict[str, list[Array]] = {name: [values[None]] for name, values in initial.items()} if trace else {}
-        first = np.zeros((1, len(State), *block.cohorts))
-        first[0, 0] = 1.0
-        self.occupancy, self.flows = [first], [np.zeros((0, len(MAINTENANCE_MODEL.transitions), *block.cohorts))]
-
-    def add(self, batch: Batch, progression_free: Array, beginning: Array) -> None:
-        """Take in consecutive cycles with their trial-like PFS; `beginning` (strategies, rows) start the drug."""
-        size, ends = len(batch.arrivals), batch.occupancy[1:]
-        share = self.block.shares_of_batch[1] * self.lasts[batch.first : batch.first + size, :, None]
-        values = {
-            "os": 1.0 - ends[:, -1],
-            "pfs_net_of_spm": progression_free[:size],
-            "progression_and_spm_free": ends[:, 0] + ends[:, 1],
-            "on_treatment": ends[:, 0] * share,
-        }
-        if self.kept:
-            for name, curve in values.items():
-                self.kept[name].append(curve.copy())
-            self.occupancy.append(ends.copy())
-            self.flows.append(batch.flows.copy())
-        for name, curve in values.items():
-            self.curves[name].add(batch.first, curve, beginning)
-
-    def trace(self) -> Trace | None:
-        """The trace with runs first, or None."""
-        if not self.kept:
-            return None
-        curves = {name: np.moveaxis(np.concatenate(parts), (2, 1), (0, 1)) for name, parts in self.kept.items()}
-        occupancy = np.moveaxis(np.concatenate(self.occupancy), (3, 2), (0, 1))
-        flows = np.moveaxis(np.concatenate(self.flows), (3, 2), (0, 1))
-        present = occupancy[..., 0]
-        on_drug = curves["on_treatment"]
-        share = np.divide(on_drug, present, out=np.zeros(on_drug.shape), where=present > 0)
-        return Trace(self.boundaries, occupancy, flows, curves, share)
-
-
-def _runs_first(values: Array) -> Array:
-    """(schedule, part, strategies, rows) → (rows, strategies, schedule, part)."""
-    return np.ascontiguousarray(np.transpose(values, (3, 2, 0, 1)))
-
-
-assert list(LIVING) == list(State)[:-1], "the living states come first: payoffs rely on it"
