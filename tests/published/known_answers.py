@@ -6,11 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import ArrayLike
 
-from markov.terms import Array
+from markov.terms import Array, Family
 
 CASES = Path(__file__).parent / "cases"
+OUTSIDE = Path(__file__).resolve().parents[3] / "shared" / "validation"
+"""Tables of other packages, whose licences forbid copying them here: read where they are, if they are there."""
+
+FAMILIES = {
+    "exp": Family.EXPONENTIAL,
+    "weibull": Family.WEIBULL,
+    "gompertz": Family.GOMPERTZ,
+    "lnorm": Family.LOG_NORMAL,
+    "llogis": Family.LOG_LOGISTIC,
+    "gamma": Family.GAMMA,
+    "gengamma": Family.GENERALISED_GAMMA,
+}
+"""Curve families by the names of R packages."""
 
 Case = dict[str, Any]
 
@@ -31,6 +45,16 @@ def read_table(name: str) -> dict[str, Array]:
     with (CASES / "data" / name).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {column: np.array([float(row[column]) for row in rows]) for column in rows[0]}
+
+
+def outside_table(name: str) -> dict[str, list[str]]:
+    """A table that stays outside the repository, as text columns; skips the test where it is absent."""
+    path = OUTSIDE / name
+    if not path.exists():
+        pytest.skip(f"{path.name} is absent: a table of another package, which is not copied into this repository")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {column: [row[column] for row in rows] for column in rows[0]}
 
 
 def assert_agrees(actual: ArrayLike, expected: ArrayLike, case: Case, what: str = "") -> None:

@@ -24,7 +24,7 @@ from markov.survival.hazards import (
 from markov.terms import Array, Correction, Crossing, Family
 
 from .counting import boundaries_of, discount, integral, trapezium
-from .known_answers import Case, assert_agrees, names_of, observed_orders, read_case
+from .known_answers import FAMILIES, Case, assert_agrees, names_of, observed_orders, read_case
 
 MONTH = 1.0 / 12.0
 
@@ -327,15 +327,6 @@ def test_exponential_survival_gives_the_geometric_cycle_sums(hazard: int, years:
 
 # Curves -----------------------------------------------------------------------------------------------------------
 
-FAMILIES = {
-    "exp": Family.EXPONENTIAL,
-    "weibull": Family.WEIBULL,
-    "gompertz": Family.GOMPERTZ,
-    "lnorm": Family.LOG_NORMAL,
-    "llogis": Family.LOG_LOGISTIC,
-    "gamma": Family.GAMMA,
-    "gengamma": Family.GENERALISED_GAMMA,
-}
 
 CURVES = read_case("analytic", "parametric_functions")
 every_curve = pytest.mark.parametrize("row", CURVES["expected"], ids=lambda row: f"{row['dist']} {row['params']}")

@@ -1,8 +1,6 @@
 """From what a publication reports to hazards: medians, two points, ratios, crude incidences, life tables."""
 
-import csv
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,9 +35,7 @@ from markov.survival.records import Records
 from markov.terms import DAYS_PER_MONTH, DAYS_PER_YEAR, MONTHS_PER_YEAR, Array, Family
 
 from .counting import discount
-from .known_answers import Case, assert_agrees, read_case, read_table
-
-DATA = Path(__file__).resolve().parents[3] / "shared" / "validation" / "data"
+from .known_answers import Case, assert_agrees, outside_table, read_case, read_table
 
 Curve = dict[str, Array]
 
@@ -356,12 +352,9 @@ def test_correlated_coefficients_of_the_hip_model_from_given_normals() -> None:
 
 def transplanted(group: str) -> tuple[Array, Array]:
     """Years and event (0 censored, 1 relapse, 2 death in remission) after transplant, of one group or `all`."""
-    path = DATA / "bmt_competing.csv"
-    if not path.exists():
-        pytest.skip(f"{path} is absent: a table of another package, which is not copied into this repository")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if group in ("all", f"group{row['group']}")]
-    return np.array([float(row["time"]) for row in rows]), np.array([int(row["event"]) for row in rows])
+    columns = outside_table("data/bmt_competing.csv")
+    chosen = [group in ("all", f"group{own}") for own in columns["group"]]
+    return np.array(columns["time"], dtype=float)[chosen], np.array(columns["event"], dtype=int)[chosen]
 
 
 @pytest.mark.parametrize("group", ["all", "group1", "group2", "group3"])

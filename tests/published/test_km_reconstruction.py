@@ -1,19 +1,13 @@
 """Published curves back to patient records: against known records, and against another program's reconstruction."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from markov.survival.reconstruction import Quality, reconstruct
 from markov.terms import Array
 
-from .known_answers import Case, read_case
+from .known_answers import Case, outside_table, read_case
 
-SHARED = (
-    Path(__file__).resolve().parents[3] / "shared" / "validation"
-)  # tables from packages under GPL or LGPL: read where they are, never copied
 KNOWN = ("km_bc_good_poor", "km_lung_by_sex")
 ARMS = [
     ("km_bc_good_poor", "poor"),
@@ -27,12 +21,8 @@ Records = tuple[Array, Array]  # times, and 1 for an event, 0 for a censoring
 
 def table(name: str) -> tuple[Array, Array]:
     """The two columns of a table that stays outside the repository."""
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"{name} is third-party data under its own licence, read from {SHARED}, which is absent")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = np.array([[float(value) for value in row] for row in list(csv.reader(file))[1:]])
-    return rows[:, 0], rows[:, 1]
+    first, second = outside_table(name).values()
+    return np.array(first, dtype=float), np.array(second, dtype=float)
 
 
 def kaplan_meier(records: Records, at: Array) -> Array:

@@ -4,10 +4,8 @@ The samples of two packages are under a licence that forbids copying them here: 
 reason, where the folder of validation cases is absent. What was computed from them stands in the cases.
 """
 
-import csv
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +17,8 @@ from markov.analysis.sample_information import evsi, normal_evsi
 from markov.analysis.value_of_information import effective_population, evpi, evppi, population_value
 from markov.terms import Array, Position
 
-from .known_answers import Case, assert_agrees, names_of, read_case
+from .known_answers import Case, assert_agrees, names_of, outside_table, read_case
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "validation"
 STATUS = {Position.DOMINATED: "D", Position.EXTENDEDLY_DOMINATED: "ED"}
 SAMPLES = ["bcea_vaccine", "dampack_example_psa"]
 every_sample = pytest.mark.parametrize("name", SAMPLES)
@@ -29,12 +26,7 @@ every_sample = pytest.mark.parametrize("name", SAMPLES)
 
 def sample(case: Case) -> dict[str, Array]:
     """The draws of a case as columns; skips the test where they are absent."""
-    path = DATA / case["inputs"]["csv"]
-    if not path.exists():
-        pytest.skip(f"{path.name} is absent: draws of another package, which are not copied into this repository")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {column: np.array([float(row[column]) for row in rows]) for column in rows[0]}
+    return {column: np.array(values, dtype=float) for column, values in outside_table(case["inputs"]["csv"]).items()}
 
 
 def cost_and_effect(case: Case) -> tuple[Array, Array]:

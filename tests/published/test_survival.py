@@ -5,10 +5,8 @@ breast cancer records are read from the folder of validation cases, and their te
 tables belong to other packages.
 """
 
-import csv
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,20 +19,10 @@ from markov.survival.kaplan_meier import Interval, kaplan_meier
 from markov.survival.records import Records, indicators
 from markov.terms import Array, Family
 
-from .known_answers import Case, read_case
+from .known_answers import FAMILIES, Case, outside_table, read_case
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "validation" / "data"
-
-FAMILIES = {
-    "exp": Family.EXPONENTIAL,
-    "weibull": Family.WEIBULL,
-    "gompertz": Family.GOMPERTZ,
-    "lnorm": Family.LOG_NORMAL,
-    "llogis": Family.LOG_LOGISTIC,
-    "gamma": Family.GAMMA,
-    "gengamma": Family.GENERALISED_GAMMA,
-}
 SCALES = {"hazard": Family.SPLINE_HAZARD, "odds": Family.SPLINE_ODDS, "normal": Family.SPLINE_NORMAL}
+TABLES = {"lung": "lung", "ovarian": "ovarian", "breast": "bc"}
 INTERVALS = {"loglog": Interval.LOG_LOG, "log": Interval.LOG, "plain": Interval.PLAIN}
 
 # Weeks of remission; a minus sign marks a censored time.
@@ -42,16 +30,6 @@ PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23
 MERCAPTOPURINE = [6, 6, 6, -6, 7, -9, 10, -10, -11, 13, 16, -17, -19, -20, 22, 23, -25, -32, -32, -34, -35]
 
 Published = dict[str, Any]
-
-
-def table(name: str) -> dict[str, list[str]]:
-    """A table of records as text columns; skips the test where the folder of validation cases is absent."""
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{path} is absent: a table of another package, which is not copied into this repository")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {column: [row[column] for row in rows] for column in rows[0]}
 
 
 def signed(weeks: list[int]) -> Records:
@@ -64,7 +42,7 @@ def records_of(name: str) -> Records:
         return signed(PLACEBO)
     if name == "mp6":
         return signed(MERCAPTOPURINE)
-    columns = table({"lung": "lung.csv", "ovarian": "ovarian.csv", "breast": "bc.csv"}[name.split(" ")[0]])
+    columns = outside_table(f"data/{TABLES[name.split(' ')[0]]}.csv")
     covariates: dict[str, Array] = {}
     if name == "lung by sex":
         covariates = {"female": (np.array(columns["sex"]) == "2").astype(float)}
