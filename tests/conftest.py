@@ -17,3 +17,9 @@ def calgb() -> Inputs:
 def myeloma_ix() -> Inputs:
     """Myeloma IX as shipped: thalidomide, no maintenance."""
     return read_inputs(shipped("myeloma_ix"))
+
+
+@pytest.fixture(scope="session")
+def bases(calgb: Inputs, myeloma_ix: Inputs) -> dict[str, Inputs]:
+    """Both, by name."""
+    return {"calgb": calgb, "myeloma_ix": myeloma_ix}

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from support.made_inputs import changed, with_row
 
 from markov.analysis.designs import Draws, random_draws, sampled, uniforms
 from markov.inputs import checks
@@ -32,20 +33,6 @@ MEAN_KEPT = (Distribution.NORMAL, Distribution.BETA, Distribution.GAMMA)
 @cache
 def read(name: str) -> Inputs:
     return read_inputs(shipped(name))
-
-
-@pytest.fixture(scope="module")
-def calgb() -> Inputs:
-    return read("calgb_100104")
-
-
-def with_row(inputs: Inputs, row: Parameter) -> Inputs:
-    """The same with a row more, first of all rows, or with a row replaced where it stands."""
-    return replace(inputs, parameters={row.id: row} | dict(inputs.parameters) | {row.id: row})
-
-
-def changed(inputs: Inputs, identifier: str, **changes: object) -> Inputs:
-    return with_row(inputs, replace(inputs.parameters[identifier], **changes))  # type: ignore[arg-type]
 
 
 def row(identifier: str, value: float, se: float, distribution: str = "gamma", group: str = "") -> Parameter:

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from numpy.polynomial.legendre import leggauss
 from published.known_answers import assert_agrees, read_case
 from scipy import special, stats
+from support.made_inputs import changed
 
 from markov.inputs import checks
 from markov.inputs.distributions import EDGE, distribution_problems, interval, inverse, is_certain
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
 from markov.inputs.schema import Quantity, match
-from markov.inputs.template import shipped
-from markov.inputs.workbook import read_inputs
 from markov.terms import Array, Distribution
 
 unhurried = settings(deadline=None, max_examples=150)  # a busy machine is not a failure
@@ -407,16 +406,6 @@ def test_what_single_values_have_wrong_is_left_to_their_own_rules() -> None:
         replace(sound, distribution="uniform", low=6.0, high=4.0),
     ]
     assert [found(of) for of in broken] == [[]] * len(broken)
-
-
-@pytest.fixture(scope="module")
-def calgb() -> Inputs:
-    return read_inputs(shipped("calgb_100104"))
-
-
-def changed(inputs: Inputs, identifier: str, **changes: object) -> Inputs:
-    row = replace(inputs.parameters[identifier], **changes)  # type: ignore[arg-type]
-    return replace(inputs, parameters={**inputs.parameters, identifier: row})
 
 
 def test_an_impossible_distribution_is_found_when_a_workbook_is_read_with_its_cell(calgb: Inputs) -> None:

@@ -32,11 +32,6 @@ NAMES = ("calgb", "myeloma_ix")
 
 
 @pytest.fixture(scope="module")
-def bases(calgb: Inputs, myeloma_ix: Inputs) -> dict[str, Inputs]:
-    return {"calgb": calgb, "myeloma_ix": myeloma_ix}
-
-
-@pytest.fixture(scope="module")
 def results(bases: Mapping[str, Inputs]) -> dict[str, OneWay]:
     """Both shipped workbooks, run once."""
     return {name: one_way(inputs) for name, inputs in bases.items()}

@@ -33,11 +33,6 @@ def results(calgb: Inputs, myeloma_ix: Inputs) -> dict[str, Scenarios]:
     return {"calgb": scenarios(calgb), "myeloma_ix": scenarios(myeloma_ix)}
 
 
-@pytest.fixture(scope="module")
-def bases(calgb: Inputs, myeloma_ix: Inputs) -> dict[str, Inputs]:
-    return {"calgb": calgb, "myeloma_ix": myeloma_ix}
-
-
 def fingerprint(inputs: Inputs) -> str:
     """Everything that an Inputs holds, arrays to the last digit."""
     with np.printoptions(threshold=100_000, floatmode="unique"):

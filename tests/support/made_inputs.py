@@ -5,12 +5,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from markov.inputs.parameters import Inputs, Strategy, Value, with_values
+from markov.inputs.parameters import Inputs, Parameter, Strategy, Value, with_values
 from markov.inputs.schema import match
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
 
 MONTH_DAYS = 365.25 / 12.0
+
+
+def with_row(inputs: Inputs, row: Parameter) -> Inputs:
+    """The same with a row more, first of all rows, or with a row replaced where it stands."""
+    return replace(inputs, parameters={row.id: row} | dict(inputs.parameters) | {row.id: row})
+
+
+def changed(inputs: Inputs, identifier: str, **changes: object) -> Inputs:
+    """The same with other fields in one row: its value, spread, distribution, group."""
+    return with_row(inputs, replace(inputs.parameters[identifier], **changes))  # type: ignore[arg-type]
 
 
 def bare(inputs: Inputs, changes: Mapping[str, Value], *, months: int = 60, smr: float = 0.0) -> Inputs:
