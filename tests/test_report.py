@@ -12,6 +12,7 @@ from support.reports import cells, sheet_names
 
 from markov import BaseCase, base_case, read_inputs, write_report
 from markov.analysis.deterministic import deterministic
+from markov.inputs.parameters import Inputs
 from markov.inputs.template import shipped
 from markov.report.workbook import ReportError
 from markov.terms import LIVING, CostCategory, State
@@ -30,6 +31,13 @@ def case(request: pytest.FixtureRequest) -> BaseCase:
 @pytest.fixture(scope="module")
 def report(case: BaseCase, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(case, tmp_path_factory.mktemp("report") / "report.xlsx", command="markov run test", seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def full(calgb: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with scenarios and sensitivity analyses."""
+    result, folder = base_case(calgb), tmp_path_factory.mktemp("full")
+    return write_report(result, folder / "full.xlsx", deterministic=deterministic(calgb, result))
 
 
 def table(path: Path, sheet: str, title: str) -> list[list[object]]:
@@ -152,54 +160,43 @@ def test_a_report_into_a_place_that_cannot_be_written_is_refused_in_words(case: 
         write_report(case, tmp_path / "file" / "report.xlsx")
 
 
+def opened_in_libreoffice(report: Path, folder: Path) -> list[object]:
+    """Every value that LibreOffice finds in a report, from the workbook that it writes after opening it."""
+    convert(report, "xlsx:Calc MS Excel 2007 XML", folder)
+    book = openpyxl.load_workbook(folder / report.name, data_only=True, read_only=True)
+    return [cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell is not None]
+
+
+def convert(report: Path, kind: str, folder: Path) -> None:
+    profile = f"-env:UserInstallation=file://{folder}/profile"
+    command = ["soffice", "--headless", profile, "--convert-to", kind, "--outdir", str(folder), str(report)]
+    subprocess.run(command, capture_output=True, check=True, timeout=180)
+
+
+def errors(values: list[object]) -> list[str]:
+    return [v for v in values if isinstance(v, str) and v.startswith(("#", "Err:"))]
+
+
 @pytest.mark.libreoffice
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_libreoffice_opens_the_report_without_an_error_value(report: Path, tmp_path: Path) -> None:
-    convert = ["soffice", "--headless", f"-env:UserInstallation=file://{tmp_path}/profile", "--convert-to"]
-    for kind in ("ods", "pdf"):
-        done = subprocess.run(
-            [*convert, kind, "--outdir", tmp_path, report], capture_output=True, check=True, timeout=180
-        )
-        assert (tmp_path / f"report.{kind}").exists(), done.stderr
-    subprocess.run(
-        [*convert, "xlsx:Calc MS Excel 2007 XML", "--outdir", tmp_path / "again", tmp_path / "report.ods"],
-        capture_output=True,
-        check=True,
-        timeout=180,
-    )
-    book = openpyxl.load_workbook(tmp_path / "again" / "report.xlsx", data_only=True)
-    values = [cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell is not None]
+    values = opened_in_libreoffice(report, tmp_path)
     assert len(values) > 5000
-    assert not [v for v in values if isinstance(v, str) and v.startswith(("#", "Err:"))]
+    assert errors(values) == []
+    convert(report, "pdf", tmp_path)
     assert (tmp_path / "report.pdf").stat().st_size > 50_000
 
 
 @pytest.mark.libreoffice
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
-def test_libreoffice_opens_the_sensitivity_analyses_too(tmp_path: Path) -> None:
-    inputs = read_inputs(shipped("calgb_100104"))
-    result = base_case(inputs)
-    path = write_report(result, tmp_path / "full.xlsx", deterministic=deterministic(inputs, result))
-    convert = ["soffice", "--headless", f"-env:UserInstallation=file://{tmp_path}/profile", "--convert-to"]
-    subprocess.run([*convert, "ods", "--outdir", tmp_path, path], capture_output=True, check=True, timeout=180)
-    target = tmp_path / "again"
-    subprocess.run(
-        [*convert, "xlsx:Calc MS Excel 2007 XML", "--outdir", target, tmp_path / "full.ods"],
-        capture_output=True,
-        check=True,
-        timeout=180,
-    )
-    book = openpyxl.load_workbook(target / "full.xlsx", data_only=True)
-    assert {"Tornado", "Two-way", "Threshold", "Assumptions"} <= set(book.sheetnames)
-    values = [cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell is not None]
-    assert not [v for v in values if isinstance(v, str) and v.startswith(("#", "Err:"))]
+def test_libreoffice_opens_the_sensitivity_analyses_too(full: Path, tmp_path: Path) -> None:
+    values = opened_in_libreoffice(full, tmp_path)
+    assert {"Tornado", "Two-way", "Threshold", "Assumptions"} <= set(sheet_names(tmp_path / full.name))
+    assert errors(values) == []
 
 
-def test_the_full_report_holds_no_macro_no_external_link_and_no_formula(tmp_path: Path) -> None:
-    inputs = read_inputs(shipped("mm015"))
-    result = base_case(inputs)
-    path = write_report(result, tmp_path / "full.xlsx", deterministic=deterministic(inputs, result))
-    with zipfile.ZipFile(path) as archive:
+def test_the_full_report_holds_no_macro_no_external_link_and_no_formula(full: Path) -> None:
+    with zipfile.ZipFile(full) as archive:
         names = archive.namelist()
         assert not any("vba" in name.lower() or "externalLink" in name for name in names)
         sheets = [name for name in names if name.startswith("xl/worksheets/sheet")]
