@@ -56,7 +56,7 @@ def test_the_sheets_stand_in_order_and_none_is_hidden_or_locked(report: Path, ca
     for sheet in book:
         assert sheet.sheet_state == "visible"
         assert not sheet.protection.sheet
-        assert sheet.page_setup.orientation == "landscape"
+        assert sheet.page_setup.orientation == ("portrait" if sheet.title == "Summary" else "landscape")
         assert str(sheet.page_setup.paperSize) == sheet.PAPERSIZE_A4
         assert sheet.print_area
 

@@ -68,7 +68,9 @@ def lines_needed(text: str, width: float) -> int:
     >>> lines_needed("one two three", 6.0)
     3
     """
-    per_line = int(max(width * CHARACTERS_PER_WIDTH, 4.0))
+    longest = max(map(len, text.split()), default=0)
+    running = longest <= width  # a long word, such as an id, is cut into lines, and is wider than running text
+    per_line = int(max(width * (CHARACTERS_PER_WIDTH if running else 0.9), 4.0))
     if len(text) <= per_line and "\n" not in text:
         return 1
     return sum(max(1, len(textwrap.wrap(part, per_line))) for part in text.split("\n"))
@@ -87,9 +89,10 @@ def width_in_points(characters: float) -> float:
     return 0.95 * (7.0 * characters + 5.0)
 
 
-def set_page(sheet: Any, title: str, *, pages_high: int = 0) -> None:
-    """A4 landscape, one page wide (and so many high, 0: any), page numbers in the footer; no grid."""
-    sheet.set_landscape()
+def set_page(sheet: Any, title: str, *, pages_high: int = 0, portrait: bool = False) -> None:
+    """A4, landscape unless portrait, one page wide (and so many high, 0: any), page numbers in the footer; no grid."""
+    if not portrait:
+        sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, pages_high)
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)

@@ -54,7 +54,7 @@ def applicability_page(inputs: Inputs, result: Scenarios) -> Page:
         blocks.append(_table(inputs, topic, found) if found else Text(_missing(starts)))
     blocks.append(_behind_table(inputs))
     subtitle = "Would the result hold where the drug is used? Each switch is a scenario, run from a clean base case."
-    widths = (28.0, 18.0, 24.0, *(13.0,) * (2 * count), 22.0, 48.0)
+    widths = (32.0, 20.0, 34.0, *(13.0,) * (2 * count), 20.0, 76.0)
     return Page("Applicability", "Applicability", subtitle, tuple(blocks), widths)
 
 
@@ -75,17 +75,20 @@ def _missing(starts: tuple[str, ...]) -> str:
 def _lead(inputs: Inputs, result: Scenarios) -> str:
     counts = [(topic, sum(_concerns(scenario, topic) for scenario in result.scenarios)) for topic in TOPICS]
     listed = ", ".join(f"{topic.lower()} ({count})" for topic, count in counts if count)
-    changed = [s for s in result.scenarios if s.own and any(s.own.decision_changed) and _in_any(s)]
-    names = "; ".join(f"“{scenario.name}”" for scenario in changed)
-    at = " or ".join(words.money(t, inputs.currency) for t in inputs.thresholds)
-    decision = (
-        f"The decision at {at} per QALY changes in {names}." if changed else "The decision changes in none of them."
-    )
-    return f"Scenarios by topic: {listed or 'none'}. {decision}"
+    some = [s for s in result.scenarios if s.own and any(_concerns(s, topic) for topic in TOPICS)]
+    decisions = (_decision(inputs, some, threshold) for threshold in inputs.thresholds)
+    return f"Scenarios by topic: {listed or 'none'}. {' '.join(decisions)}"
 
 
-def _in_any(scenario: Scenario) -> bool:
-    return any(_concerns(scenario, topic) for topic in TOPICS)
+def _decision(inputs: Inputs, some: list[Scenario], threshold: float) -> str:
+    """In which of the scenarios the decision at a threshold is another than in the base case."""
+    names = [
+        f"“{s.name}”"
+        for s in some
+        if s.own and dict(zip(s.own.thresholds, s.own.decision_changed, strict=True)).get(threshold)
+    ]
+    at = words.per_qaly(threshold, inputs.currency)
+    return f"At {at} the decision changes in {'; '.join(names) or 'none of them'}."
 
 
 # ---------------------------------------------------------------------------------------------------- switches
@@ -124,7 +127,7 @@ def _rows(inputs: Inputs, scenario: Scenario) -> Iterator[tuple[Cell, ...]]:
             found.label,
             found.ratio,
             *figures,
-            decision_in_words(scenario.own) if first else "",
+            decision_in_words(scenario.own, inputs.currency) if first else "",
             what,
         )
 

@@ -175,7 +175,7 @@ def _rate_chart(result: BaseCase) -> Chart:
         series.append(Series("Registry", "Bridge", "rates", 0, 2 + count, "#1F2A37", FROM_YEAR, dashed=True))
     early = bridge.death_rate[min(4, len(bridge.years) - 1)]
     told = ", ".join(f"{la} {v:.4f}" for la, v in zip(result.labels, early, strict=True) if np.isfinite(v))
-    title = f"From year 2, implied death rate after progression; in year {min(5, len(bridge.years))}: {told}"
+    title = f"Implied death rate after progression; in year {min(5, len(bridge.years))}, per month: {told}"
     return Chart("lines", title, "Year", "Deaths per month", tuple(series), x_format="0", y_format="0.000")
 
 

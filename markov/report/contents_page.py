@@ -21,6 +21,47 @@ MARKS = (
     ("A value that was changed from the workbook's base case", CHANGED),
     ("A confidential value, on Inputs used and Inputs in full: not to be passed on", CONFIDENTIAL),
 )
+QUESTIONS = (
+    ("Summary", "What is compared, in whom, for whom?", "Title, question and answer"),
+    ("Summary", "What does it cost and gain, at which price?", "Headline: every price set side by side"),
+    (
+        "Summary",
+        "What if patients die otherwise after progression?",
+        "Three readings of mortality after progression",
+    ),
+    ("Incremental", "Which strategy is good value, which is dominated?", "Full incremental analysis; net benefit"),
+    ("Disaggregated", "What do the costs consist of, and where do QALYs arise?", "By category, state and component"),
+    (
+        "Bridge",
+        "Where does the gain in survival come from: the trial, or beyond it?",
+        "Where the gain arises; year by year",
+    ),
+    (
+        "Survival",
+        "What does the trial report, and what does the model?",
+        "Model against trial, with reasons",
+    ),
+    (
+        "Scenarios",
+        "What if the effect on survival vanished, or a price fell?",
+        "One row for each scenario",
+    ),
+    ("Threshold", "At which price would it be cost-effective?", "Value-based price, with the discount on list"),
+    ("Assumptions", "Which inputs are assumed, and does it matter?", "Every one, by its effect on net benefit"),
+    ("Inputs used", "Which value, from where, of what status?", "Every value with its source, page and cell"),
+    ("Treatment", "How long are patients treated, and why do they stop?", "Treatment in the model"),
+    ("Second malignancies", "How are second malignancies counted?", "In the model; inputs behind it"),
+    ("Severity", "Which severity weight applies?", "QALY shortfall, and the weight"),
+    ("Benefit and risk", "What do patients gain and suffer, money aside?", "Q-TWiST; numbers needed to treat"),
+    ("Applicability", "Does it hold for patients and practice here?", "Scenarios by topic"),
+    ("Tornado", "Which input moves the answer most?", "The longest bars, by strategy and threshold"),
+    ("CEAC and CEAF", "How likely is it that the decision is right?", "Acceptability by threshold"),
+    ("Follow-up value", "Is it worth waiting for more evidence?", "Answer at each threshold"),
+    ("Reference case", "Does it follow the agency's rules?", "What is asked, and what was done"),
+    ("Checks", "Was the model checked?", "Expected, observed, verdict"),
+    ("Live guide", "May I change a number and see what happens?", "Where to type, and what answers"),
+)
+"""What reviewers ask, and where it is answered."""
 
 
 def contents_page(result: BaseCase, pages: Sequence[Page], linked: Sequence[tuple[str, str]] = ()) -> Page:
@@ -33,13 +74,15 @@ def contents_page(result: BaseCase, pages: Sequence[Page], linked: Sequence[tupl
     return Page(
         CONTENTS,
         "Contents",
-        "Every sheet of this report; click a name to go there, and “Contents” at its top to come back.",
+        "Every sheet of this report, then where reviewers find their answers; click a name to go there, and "
+        "“Contents” at its top to come back.",
         (
             Text(reading),
-            Table("Sheets", columns, (*rows, *linked), "sheets"),
+            Table("Sheets", columns, (*rows, *linked), "sheets", spread=True),
+            _questions({str(name) for name, _ in (*rows, *linked)}),
             _colours(result),
         ),
-        widths=(30.0, 140.0),
+        widths=(24.0, 62.0, 64.0),
     )
 
 
@@ -47,7 +90,15 @@ def _told(page: Page) -> str:
     """What a page shows: of a page whose title is the workbook's, that it is the answer."""
     if page.name == "Summary":
         return "The question, the answer in words, and what stands behind it, on one page."
-    return page.subtitle if page.title == page.name else f"{page.title}. {page.subtitle}"
+    stop = "" if page.title.endswith("?") else "."
+    return page.subtitle if page.title == page.name else f"{page.title}{stop} {page.subtitle}"
+
+
+def _questions(names: set[str]) -> Table:
+    """Questions that the sheets of this report answer."""
+    columns = (Column("Sheet", "link"), Column("Question"), Column("Where on it"))
+    rows = tuple(row for row in QUESTIONS if row[0] in names)
+    return Table("Where to find an answer", columns, rows, "questions")
 
 
 def _colours(result: BaseCase) -> Table:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from markov.analysis.follow_up import FollowUp, Wait
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.words import money, per_qaly
 
 PAGE = "Follow-up value"
@@ -28,7 +28,7 @@ def follow_up_page(inputs: Inputs, found: Sequence[FollowUp], note: str = "") ->
         blocks.append(Text(note, "lead"))
     blocks.append(Text(METHOD))
     subtitle = "Value of sample information about the effect on overall survival after the trial's present follow-up."
-    return Page(PAGE, "Is it worth to wait for longer follow-up?", subtitle, tuple(blocks), (16.0, *(16.0,) * 10))
+    return Page(PAGE, "Is it worth waiting for longer follow-up?", subtitle, tuple(blocks), (16.0, *(16.0,) * 10))
 
 
 METHOD = (
@@ -68,7 +68,9 @@ def _charts(inputs: Inputs, found: FollowUp, number: int) -> tuple[Chart, ...]:
     last = found.at(found.thresholds[-1])[-1]
     value, at = (money(amount, inputs.currency) for amount in (last.information.value, last.threshold))
     label, best = inputs.labels[found.strategy], found.best(last.threshold)
-    told = "never pays" if best is None else f"is highest after {best.years:g} years"
+    told = "waiting never pays: its expected net benefit is below 0"
+    if best is not None:
+        told = f"the expected net benefit of waiting is highest after {best.years:g} years"
 
     def chart(title: str, x: str, unit: str, columns: tuple[int, int], table: str = "waits") -> Chart:
         series = _series(inputs, found, number, *columns, table)
@@ -76,7 +78,7 @@ def _charts(inputs: Inputs, found: FollowUp, number: int) -> tuple[Chart, ...]:
 
     years = f"{label}: {last.years:g} more years are worth {value} per patient at {at}"
     deaths = f"The same by further deaths: {sum(last.events):,.0f} in {last.years:g} years"
-    total = f"Expected net benefit of waiting {told} at {at}"
+    total = f"At {at} {told}"
     charts = []
     if any(wait.information.value >= 0.5 for wait in found.waits):
         charts.append(chart(years, "Further years of follow-up", " per patient", (YEARS, PER_PATIENT)))
@@ -94,7 +96,7 @@ def _series(inputs: Inputs, found: FollowUp, number: int, x: int, y: int, table:
             _key(number, threshold, table),
             x,
             y,
-            STRATEGY_COLOURS[1 + i],
+            LINE_COLOURS[i % len(LINE_COLOURS)],
         )
         for i, threshold in enumerate(found.thresholds)
     )

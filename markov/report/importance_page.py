@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from markov.analysis.importance import LEADING, Importance, ImportanceTable
 from markov.analysis.sobol import Sobol
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sobol_page import output_words, source_words
 from markov.report.words import money, per_qaly
 
 PAGE = "Importance"
-SHOWN = 15
+SHOWN = 10
 
 
 def importance_page(inputs: Inputs, sobol: Sobol, tables: Sequence[ImportanceTable]) -> Page:
@@ -61,7 +61,7 @@ def importance_lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
 
 def _disagreement(inputs: Inputs, row: Importance) -> str:
     ranks = (("swing", row.swing_rank), ("variance", row.total_rank), ("value", row.value_rank))
-    told = ", ".join(f"rank {rank:.0f} by {what}" for what, rank in ranks if rank is not None)
+    told = ", ".join(f"rank {rank:g} by {what}" for what, rank in ranks if rank is not None)
     return f"{_quoted(inputs, row)} ({told})"
 
 
@@ -77,8 +77,8 @@ def _charts(inputs: Inputs, table: ImportanceTable, number: int) -> tuple[Chart,
     count, key = min(SHOWN, len(table.rows)), f"importance_{number}"
     at = money(table.threshold, inputs.currency)
     first, best = table.leading_in_variance, table.leading_in_value
-    totals = Series("Total index", PAGE, key, 0, 5, "#2F6DB5", last=count - 1)
-    values = Series("Value of information", PAGE, key, 0, 7, "#D1802E", last=count - 1)
+    totals = Series("Total index", PAGE, key, 0, 5, LINE_COLOURS[0], last=count - 1)
+    values = Series("Value of information", PAGE, key, 0, 7, LINE_COLOURS[1], last=count - 1)
     moves = Chart(
         "horizontal",
         f"At {at}, {_name(inputs, first)} moves net benefit most",

@@ -142,6 +142,7 @@ class Page:
     blocks: tuple[Block, ...]
     widths: tuple[float, ...] = field(default=(34.0, *(15.0,) * 9))
     one_page: bool = False
+    portrait: bool = False
 
 
 def in_currency(page: Page, currency: str) -> Page:

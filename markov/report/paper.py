@@ -13,7 +13,7 @@ LARGEST_PRINT = 0.75
 CHART_ROWS = 19
 ROW_POINTS = 15.0
 BOLD = 0.85  # bold text is wider
-PAGE_FILLED = 0.92  # of a page; spreadsheet programs do not agree to the point on how tall a row is
+PAGE_FILLED = 0.85  # of a page; spreadsheet programs do not agree to the point on how tall a row is
 
 
 @dataclass

@@ -55,7 +55,9 @@ def acceptability_chart(inputs: Inputs, result: Probabilistic) -> Chart:
     series.append(Series("Frontier (highest mean)", DATA, "curves", 0, 1 + len(names), INK, dashed=True))
     switches = result.curves.switches
     words = (
-        f"the best strategy changes at {money(switches[0], inputs.currency)}" if switches else "one strategy is best"
+        f"the best strategy changes at {' and '.join(money(at, inputs.currency) for at in switches)}"
+        if switches
+        else "one strategy is best"
     )
     title = f"Acceptability: {words}" + ("" if switches else " at every threshold shown")
     x_title = f"Threshold ({inputs.currency} per QALY)"
@@ -82,7 +84,10 @@ def running_chart(inputs: Inputs, result: Probabilistic) -> Chart:
         colour = STRATEGY_COLOURS[(1 + i) % len(STRATEGY_COLOURS)]
         label = inputs.labels[strategy]
         series.append(Series(label, DATA, "running", 0, 1 + 3 * i, colour))
-        series += [Series(f"{label}, 95 %", DATA, "running", 0, 2 + 3 * i + k, colour, dashed=True) for k in (0, 1)]
+        series += [
+            Series(f"{label}, 95 %", DATA, "running", 0, 2 + 3 * i + k, colour, dashed=True, listed=k == 0)
+            for k in (0, 1)
+        ]
     at = money(result.thresholds[-1], inputs.currency)
     title = f"Mean net benefit at {at} per QALY is known to ± {money(result.half_width, inputs.currency)}"
     y_title = f"Net benefit ({inputs.currency})"

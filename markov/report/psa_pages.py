@@ -53,7 +53,7 @@ def _summary_page(inputs: Inputs, result: Probabilistic) -> Page:
     )
     runs = result.sample.runs
     subtitle = f"{runs:,} draws of every uncertain input at once; strategies share their random numbers."
-    return Page("Probabilistic", "How sure is the answer?", subtitle, blocks, (42.0, 34.0, *(16.0,) * 6), one_page=True)
+    return Page("Probabilistic", "How sure is the answer?", subtitle, blocks, (48.0, 38.0, *(16.0,) * 6))
 
 
 def lead(inputs: Inputs, result: Probabilistic) -> Iterator[str]:

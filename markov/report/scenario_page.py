@@ -34,13 +34,13 @@ def scenario_pages(result: Scenarios) -> list[Page]:
     money = 2 * len(result.base.own.thresholds)
     changes = (_changes_table(result),)
     return [
-        Page("Scenarios", "Scenarios", subtitle, blocks, (40.0, 16.0, 16.0, 30.0, *(16.0,) * money, 30.0)),
+        Page("Scenarios", "Scenarios", subtitle, blocks, (40.0, 16.0, 16.0, 38.0, *(16.0,) * money, 38.0)),
         Page(
             "Scenario inputs",
             "What each scenario changes",
             "The base case's value beside the scenario's, with the reason that the workbook gives.",
             changes,
-            (28.0, 15.0, 15.0, 16.0, 34.0, 34.0, 52.0),
+            (30.0, 13.0, 13.0, 18.0, 38.0, 44.0, 64.0),
         ),
     ]
 
@@ -60,14 +60,16 @@ def balance_in_words(result: Scenarios, thresholds: int | None = None) -> Iterat
     yield f"{count} scenarios{f', {len(result.failed)} of which could not run' if result.failed else ''}."
     assert result.base.own is not None
     shown = result.base.own.thresholds[:thresholds]
-    for row in (row for row in result.balance if row.price_set is None and row.threshold in shown):
-        at = words.money(row.threshold, result.currency)
-        told = f"At {at} per QALY {row.favouring} favour {row.label.lower()}, {row.against} speak against it"
-        told += f", {row.unchanged} leave it as it is" if row.unchanged else ""
-        changed = (
-            f"the decision changes in {row.decision_changed}" if row.decision_changed else "the decision holds in all"
-        )
-        yield f"{told}; {changed}."
+    for threshold in shown:
+        rows = [row for row in result.balance if row.price_set is None and row.threshold == threshold]
+        changed = max(row.decision_changed for row in rows)
+        decision = f"the decision changes in {changed}" if changed else "the decision holds in all"
+        yield f"At {_at(result, threshold)} {decision}; {'; '.join(map(_balance_in_words, rows))}."
+
+
+def _balance_in_words(row: Balance) -> str:
+    told = f"{row.favouring} favour {row.label.lower()}, {row.against} speak against it"
+    return f"{told}, {row.unchanged} leave it as it is" if row.unchanged else told
 
 
 def _at(result: Scenarios, threshold: float) -> str:
@@ -133,7 +135,7 @@ def _largest_table(result: Scenarios, each: StrategyResult, told: list[tuple[str
     assert result.base.own is not None
     at = _at(result, result.base.own.thresholds[0])
     columns = (Column("Scenario", "strong"), Column(f"Change in net benefit at {at} ({result.currency})", "money"))
-    return Table(f"Drawn: {each.label}", columns, tuple(told), key)
+    return Table(f"Data of the chart: {each.label}", columns, tuple(told), key)
 
 
 def _largest_chart(
@@ -164,7 +166,7 @@ def _side_by_side(result: Scenarios, each: StrategyResult) -> Table:
         Column("Best strategy, where another than in the base case"),
     )
     shown = [(result.base, result.base.own), *((s, s.own) for s in result.scenarios if s.own)]
-    rows = tuple(_side_row(scenario, own, each.strategy, len(thresholds)) for scenario, own in shown)
+    rows = tuple(_side_row(scenario, own, each.strategy, len(thresholds), result.currency) for scenario, own in shown)
     tints = tuple((*(NO_TINT,) * (len(columns) - 1), WARN if row[-1] else NO_TINT) for row in rows)
     versus = result.base.own.strategies[0].label.lower()
     notes = (
@@ -176,13 +178,19 @@ def _side_by_side(result: Scenarios, each: StrategyResult) -> Table:
     )
 
 
-def _side_row(scenario: Scenario, own: Priced, strategy: str, count: int) -> tuple[Cell, ...]:
+def _side_row(scenario: Scenario, own: Priced, strategy: str, count: int, currency: str) -> tuple[Cell, ...]:
     found = own.of(strategy)
     if found is None or found.against is None:
         return (scenario.name, None, None, "not compared", *(None,) * (2 * count), "")
     changes = found.change if scenario.changes else (None,) * count
     figures = (found.against.delta_cost, found.against.delta_qaly, found.ratio)
-    return (scenario.name, *figures, *padded(found.gain, count), *padded(changes, count), decision_in_words(own))
+    return (
+        scenario.name,
+        *figures,
+        *padded(found.gain, count),
+        *padded(changes, count),
+        decision_in_words(own, currency),
+    )
 
 
 def padded(values: tuple[float | None, ...], count: int) -> tuple[float | None, ...]:
@@ -195,11 +203,11 @@ def padded(values: tuple[float | None, ...], count: int) -> tuple[float | None, 
     return (*settled, *(None,) * count)[:count]
 
 
-def decision_in_words(own: Priced) -> str:
+def decision_in_words(own: Priced, currency: str) -> str:
     """The best strategy at each threshold where the decision changes, in words; nothing where it holds."""
     labels = {result.strategy: result.label for result in own.strategies}
     changed = [
-        f"{labels[best]} at {threshold:,.0f}"
+        f"{labels[best]} at {words.money(threshold, currency)}"
         for threshold, best, other in zip(own.thresholds, own.optimal, own.decision_changed, strict=True)
         if other
     ]
@@ -265,7 +273,9 @@ def _price_table(result: Scenarios, each: StrategyResult) -> Table:
         )
         for cells in found
     )
-    notes = ("QALYs do not depend on prices. Shaded: another strategy is best than in the base case at these prices.",)
+    notes = (
+        "QALYs do not depend on prices. Shaded: the best strategy is another than in the base case at the same prices.",
+    )
     title, key = f"{each.label} at each price set", f"prices_{each.strategy}"
     return Table(title, tuple(columns), rows, key, notes, bold=frozenset({0}), tints=tints)
 

@@ -1,6 +1,6 @@
 """The report of a Sobol analysis: which uncertain inputs move the result, alone and together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markov.analysis.sobol import Sobol
 from markov.analysis.sobol_indices import WIDE, Indices, Statement
@@ -10,7 +10,7 @@ from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table,
 from markov.report.words import per_qaly
 from markov.terms import Endpoint
 
-SHOWN = 15
+SHOWN = 10
 PAIRS = 15
 FIRST, REST = "#2F6DB5", "#8DB7E2"
 
@@ -66,14 +66,22 @@ def source_words(inputs: Inputs, parameters: Sequence[str]) -> str:
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> source_words(inputs, ["os.hazard_ratio.lenalidomide", "pfs.time_ratio.lenalidomide"])
     'OS: hazard ratio against its reference, Lenalidomide (and PFS time ratio)'
+    >>> source_words(inputs, ["utility.maintenance", "utility.toxicity"])
+    'Utility, maintenance (with 1 more)'
     """
     first, *others = parameters
     label = label_of(first, inputs.labels)
-    if len(others) != 1:
-        return label + (f" (with {len(others)} more)" if others else "")
-    kind, name, *_ = others[0].split(".")
-    kind = kind.upper() if kind in tuple(Endpoint) else kind.replace("_", " ")
-    return f"{label} (and {kind} {name.replace('_', ' ')})"
+    kind, name, *_ = others[0].split(".") if len(others) == 1 else ("", "")
+    if kind in tuple(Endpoint):
+        return f"{label} (and {kind.upper()} {name.replace('_', ' ')})"
+    return label + (f" (with {len(others)} more)" if others else "")
+
+
+def _told(inputs: Inputs, result: Sobol) -> Iterator[tuple[Indices, Statement | None]]:
+    """Outputs to show: a margin over the reference is an incremental net benefit, which stands there already."""
+    for indices, told in zip(result.indices, result.statements, strict=True):
+        if inputs.reference not in result.margins.get(indices.output, ()):
+            yield indices, told
 
 
 def told_in_words(words: Words, told: Statement) -> str:
@@ -96,8 +104,9 @@ def _leading_page(inputs: Inputs, result: Sobol) -> Page:
     ]
     words = factor_words(inputs, result)
     if result.idle:
-        blocks.append(Text(f"Left out, because they change nothing under these settings: {', '.join(result.idle)}."))
-    for number, (indices, told) in enumerate(zip(result.indices, result.statements, strict=True)):
+        idle = "; ".join(label_of(identifier, inputs.labels) for identifier in result.idle)
+        blocks.append(Text(f"Left out, because they change nothing under these settings: {idle}."))
+    for number, (indices, told) in enumerate(_told(inputs, result)):
         title = output_words(inputs, indices.output, dict(result.margins))
         if indices.total is None or told is None:
             blocks.append(Text(f"{title}: {indices.reason}"))
@@ -127,7 +136,7 @@ def _convergence_table(inputs: Inputs, result: Sobol) -> Table:
             len(told.unstable),
             told.enough or result.points,
         )
-        for indices, told in zip(result.indices, result.statements, strict=True)
+        for indices, told in _told(inputs, result)
         if told is not None
     )
     note = (
@@ -194,7 +203,7 @@ def _alone(indices: Indices, i: int) -> float:
 def _all_page(inputs: Inputs, result: Sobol) -> Page:
     blocks: list[Table] = []
     words = factor_words(inputs, result)
-    for indices in result.indices:
+    for indices, _ in _told(inputs, result):
         if indices.total is None:
             continue
         title = output_words(inputs, indices.output, dict(result.margins))

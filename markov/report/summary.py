@@ -25,11 +25,11 @@ def summary_page(
         Text("Question", "section"),
         Text(inputs.text("settings.question") or "Not stated in the workbook (settings.question).", "lead"),
         Text("Answer", "section"),
-        Text(" ".join(words.answer(result)), "lead"),
+        *(Text(paragraph, "lead") for paragraph in words.answer_by_strategy(result)),
         _headline_table(result),
         Text(words.range_of_alternatives(result)),
         _alternatives_table(result),
-        *([Text(" ".join(_sensitivity(result, deterministic)))] if deterministic else []),
+        *(Text(paragraph) for paragraph in (_sensitivity(result, deterministic) if deterministic else ())),
         *([Text(_over_all_draws(result, uncertainty))] if uncertainty else []),
         (frontier_chart(result), survival_charts(result)[1]),
         Text("What stands behind it", "section"),
@@ -47,8 +47,9 @@ def summary_page(
         inputs.title,
         " · ".join(c for c in context if c),
         tuple(blocks),
-        widths=(40.0, 16.0, 15.0, 18.0, 25.0, 25.0, 26.0, 26.0, 26.0),
+        widths=(36.0, 15.0, 13.0, 15.0, 23.0, 23.0, 23.0, 23.0, 23.0),
         one_page=True,
+        portrait=True,
     )
 
 
@@ -56,13 +57,11 @@ def _sensitivity(result: BaseCase, found: Deterministic) -> Iterator[str]:
     """Scenarios counted for and against, the most influential input and the value-based price of each strategy."""
     inputs = result.inputs
     yield " ".join(balance_in_words(found.scenarios, 1))
-    for strategy in found.one_way.strategies[1:]:
-        bar = found.most_influential(strategy)
-        if bar is not None:
-            yield f"{inputs.labels[strategy]}: {in_words(bar, inputs.currency)}."
+    bars = ((inputs.labels[s], found.most_influential(s)) for s in found.one_way.strategies[1:])
+    yield " ".join(f"{label}: {in_words(bar, inputs.currency)}." for label, bar in bars if bar is not None)
     if found.prices:
         first = [price for price in found.prices if price.threshold == inputs.thresholds[0]]
-        yield f"Price at which it is worth it. {' '.join(price_in_words(inputs, first))}"
+        yield f"Price at which it would be good value. {' '.join(price_in_words(inputs, first))}"
 
 
 def _over_all_draws(result: BaseCase, found: Uncertainty) -> str:

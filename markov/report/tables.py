@@ -199,13 +199,12 @@ def incremental_page(result: BaseCase) -> Page:
         "Discounted costs and QALYs per patient. An ICER is shown only where it can be read; quadrants are named.",
         (
             Table("Full incremental analysis", columns, tuple(rows), "incremental", notes),
+            (frontier_chart(result),),
             _frontier_table(result),
             _pairwise_table(result),
             *_net_benefit_tables(result),
-            (frontier_chart(result),),
         ),
-        widths=(34.0, 17.0, 17.0, 24.0, 24.0, 17.0, 40.0),
-        one_page=True,
+        widths=(34.0, 18.0, 18.0, 28.0, 36.0, 22.0, 40.0),
     )
 
 

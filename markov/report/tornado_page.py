@@ -67,7 +67,7 @@ def _key(strategy: str, threshold: float) -> str:
 def _chart(result: OneWay, strategy: str, threshold: float, bars: tuple[Bar, ...]) -> Chart:
     first, at = bars[0], words.money(threshold, result.currency)
     swing = words.money(first.swing, result.currency)
-    title = f"{result.labels[strategy]} at {at} per QALY: {first.factor.label} moves net benefit by {swing}"
+    title = f"{result.labels[strategy]} at {at} per QALY: {first.factor.label} moves net benefit most, by {swing}"
     series = tuple(
         Series(name, "Tornado", _key(strategy, threshold), 0, column, painted)
         for name, column, painted in (("Low end of the range", 8, LOW_END), ("High end of the range", 9, HIGH_END))
@@ -85,7 +85,8 @@ def _table(result: OneWay, strategy: str, threshold: float, bars: tuple[Bar, ...
     notes = (
         f"The {len(bars)} longest bars. Net benefit is the gain over the reference, in {result.currency} per patient. "
         "The swing is the highest less the lowest value on the range, points between its ends included; where both "
-        "ends lie on one side of the base case the chart shows the further one.",
+        "ends lie on one side of the base case the chart shows the further one. “With 1 more”: moves with others, "
+        "“1 correlated”: others follow it; which, says the table Inputs that move together.",
     )
     return Table(title, _columns(result), rows, _key(strategy, threshold), notes, tints=tints)
 

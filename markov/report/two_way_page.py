@@ -164,5 +164,6 @@ def _finding(grid: TwoWay) -> str:
     for threshold, _, points in _groups(grid):
         low, high = (limit(point.first for point in points) for limit in (min, max))
         at = words.money(threshold, grid.currency)
-        told.append(f"{low:,.0f} to {high:,.0f} at {at} per QALY")
+        ends = " to ".join(words.money(price, grid.currency) for price in (low, high))
+        told.append(f"{ends} at {at} per QALY")
     return f"The decision changes at prices of {' and '.join(told)}"

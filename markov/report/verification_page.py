@@ -49,7 +49,8 @@ def short_form_table(tested: Sequence[Tested]) -> Table:
     rows = tuple((_named(t), *_outcome(t), t.check.note) for t in tested)
     rest = len(BANK) - len(tested)
     note = f"The other {rest} tests of the verification bank perturb the workbook and run it again: markov verify."
-    return Table("Verification bank, short form", columns, rows, "bank", (note,), verdict=3)
+    title = f"Verification bank, short form: {verification_words(tested)[0].removesuffix('.')}"
+    return Table(title, columns, rows, "bank", (note,), verdict=3)
 
 
 def verification_words(tested: Sequence[Tested]) -> list[str]:

@@ -1,11 +1,11 @@
-"""The sheet of the value of information: is it worth to know more, and about what."""
+"""The sheet of the value of information: is it worth knowing more, and about what."""
 
 from collections.abc import Sequence
 
 from markov.analysis.importance import NOTHING
 from markov.analysis.value_of_information import EVIDENCE, PartialValue, ValueOfInformation, population_value
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sobol_page import source_words
 from markov.report.words import money, per_qaly
 
@@ -26,7 +26,7 @@ def voi_page(inputs: Inputs, result: ValueOfInformation) -> Page:
         names = ", ".join(dict.fromkeys(_name(inputs, part) for part in result.breaches))
         blocks.append(Text(f"Above the value of perfect information, so not to be trusted: {names}."))
     subtitle = "Per patient, from the draws of the probabilistic analysis: what choosing wrongly is expected to cost."
-    return Page(PAGE, "Is it worth to know more?", subtitle, tuple(blocks), (58.0, *(17.0,) * 7))
+    return Page(PAGE, "Is it worth knowing more?", subtitle, tuple(blocks), (58.0, *(17.0,) * 7))
 
 
 def perfect_words(inputs: Inputs, result: ValueOfInformation) -> list[str]:
@@ -49,7 +49,8 @@ def _at(inputs: Inputs, result: ValueOfInformation, threshold: float) -> str:
     words = f"At {per_qaly(threshold, inputs.currency)} knowing everything is worth "
     words += f"{money(perfect, inputs.currency)} per patient"
     if best is not None and best.information.value >= NOTHING:
-        return f"{words}; the most from {best.group.lower()}, {money(best.information.value, inputs.currency)}"
+        value = money(best.information.value, inputs.currency)
+        return f"{words}; the topic most worth knowing is {best.group.lower()}, {value}"
     return words if perfect >= NOTHING else f"{words}: nothing that could be learned would change the decision"
 
 
@@ -57,7 +58,7 @@ def _perfect_table(inputs: Inputs, result: ValueOfInformation) -> Table:
     columns = (
         Column("Perfect information at", "strong"),
         Column(f"Per patient ({inputs.currency})", "money"),
-        Column("Standard error", "money"),
+        Column(f"Standard error ({inputs.currency})", "money"),
         Column(f"Population ({inputs.currency})", "money"),
     )
     rows = tuple(
@@ -126,7 +127,7 @@ def _group_chart(inputs: Inputs, result: ValueOfInformation) -> Chart:
             "groups",
             0,
             1 + 2 * i,
-            STRATEGY_COLOURS[1 + i],
+            LINE_COLOURS[i % len(LINE_COLOURS)],
         )
         for i, threshold in enumerate(result.thresholds)
     )

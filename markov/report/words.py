@@ -1,11 +1,11 @@
 """Sentences of the report, made from the numbers they state."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from markov.analysis.base_case import BaseCase, Headline
-from markov.analysis.incremental import Quadrant, icer_in_words, pairwise
+from markov.analysis.incremental import PairwiseRow, Quadrant, icer_in_words, pairwise
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import Sheet
 from markov.model.outcomes import Outcomes
@@ -30,29 +30,32 @@ def comparison(outcomes: Outcomes, inputs: Inputs, strategy: str) -> str:
 
 
 def answer(result: BaseCase) -> list[str]:
-    """The answer in two or three sentences a strategy."""
-    inputs, outcomes = result.inputs, result.outcomes
+    """The answer in two to four sentences a strategy."""
+    return [sentence for row in result.pairwise for sentence in _answer(result, row)]
+
+
+def answer_by_strategy(result: BaseCase) -> list[str]:
+    """The same, a paragraph a strategy."""
+    return [" ".join(_answer(result, row)) for row in result.pairwise]
+
+
+def _answer(result: BaseCase, row: PairwiseRow) -> Iterator[str]:
+    inputs = result.inputs
     base = next((h for h in result.headlines if h.is_base and h.outcomes), None)
-    sentences = []
-    for row in result.pairwise:
-        label, against = inputs.labels[row.strategy], inputs.labels[row.versus]
-        more = "costs {} more" if row.delta_cost >= 0 else "saves {}"
-        cost = more.format(money(abs(row.delta_cost), inputs.currency))
-        effect = f"{'gains' if row.delta_qaly >= 0 else 'loses'} {abs(row.delta_qaly):.2f} QALYs"
-        price = inputs.text("settings.price_set")
-        text = f"{label} {cost} and {effect} per patient against {against.lower()} at the {price} price: "
-        sentences.append(text + icer_in_words(row, inputs.currency) + ".")
-        other = _other_price(base, price) if base else None
-        if other is not None:
-            name, alternative = other
-            words = comparison(alternative, inputs, row.strategy)
-            sentences.append(f"At the {name} price: {words}.")
-        sentences.append(_at_thresholds(result, row.strategy, outcomes, other))
-        if row.quadrant is Quadrant.LESS_COSTLY_LESS_EFFECTIVE:
-            sentences.append(
-                "It saves because health is lost: a positive net benefit says only that the saving is worth more."
-            )
-    return sentences
+    label, against = inputs.labels[row.strategy], inputs.labels[row.versus]
+    more = "costs {} more" if row.delta_cost >= 0 else "saves {}"
+    cost = more.format(money(abs(row.delta_cost), inputs.currency))
+    effect = f"{'gains' if row.delta_qaly >= 0 else 'loses'} {abs(row.delta_qaly):.2f} QALYs"
+    price = inputs.text("settings.price_set")
+    text = f"{label} {cost} and {effect} per patient against {against.lower()} at the {price} price: "
+    yield text + icer_in_words(row, inputs.currency) + "."
+    other = _other_price(base, price) if base else None
+    if other is not None:
+        name, alternative = other
+        yield f"At the {name} price: {comparison(alternative, inputs, row.strategy)}."
+    yield _at_thresholds(result, row.strategy, result.outcomes, other)
+    if row.quadrant is Quadrant.LESS_COSTLY_LESS_EFFECTIVE:
+        yield "It saves because health is lost: a positive net benefit says only that the saving is worth more."
 
 
 def _other_price(base: Headline, paid: str) -> tuple[PriceSet, Outcomes] | None:
@@ -121,7 +124,8 @@ def assumed(result: BaseCase) -> str:
     """The clinical inputs that nobody has verified, by name and value."""
     clinical = (Sheet.COHORT, Sheet.SURVIVAL, Sheet.EVENTS)
     found = [p for p in weak(result.inputs.parameters.values()) if p.definition.sheet in clinical]
-    found = [p for p in found if p.status != Status.DERIVED]
+    left_out = set(result.inputs.labels) - set(result.inputs.compared)
+    found = [p for p in found if p.status != Status.DERIVED and p.id.rsplit(".", 1)[-1] not in left_out]
     listed = "; ".join(f"{p.label} {_plain(p)}".strip() for p in found)
     return f"Assumed or unverified among the clinical inputs: {listed}." if listed else ""
 
@@ -168,10 +172,10 @@ def finding_frontier(result: BaseCase) -> str:
     """What the frontier chart shows."""
     if not result.pairwise:
         return "One strategy: there is nothing to compare"
-    row = result.pairwise[0]
-    others = len(result.pairwise) - 1
-    text = f"{result.inputs.labels[row.strategy]}: {icer_in_words(row, result.inputs.currency)}"
-    return text if not others else f"{text} (and {others} more)"
+    told = (
+        f"{result.inputs.labels[row.strategy]}: {icer_in_words(row, result.inputs.currency)}" for row in result.pairwise
+    )
+    return "; ".join(told)
 
 
 def finding_costs(result: BaseCase) -> str:

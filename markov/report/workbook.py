@@ -135,7 +135,7 @@ class _Writer:
             sheet.set_column(i, i, width)
         empty = margin(widths)
         scale = PAGE_WIDTH / sum(map(width_in_points, [*widths, *empty]))
-        set_page(sheet, self.title, pages_high=int(page.one_page))
+        set_page(sheet, self.title, pages_high=int(page.one_page), portrait=page.portrait)
         self.paper = Paper(math.inf if page.one_page else PAGE_FILLED * PAGE_HEIGHT / scale)
         sheet.write(0, 0, page.title, self.formats["title"])
         sheet.set_row(0, 26)
@@ -313,6 +313,7 @@ class _Writer:
         if chart.kind == "horizontal":  # categories from top to bottom, values below them
             x |= {"reverse": True, "label_position": "low", "crossing": "max"}
             x["num_font"] = {"size": 8, "color": "#1F2A37"}
+            x |= {"interval_unit": 1, "interval_tick": 1}  # every bar has its name
         if chart.kind == "area":
             x |= {"interval_unit": 65, "interval_tick": 65, "position_axis": "on_tick"}
         if chart.y_limit is not None:

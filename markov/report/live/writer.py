@@ -23,9 +23,9 @@ from markov.report.live.results_sheet import NAME as RESULTS
 from markov.report.live.results_sheet import Block
 from markov.report.live.tables_sheet import FIRST, TableColumn
 from markov.report.live.tables_sheet import NAME as TABLES
+from markov.report.looks import number_format
 
 NUMBER_FORMATS = {
-    "money": "#,##0_);[Red]-#,##0_)",
     "qaly": "0.0000_)",
     "years": "0.000_)",
     "months": "0.0_)",
@@ -103,7 +103,8 @@ class _Writer:
             if name in ("text", "words"):
                 chosen |= {"align": "left", "text_wrap": name == "text"}  # without a side the indent is not kept
             else:
-                chosen |= {"num_format": NUMBER_FORMATS[name], "indent": 0, "text_wrap": False}
+                code = NUMBER_FORMATS.get(name) or number_format(name, 0.0, self.model.results.currency)
+                chosen |= {"num_format": code, "indent": 0, "text_wrap": False}
             self.looks[key] = self.book.add_format({"font_name": FONT, "font_color": INK, **chosen})
         return self.looks[key]
 
