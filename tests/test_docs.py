@@ -78,6 +78,12 @@ def test_the_examples_of_a_page_return_what_stands_below_them(page: str, monkeyp
     assert failed == 0
 
 
+def test_every_page_is_linked_from_another() -> None:
+    targets = {page: re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")) for page in PAGES}
+    linked = {(page.parent / target).resolve() for page, told in targets.items() for target in told}
+    assert [page.name for page in PAGES[1:] if page.resolve() not in linked] == []
+
+
 def test_the_page_for_python_names_every_public_name() -> None:
     text = (DOCS / "python.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w+)", text, re.MULTILINE)) == set(markov.__all__)

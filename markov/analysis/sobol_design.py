@@ -124,7 +124,7 @@ def sobol_rows(factors: Sequence[Factor], points: int, seed: int, *, second_orde
     from scipy.stats import qmc  # scipy.stats takes half a second to import
 
     dimensions = sum(factor.dimensions for factor in factors)
-    # `seed`, not `rng`: SciPy before 1.15 knows no other name, and SALib's sequence for a seed is the one under it.
+    # `seed`, not `rng`: SALib's sequence for a seed is the one under that name.
     sequence = qmc.Sobol(d=2 * dimensions, scramble=True, seed=int(seed)).random(points)
     halves = np.clip(sequence, EDGE, 1.0 - EDGE).reshape(points, 2, dimensions)
     named = [key for factor in factors for key in factor.parameters]
