@@ -13,6 +13,12 @@ from markov.model.evaluate import ABREAST, evaluate_side_by_side
 from markov.model.preparation import Preparation
 from markov.terms import Array
 
+TUNNELS: dict[str, Value] = {
+    "settings.post_progression": "time_since_progression",
+    **{f"pps.family.{strategy}": "weibull" for strategy in ("no_maintenance", "lenalidomide")},
+    **{f"pps.median.{strategy}": 30.0 for strategy in ("no_maintenance", "lenalidomide")},
+    **{f"pps.shape.{strategy}": 1.2 for strategy in ("no_maintenance", "lenalidomide")},
+}
 CHANGES: dict[str, dict[str, Value]] = {
     "as it is": {},
     "a cost": {"cost.event.death": 1.0},
@@ -25,6 +31,9 @@ CHANGES: dict[str, dict[str, Value]] = {
     "one rate of death": {"settings.post_progression": "rate", "settings.post_progression_rate": "common"},
     "a rate by strategy": {"settings.post_progression": "rate", "settings.post_progression_rate": "by_strategy"},
     "one move a cycle": {"settings.within_cycle": "one_move"},
+    "a curve from progression": TUNNELS,
+    "a curve from progression, and a cost": TUNNELS | {"cost.event.death": 1.0},
+    "an excess from progression": TUNNELS | {"settings.post_progression_mortality": "excess"},
     "ten years": {"settings.horizon_years": 10.0},
     "a week": {"settings.cycle_days": 7.0, "settings.horizon_years": 10.0},
 }
@@ -72,6 +81,8 @@ def test_only_blocks_that_move_alike_share_a_course(calgb: Inputs) -> None:
     alike = [name for name, course in courses.items() if course == courses["as it is"]]
     assert alike == list(CHANGES)[:7]
     assert courses["one rate of death"] == courses["a rate by strategy"]
+    assert courses["a curve from progression"] == courses["a curve from progression, and a cost"]
+    assert courses["a curve from progression"] != courses["an excess from progression"]
 
 
 def test_many_rows_go_by_themselves(calgb: Inputs) -> None:

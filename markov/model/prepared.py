@@ -109,7 +109,7 @@ def side_by_side(parts: Sequence[Part], rows: Sequence[int]) -> Part:
             return {key: joined([value[key] for value in values]) for key in first}
         if isinstance(first, list | tuple):
             items = map(joined, zip(*values, strict=True))
-            return list(items) if isinstance(first, list) else type(first)(*items)
+            return first._make(items) if hasattr(first, "_make") else type(first)(items)
         if not hasattr(first, "__dict__"):
             return first
         made = copy.copy(first)
