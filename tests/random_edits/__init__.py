@@ -1,0 +1,1 @@
+"""Random edits of good workbooks, each of which knows its own meaning."""
