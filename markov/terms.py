@@ -35,6 +35,14 @@ STATE_LABELS = {
     State.SPM_SOLID: "SPM, solid",
     State.DEATH: "Death",
 }
+STATE_WORDS = {
+    State.MAINTENANCE: "maintenance",
+    State.TOXICITY: "toxicity",
+    State.PROGRESSION: "progression",
+    State.SPM_HAEMATOLOGIC: "haematologic second malignancy",
+    State.SPM_SOLID: "solid second malignancy",
+}
+"""States in which patients live, inside a label of an input."""
 
 
 class Endpoint(StrEnum):

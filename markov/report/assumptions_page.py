@@ -27,7 +27,7 @@ def assumptions_page(inputs: Inputs, bars: OneWay, scenarios: Scenarios) -> Page
         _structure_table(inputs),
     )
     subtitle = "Every derived, unverified or assumed input with the reason for it and its effect on net benefit."
-    widths = (36.0, 32.0, 12.0, 16.0, 16.0, 15.0, 20.0, 52.0)
+    widths = (44.0, 44.0, 12.0, 18.0, 18.0, 15.0, 20.0, 80.0)
     return Page("Assumptions", "Assumptions", subtitle, blocks, widths)
 
 

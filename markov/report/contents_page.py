@@ -82,7 +82,7 @@ def contents_page(result: BaseCase, pages: Sequence[Page], linked: Sequence[tupl
             _questions({str(name) for name, _ in (*rows, *linked)}),
             _colours(result),
         ),
-        widths=(24.0, 62.0, 64.0),
+        widths=(26.0, 74.0, 80.0),
     )
 
 

@@ -22,7 +22,7 @@ def importance_page(inputs: Inputs, sobol: Sobol, tables: Sequence[ImportanceTab
         blocks += [_charts(inputs, table, number), _table(inputs, sobol, table, number)]
     blocks.append(Text(WHY))
     subtitle = "Which uncertain inputs matter: one at a time, all at once, and for the decision."
-    return Page(PAGE, "What matters?", subtitle, tuple(blocks), (64.0, *(14.0,) * 9))
+    return Page(PAGE, "What matters?", subtitle, tuple(blocks), (80.0, *(14.0,) * 9))
 
 
 WHY = (

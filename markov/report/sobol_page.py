@@ -114,7 +114,7 @@ def _leading_page(inputs: Inputs, result: Sobol) -> Page:
         text = told_in_words(words, told)
         blocks += [(_chart(words, title, indices, number),), _leading_table(words, title, indices, number, text)]
     subtitle = "Indices over the distributions of the probabilistic analysis; prices, methods and structure are fixed."
-    return Page("Sobol", "Which inputs move the result?", subtitle, tuple(blocks), widths=(64.0, *(14.0,) * 6))
+    return Page("Sobol", "Which inputs move the result?", subtitle, tuple(blocks), widths=(80.0, *(14.0,) * 6))
 
 
 def _convergence_table(inputs: Inputs, result: Sobol) -> Table:
@@ -211,7 +211,7 @@ def _all_page(inputs: Inputs, result: Sobol) -> Page:
         if indices.second is not None:
             blocks.append(_pair_table(words, title, indices))
     subtitle = "Every index with its 95 % interval from resampling; pairs by falling second-order index."
-    return Page("Sobol indices", "All Sobol indices", subtitle, tuple(blocks), widths=(56.0, 56.0, *(14.0,) * 4))
+    return Page("Sobol indices", "All Sobol indices", subtitle, tuple(blocks), widths=(76.0, 62.0, *(14.0,) * 4))
 
 
 def _full_table(words: Words, title: str, indices: Indices) -> Table:

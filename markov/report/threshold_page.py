@@ -23,7 +23,7 @@ def threshold_page(
         blocks += _follow_up(inputs, [price for price in follow_up if price.strategy == strategy])
     blocks.append(_value_table(inputs, values))
     subtitle = "What would have to be true for the decision to turn: a price, an assumption on survival, an input."
-    return Page("Threshold", "Threshold analysis", subtitle, tuple(blocks), (40.0, *(14.0,) * 8, 32.0))
+    return Page("Threshold", "Threshold analysis", subtitle, tuple(blocks), (56.0, *(15.0,) * 8, 42.0))
 
 
 def price_in_words(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterator[str]:

@@ -22,7 +22,7 @@ def tornado_page(result: OneWay) -> Page:
         "Each uncertain input goes to both ends of its own 95 % interval, all else as in the base case. Bars are "
         "changes in net benefit over the reference."
     )
-    widths = (44.0, 16.0, 10.0, 10.0, 10.0, *(13.0,) * 5, 32.0)
+    widths = (64.0, 18.0, 10.0, 10.0, 10.0, *(13.0,) * 5, 32.0)
     return Page("Tornado", "One-way sensitivity analysis", subtitle, tuple(blocks), widths)
 
 

@@ -107,6 +107,7 @@ class _Writer:
         self.formats = make_formats(self.book)
         for name in ("header", "weak", "pass", "warn", "fail"):  # words keep their distance from a number beside them
             self.formats[name] = self._format({**FORMATS[name], "align": "left", "indent": 1})
+        self.formats["link_cell"] = self._format({**FORMATS["text"], **FORMATS["link"], "align": "left"})
         self.looks: dict[tuple[str, str, str], Any] = {}
         self.tables: dict[tuple[str, str], tuple[int, Table]] = {}
         self.paper = Paper(math.inf)
@@ -166,8 +167,8 @@ class _Writer:
         self._link(sheet, row, 0, back.removeprefix("Back to "), back)
         return row + 1
 
-    def _link(self, sheet: Any, row: int, column: int, name: str, words: str) -> None:
-        sheet.write_url(row, column, f"internal:'{name}'!A1", self.formats["link"], words)
+    def _link(self, sheet: Any, row: int, column: int, name: str, words: str, look: str = "link") -> None:
+        sheet.write_url(row, column, f"internal:'{name}'!A1", self.formats[look], words)
 
     def _contents(self, sheet: Any, row: int, names: Sequence[str], columns: int) -> int:
         """Links to the other sheets, side by side."""
@@ -240,9 +241,9 @@ class _Writer:
             if last > i:
                 sheet.merge_range(row, i, row, last, "", look)
             if column.look == "link" and value in self.links:
-                self._link(sheet, row, i, str(value), str(value))
+                self._link(sheet, row, i, str(value), str(value), "link_cell")
             elif column.look == "link" and str(value).endswith(".xlsx"):
-                sheet.write_url(row, i, f"external:{value}", self.formats["link"], "Open")
+                sheet.write_url(row, i, f"external:{value}", self.formats["link_cell"], "Open")
             elif isinstance(value, str):
                 sheet.write_string(row, i, value, look)
             elif value is None:

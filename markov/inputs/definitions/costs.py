@@ -3,7 +3,7 @@
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.quantities import COUNT, DOSE, MILLIGRAM, PACK, PROPORTION, Quantity, money
 from markov.inputs.sheets import Sheet
-from markov.terms import DAYS_PER_YEAR, LIVING
+from markov.terms import DAYS_PER_YEAR, LIVING, STATE_WORDS
 
 DRUGS: tuple[Definition, ...] = (
     Definition("price.{product}.brand", Sheet.DRUGS, "{product}: brand list price", money("pack")),
@@ -80,7 +80,7 @@ COSTS: tuple[Definition, ...] = (
         Definition(
             f"cost.state.{state}",
             Sheet.COSTS,
-            f"Disease management, {state}",
+            f"Disease management, {STATE_WORDS[state]}",
             money("month", "year", "28 days"),
             default=0.0,
         )

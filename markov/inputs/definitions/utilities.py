@@ -3,10 +3,10 @@
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.quantities import DECREMENT, DURATION, UTILITY
 from markov.inputs.sheets import Sheet
-from markov.terms import LIVING
+from markov.terms import LIVING, STATE_WORDS
 
 UTILITIES: tuple[Definition, ...] = (
-    *(Definition(f"utility.{state}", Sheet.UTILITIES, f"Utility, {state}", UTILITY) for state in LIVING),
+    *(Definition(f"utility.{state}", Sheet.UTILITIES, f"Utility, {STATE_WORDS[state]}", UTILITY) for state in LIVING),
     Definition(
         "utility.treatment_decrement.{strategy}",
         Sheet.UTILITIES,

@@ -37,6 +37,7 @@ NUMBER_FORMATS = {
     "tiny": "0.0E+00_);-0.0E+00_);0_)",
 }
 COLUMNS_A_PAGE = 14
+ID_WIDTH, LABEL_WIDTH = 46.0, 56.0
 GROUP_LOOK = {"bold": True, "font_size": 11, "font_color": HEADER_INK, "bottom": 2, "bottom_color": ACCENT}
 
 
@@ -197,8 +198,8 @@ class _Writer:
         )
         self._top(sheet, INPUTS, subtitle, 6)
         headers = (
-            ("Id, and name of the cell", 44),
-            ("Parameter", 52),
+            ("Id, and name of the cell", ID_WIDTH),
+            ("Parameter", LABEL_WIDTH),
             ("Value", 24),
             ("Unit", 22),
             ("Engine's value", 24),
@@ -244,8 +245,15 @@ class _Writer:
         self._formula(sheet, 2, 5, "check.verdict", "equal", self.look("words"))
         return max(1 + len(strategies), 3)
 
+    def _tall(self, sheet: Any, row: int, identifier: str, label: str) -> None:
+        """Room for an id or a label that needs more than one line."""
+        lines = max(lines_needed(identifier, ID_WIDTH), lines_needed(label, LABEL_WIDTH))
+        if lines > 1:
+            sheet.set_row(row, 15 * lines)
+
     def _input(self, sheet: Any, row: int, line: InputRow) -> None:
         excel = row + 1
+        self._tall(sheet, row, line.id, line.label)
         sheet.write_string(row, 0, line.id, self.look("text"))
         sheet.write_string(row, 1, line.label, self.look("text"))
         for column, look in ((2, self.formats["input"]), (4, self.formats["base"])):
@@ -282,6 +290,7 @@ class _Writer:
         sheet.write_string(row, 0, "As this workbook was written: not live", self.formats["section"])
         for line, reason in self.model.live.fixed:
             row += 1
+            self._tall(sheet, row, line.id, line.label)
             sheet.write_string(row, 0, line.id, self.look("text"))
             sheet.write_string(row, 1, line.label, self.look("text"))
             if isinstance(line.value, str):
