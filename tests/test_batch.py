@@ -16,7 +16,7 @@ from support.reports import sheet_names
 
 from markov.analysis.scenarios import applied
 from markov.batch.combinations import Conflict, GridTooLargeError, conflicts, grid
-from markov.batch.keys import Analysis, content_key
+from markov.batch.keys import Analysis, Keys
 from markov.batch.plan import Request, make_plan
 from markov.batch.store import Store, StoreError
 from markov.batch.tasks import Totals, run_task
@@ -235,7 +235,8 @@ def test_a_key_depends_on_what_its_result_depends_on(calgb: Inputs) -> None:
     moved = replace(calgb, parameters=dict(reversed(list(calgb.parameters.items()))))
 
     def same(analysis: Analysis, *others: Inputs) -> list[bool]:
-        return [content_key(other, analysis, 10) == content_key(calgb, analysis, 10) for other in others]
+        keys = Keys(analysis, 10)
+        return [keys.of(other) == keys.of(calgb) for other in others]
 
     assert same(Analysis.BASE, wider, worded, older, moved) == [True, True, False, True]
     assert same(Analysis.PSA, wider, worded, older, moved) == [False, True, False, True]

@@ -42,28 +42,23 @@ class Analysis(StrEnum):
     REPORT = "report"
 
 
-def content_key(inputs: Inputs, analysis: Analysis, draws: int = 0) -> str:
-    """The key of a result, 64 hexadecimal digits: of what it depends on, and of the program that computes it.
+class Keys:
+    """Keys of one analysis of many inputs, 64 hexadecimal digits: of what it depends on, and of the program.
 
     A base result depends on values with their units and price years, on the order of strategies, and on the tables by
     age and year; a probabilistic one also on distributions, errors, limits, groups, correlations and the number of
-    draws; a report on every cell that it prints.
+    draws; a report on every cell that it prints. What many inputs have in common is spelled out once.
 
     >>> from dataclasses import replace
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> renamed = replace(inputs, name="other.xlsx", sha256="0")
-    >>> content_key(renamed, Analysis.BASE) == content_key(inputs, Analysis.BASE)
+    >>> keys = Keys(Analysis.BASE)
+    >>> keys.of(replace(inputs, name="other.xlsx", sha256="0")) == keys.of(inputs)
     True
-    >>> content_key(inputs, Analysis.PSA, 100) == content_key(inputs, Analysis.PSA, 200)
+    >>> Keys(Analysis.PSA, 100).of(inputs) == Keys(Analysis.PSA, 200).of(inputs)
     False
     """
-    return Keys(analysis, draws).of(inputs)
-
-
-class Keys:
-    """Keys of one analysis of many inputs; what they have in common is spelled out once."""
 
     def __init__(self, analysis: Analysis, draws: int = 0):
         self.analysis = analysis

@@ -147,10 +147,6 @@ class Bench:
         """Place of a strategy."""
         return self.names.index(strategy)
 
-    def per_strategy(self, pattern: str, value: Value) -> dict[str, Value]:
-        """The same value for every strategy; `pattern` ends in a dot."""
-        return {pattern + s: value for s in self.names}
-
     @property
     def states_cost(self) -> tuple[str, ...]:
         """Ids of everything that costs money."""
