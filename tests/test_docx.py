@@ -1,8 +1,6 @@
 """The report as a Word document: the dossier's tables with the numbers of the pages, and charts that hold theirs."""
 
 import datetime
-import shutil
-import subprocess
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Iterator
@@ -11,6 +9,7 @@ from pathlib import Path
 import docx
 import pytest
 from docx.table import Table as WordTable
+from support.libreoffice import convert, needs_libreoffice
 
 from markov import BaseCase, base_case
 from markov.report.docx import write_docx
@@ -299,12 +298,9 @@ def test_a_document_into_a_place_that_cannot_be_written_is_refused_in_words(tmp_
         write_docx([Page("P", "P", "", ())], tmp_path / "file" / "report.docx", "x")
 
 
-@pytest.mark.libreoffice
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+@needs_libreoffice
 def test_libreoffice_opens_the_document(file: Path, tmp_path: Path) -> None:
-    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
-    convert = ["soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", str(tmp_path), str(file)]
-    done = subprocess.run(convert, capture_output=True, check=False, timeout=180)
-    if b"could not be loaded" in done.stderr:
+    told = convert(file, "pdf", tmp_path)
+    if "could not be loaded" in told:
         pytest.skip("this LibreOffice has no Writer")
-    assert (tmp_path / "report.pdf").stat().st_size > 50_000, done.stderr
+    assert (tmp_path / "report.pdf").stat().st_size > 50_000, told

@@ -1,13 +1,12 @@
 """The report as a reader opens it: every value stored, nothing broken, and the numbers those of the run."""
 
-import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import openpyxl
 import pytest
+from support.libreoffice import convert, needs_libreoffice
 from support.reports import cells, sheet_names
 
 from markov import BaseCase, base_case, read_inputs, write_report
@@ -167,18 +166,11 @@ def opened_in_libreoffice(report: Path, folder: Path) -> list[object]:
     return [cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row if cell is not None]
 
 
-def convert(report: Path, kind: str, folder: Path) -> None:
-    profile = f"-env:UserInstallation=file://{folder}/profile"
-    command = ["soffice", "--headless", profile, "--convert-to", kind, "--outdir", str(folder), str(report)]
-    subprocess.run(command, capture_output=True, check=True, timeout=180)
-
-
 def errors(values: list[object]) -> list[str]:
     return [v for v in values if isinstance(v, str) and v.startswith(("#", "Err:"))]
 
 
-@pytest.mark.libreoffice
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+@needs_libreoffice
 def test_libreoffice_opens_the_report_without_an_error_value(report: Path, tmp_path: Path) -> None:
     values = opened_in_libreoffice(report, tmp_path)
     assert len(values) > 5000
@@ -187,8 +179,7 @@ def test_libreoffice_opens_the_report_without_an_error_value(report: Path, tmp_p
     assert (tmp_path / "report.pdf").stat().st_size > 50_000
 
 
-@pytest.mark.libreoffice
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+@needs_libreoffice
 def test_libreoffice_opens_the_sensitivity_analyses_too(full: Path, tmp_path: Path) -> None:
     values = opened_in_libreoffice(full, tmp_path)
     assert {"Tornado", "Two-way", "Threshold", "Assumptions"} <= set(sheet_names(tmp_path / full.name))
