@@ -183,17 +183,10 @@ def _parameters(sheets: Sheets, labels: Mapping[str, str], problems: list[Proble
 
 def _parameter(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list[Problem]) -> Parameter | None:
     """One parameter from its row, or None with the reason among the problems."""
-    identifier = row["id"].text()
-    refusal = _refusal(identifier, labels)
-    if refusal is not None:
-        problems.append(Problem(row["id"].place, *refusal))
+    definition = _definition(row, sheet, labels, problems)
+    if definition is None:
         return None
-    found = match(identifier)
-    assert found is not None, identifier
-    definition = found[0]
-    if definition.sheet is not sheet:
-        rule = f"{identifier} belongs on {definition.sheet}"
-        problems.append(Problem(row["id"].place, rule, sheet, "It is read, but move it there.", warning=True))
+    identifier = row["id"].text()
     cell, base, year = row["value"], row.get("base case", EMPTY), row.get("price year", EMPTY)
     if definition.is_text:
         problems += unreadable(cell, identifier)
@@ -225,6 +218,22 @@ def _parameter(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list
         comment=text("comment"),
         confidential=_confidential(row.get("confidential", EMPTY), identifier, definition, problems),
     )
+
+
+def _definition(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list[Problem]) -> Definition | None:
+    """What a row's id stands for, or None with the reason among the problems."""
+    identifier = row["id"].text()
+    refusal = _refusal(identifier, labels)
+    if refusal is not None:
+        problems.append(Problem(row["id"].place, *refusal))
+        return None
+    found = match(identifier)
+    assert found is not None, identifier
+    definition = found[0]
+    if definition.sheet is not sheet:
+        rule = f"{identifier} belongs on {definition.sheet}"
+        problems.append(Problem(row["id"].place, rule, sheet, "It is read, but move it there.", warning=True))
+    return definition
 
 
 def _confidential(cell: RawCell, identifier: str, definition: Definition, problems: list[Problem]) -> bool:

@@ -256,6 +256,29 @@ def _acceptability_page(inputs: Inputs, result: Probabilistic) -> Page:
 
 
 def _convergence_page(inputs: Inputs, result: Probabilistic) -> Page:
+    shown = [s for s in result.summaries if s.versus is not None]
+    blocks = (
+        Text(_settled(inputs, result, shown), "lead"),
+        (psa_charts.running_chart(inputs, result),),
+        _precision_table(inputs, result, shown),
+    )
+    subtitle = "How far the means over draws would move with other random numbers, and with more draws."
+    return Page("Convergence", "Are there enough draws?", subtitle, blocks, (42.0, 36.0, *(18.0,) * 5), True)
+
+
+def _settled(inputs: Inputs, result: Probabilistic, shown: Sequence[Summary]) -> str:
+    """How well mean net benefit is known, and whether more draws could change the sign of a difference."""
+    known = (
+        f"With {result.sample.runs:,} draws mean incremental net benefit is known to "
+        f"± {money(result.half_width, inputs.currency)} (95 %)."
+    )
+    unsettled = sum(not summary.is_settled for summary in shown)
+    if not unsettled:
+        return f"{known} The sign of every mean difference is beyond Monte Carlo error."
+    return f"{known} {unsettled} of {len(shown)} mean differences have a sign that more draws could change."
+
+
+def _precision_table(inputs: Inputs, result: Probabilistic, shown: Sequence[Summary]) -> Table:
     columns = (
         Column("Figure, per patient, discounted", "strong"),
         Column("Strategy"),
@@ -265,7 +288,6 @@ def _convergence_page(inputs: Inputs, result: Probabilistic) -> Page:
         Column("Sign of the mean"),
         Column("Draws for half that width", "integer"),
     )
-    shown = [s for s in result.summaries if s.versus is not None]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             figure_words(inputs, s),
@@ -279,28 +301,12 @@ def _convergence_page(inputs: Inputs, result: Probabilistic) -> Page:
         for s in shown
     )
     looks: tuple[Look, ...] = tuple(LOOKS.get(s.quantity, "qaly") for s in shown)
-    open_ = [s for s in shown if not s.is_settled]
-    words = (
-        f"With {result.sample.runs:,} draws mean incremental net benefit is known to "
-        f"± {money(result.half_width, inputs.currency)} (95 %). "
-    )
-    words += (
-        "The sign of every mean difference is beyond Monte Carlo error."
-        if not open_
-        else f"{len(open_)} of {len(shown)} mean differences have a sign that more draws could change."
-    )
     note = (
         "The Monte Carlo standard error is what a mean would vary by with other random numbers; it says whether the "
         "draws are enough, not how uncertain the inputs are. markov psa --until-precision AMOUNT draws until mean net "
         "benefit is known to that amount (Hatswell and others 2018, PharmacoEconomics 36:1421)."
     )
-    blocks = (
-        Text(words, "lead"),
-        (psa_charts.running_chart(inputs, result),),
-        Table("Precision of the means", columns, rows, "precision", (note,), looks=looks),
-    )
-    subtitle = "How far the means over draws would move with other random numbers, and with more draws."
-    return Page("Convergence", "Are there enough draws?", subtitle, blocks, (42.0, 36.0, *(18.0,) * 5), True)
+    return Table("Precision of the means", columns, rows, "precision", (note,), looks=looks)
 
 
 # --------------------------------------------------------------------------------------------------- what must hold
