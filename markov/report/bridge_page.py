@@ -25,7 +25,7 @@ def bridge_page(result: BaseCase) -> Page:
     subtitle = (
         "What the curves imply for patients after progression: does the gain come from the trial or from beyond it?"
     )
-    return Page("Bridge", "From progression to survival", subtitle, blocks, widths=(46.0, *(17.0,) * 6, 34.0, 17.0))
+    return Page("Bridge", "From progression to survival", subtitle, blocks, widths=(46.0, *(17.0,) * 7, 34.0))
 
 
 def _others(result: BaseCase) -> list[int]:

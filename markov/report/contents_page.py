@@ -58,6 +58,7 @@ QUESTIONS = (
     ("CEAC and CEAF", "How likely is it that the decision is right?", "Acceptability by threshold"),
     ("Follow-up value", "Is it worth waiting for more evidence?", "Answer at each threshold"),
     ("Reference case", "Does it follow the agency's rules?", "What is asked, and what was done"),
+    ("CHEERS 2022", "Which perspective, horizon and discount rates?", "Items 8 to 10, of 28 on how it is reported"),
     ("Checks", "Was the model checked?", "Expected, observed, verdict"),
     ("Live guide", "May I change a number and see what happens?", "Where to type, and what answers"),
 )

@@ -88,7 +88,9 @@ def _headline_table(result: BaseCase) -> Table:
         rows.append((inputs.labels[strategy], years, float(outcomes.qaly[0, i]), *costs, gained, *ratios))
     rates = [f"{inputs.number(f'settings.discount_rate.{k}'):.1%}" for k in ("costs", "effects")]
     note = f"Costs discounted at {rates[0]}, QALYs at {rates[1]} a year. Full incremental analysis: Incremental."
-    return Table("Headline", tuple(columns), tuple(rows), "headline", (note,))
+    prices = words.prices(inputs)
+    notes = (note, f"Prices of a pack: {prices}.") if prices else (note,)
+    return Table("Headline", tuple(columns), tuple(rows), "headline", notes)
 
 
 def _alternatives_table(result: BaseCase) -> Table:

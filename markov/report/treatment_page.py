@@ -17,7 +17,7 @@ FIGURES = {
     "discontinuation": "Stopped for toxicity, of those who start",
     "spm": "Second malignancy",
 }
-REPORTED_WIDTHS = (26.0, 24.0, 18.0, *(12.0,) * 4, 13.0, 17.0, 46.0)
+REPORTED_WIDTHS = (28.0, 26.0, 20.0, *(12.0,) * 4, 13.0, 17.0, 70.0)
 
 
 def treatment_page(result: BaseCase) -> Page:

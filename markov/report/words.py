@@ -6,6 +6,7 @@ import numpy as np
 
 from markov.analysis.base_case import BaseCase, Headline
 from markov.analysis.incremental import PairwiseRow, Quadrant, icer_in_words, pairwise
+from markov.inputs.checks import products_of
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import Sheet
 from markov.model.outcomes import Outcomes
@@ -133,6 +134,29 @@ def assumed(result: BaseCase) -> str:
 def weak(parameters: Iterable[Parameter]) -> list[Parameter]:
     """Parameters whose evidence is neither read nor from the seed paper, methods aside."""
     return [p for p in parameters if p.status and p.status not in TRUSTED and p.value is not None]
+
+
+def prices(inputs: Inputs) -> str:
+    """What a pack of each drug compared costs at every price set, with the status of a price that nobody looked up.
+
+    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> prices(read_inputs(shipped("calgb_100104")))
+    'lenalidomide 10mg £3,780 brand, £378 generic (assumption)'
+    """
+    products = dict.fromkeys(product for s in inputs.compared for product in products_of(inputs, s))
+    return "; ".join(filter(None, (_price(inputs, product) for product in products)))
+
+
+def _price(inputs: Inputs, product: str) -> str:
+    told = []
+    for name in PriceSet:
+        price = inputs.parameters.get(f"price.{product}.{name}")
+        if price is not None and isinstance(price.value, float):
+            status = f" ({price.status})" if price.status and price.status not in TRUSTED else ""
+            decimals = 0 if price.value == round(price.value) else 2
+            told.append(f"{money(price.value, inputs.currency, decimals)} {name}{status}")
+    return f"{product.replace('_', ' ')} {', '.join(told)}" if told else ""
 
 
 def evidence_counted(result: BaseCase) -> str:
