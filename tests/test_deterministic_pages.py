@@ -32,7 +32,7 @@ from markov.report.applicability_page import TOPICS, applicability_page
 from markov.report.assumptions_page import assumptions_page
 from markov.report.benefit_risk_page import benefit_risk_page
 from markov.report.export import as_data
-from markov.report.pages import Page, Table
+from markov.report.pages import Page, Table, Text
 from markov.report.reports import report_pages
 from markov.report.scenario_page import scenario_pages
 from markov.report.severity_page import severity_page
@@ -174,6 +174,18 @@ def test_scenarios_in_favour_and_against_are_counted_from_the_signs_that_are_sho
     assert counted[4:6] == (sum(c > 0 for c in changes), sum(c < 0 for c in changes))
     lead = next(block.words for block in page.blocks if not isinstance(block, Table | tuple))
     assert f"{counted[4]} favour lenalidomide, {counted[5]} speak against it" in lead
+
+
+def test_applicability_names_the_scenarios_that_change_the_decision_threshold_by_threshold(
+    base: BaseCase, found: Deterministic
+) -> None:
+    inputs, scenarios = base.inputs, found.scenarios
+    lead = next(b.words for b in applicability_page(inputs, scenarios).blocks if isinstance(b, Text))
+    (all_of_them,) = [t for k, t in tables(scenario_pages(scenarios)[0]).items() if k == "all_lenalidomide"]
+    for threshold in ("£25,000", "£35,000"):
+        told = lead.split(f"At {threshold} per QALY the decision changes in ")[1].split(".")[0]
+        named = {row[0] for row in all_of_them.rows if f"at {threshold}" in str(row[-1])}
+        assert set(told.replace("“", "").replace("”", "").split("; ")) == (named or {"none of them"})
 
 
 def test_a_changed_decision_is_named_and_shaded_and_no_other(found: Deterministic) -> None:

@@ -202,6 +202,14 @@ def test_one_header_stands_on_every_page_where_all_tables_have_it(tmp_path: Path
     assert sheet.print_title_rows == f"${told.index('Input') + 1}:${told.index('Input') + 1}"
 
 
+def test_words_beside_a_number_keep_their_distance_also_in_bold(tmp_path: Path) -> None:
+    columns = (Column("Input", "strong"), Column("Value (GBP)", "money"), Column("In words"))
+    table = Table("Bold", columns, (("One", 1.0, "dominant"), ("Two", "none", "dominant")), "bold", bold=frozenset({0}))
+    sheet = printed([Page("Bold", "Bold", "A page.", (table,))], tmp_path)["Bold"]
+    words = [cell for row in sheet.iter_rows() for cell in row if cell.value in ("dominant", "none")]
+    assert [cell.alignment.indent for cell in words] == [1, 1, 1]
+
+
 def test_no_frozen_header_leaves_a_small_screen_without_room(file: Path) -> None:
     frozen = [sheet.freeze_panes for sheet in openpyxl.load_workbook(file) if sheet.freeze_panes]
     assert frozen

@@ -47,7 +47,7 @@ def summary_page(
         inputs.title,
         " · ".join(c for c in context if c),
         tuple(blocks),
-        widths=(36.0, 15.0, 13.0, 15.0, 23.0, 23.0, 23.0, 23.0, 23.0),
+        widths=(36.0, 16.0, 16.0, 15.0, 23.0, 23.0, 23.0, 23.0, 23.0),
         one_page=True,
         portrait=True,
     )

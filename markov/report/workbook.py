@@ -257,10 +257,10 @@ class _Writer:
         base = "strong" if bold or look == "strong" else "text"
         words = isinstance(value, str) or value is None
         code = "text" if words else number_format(look, float(value or 0.0), currency)
-        key = (base, code, tint)
+        key = (base, f"{code} {look == 'strong'}", tint)
         if key not in self.looks:
             more = (
-                {"align": "left", "indent": int(base == "text")}
+                {"align": "left", "indent": int(look != "strong")}
                 if words
                 else {"num_format": code, "indent": 0, "text_wrap": False}
             )
