@@ -21,6 +21,7 @@ from markov.inputs.problems import InputError
 from markov.inputs.schema import Sheet
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs, read_sheets
+from markov.report.curve_arm_page import arm_name, data_name
 from markov.survival.fit import Fit
 from markov.survival.fitting import fit_all
 from markov.survival.records import Records
@@ -250,3 +251,22 @@ def test_the_worked_example_tells_what_the_fit_returns(found: CurveFits) -> None
     shapes = [float(fit.parameters["shape"]) for fit in (first, second)]
     assert f"{told} and shapes of {shapes[0]:.2f} and {shapes[1]:.2f}" in " ".join(page.split())
     assert min(found.arms[0].fitted, key=lambda fit: fit.aic).family is Family.LOG_NORMAL
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("Lenalidomide 10 mg, days 1 to 21 of 28", "Lenalidomide 10 mg, days 1 to 21 of 28, 2 years"),
+        ("LENALIDOMIDE", "Lenalidomide"),
+        ("Straße [a/b]", "STRASSE ab"),
+        ("💊" * 20, "💊" * 20 + " twice"),
+        ("???", "///"),
+    ],
+)
+def test_sheets_of_arms_with_labels_alike_have_names_of_their_own(found: CurveFits, labels: tuple[str, str]) -> None:
+    """Excel allows 31 characters of UTF-16 and tells names apart without regard to case."""
+    strategies = tuple(replace(s, label=label) for s, label in zip(found.inputs.strategies, labels, strict=True))
+    inputs = replace(found.inputs, strategies=strategies)
+    names = [name(inputs, arm) for arm in found.arms for name in (arm_name, data_name)]
+    assert len({name.casefold() for name in names}) == len(names) == 4
+    assert all(len(name.encode("utf-16-le")) <= 62 and not set(name) & set("'[]:*?/\\") for name in names)

@@ -1,6 +1,8 @@
 """The results of a run as flat tables for other programs: CSV, and Parquet where pyarrow is installed."""
 
 import csv
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,10 +14,13 @@ from markov.report.files import ReportError, write_whole
 Cell = str | float | int | bool | None
 Row = dict[str, Cell]
 FILES = ("results", "net_benefit", "failures")
+NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?")
 
 
 def export(comparison: Comparison, folder: Path, *, parquet: bool = False) -> list[Path]:
     """Write results.csv, net_benefit.csv and failures.csv, and the same as Parquet if asked; returns the files.
+
+    CSV files are opened in spreadsheets: a text that would be a formula there begins with an apostrophe in them.
 
     Raises ReportError where a file cannot be written, or Parquet is asked for without pyarrow.
     """
@@ -157,7 +162,22 @@ def _write_csv(place: Path, columns: Columns, rows: Sequence[Row]) -> None:
     with place.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(columns), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: as_text(value) for key, value in row.items()} for row in rows)
+
+
+def as_text(value: Cell) -> Cell:
+    """A text that a spreadsheet would take for a formula, with an apostrophe before it; all else as it is.
+
+    A text begins a formula with one of = + - @, wide forms included, or with one of these after blanks; a number in
+    words such as -10 is none.
+
+    >>> [as_text(text) for text in ("=1+1", "@SUM(A1)", "-10 % price", "-10", "Base case")]
+    ["'=1+1", "'@SUM(A1)", "'-10 % price", '-10', 'Base case']
+    """
+    if not isinstance(value, str) or NUMBER.fullmatch(value):
+        return value
+    first = unicodedata.normalize("NFKC", value.lstrip()[:1])
+    return f"'{value}" if first and first in "=+-@" else value
 
 
 def _write_parquet(place: Path, columns: Columns, rows: Sequence[Row]) -> None:

@@ -17,7 +17,7 @@ def bridge_page(result: BaseCase) -> Page:
     """Implied death rates after progression, implied hazard ratios, where the gain arises, and the structures."""
     blocks = (
         Text(_lead(result), "lead"),
-        (_rate_chart(result), _ratio_chart(result)),
+        (_rate_chart(result), *([_ratio_chart(result)] if _others(result) else [])),
         _gains_table(result),
         _structures_table(result),
         _rates_table(result),

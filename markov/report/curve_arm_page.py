@@ -7,7 +7,7 @@ import numpy as np
 from markov.analysis.curve_fits import ArmFits, describe
 from markov.analysis.fitted_parameters import own_names
 from markov.inputs.parameters import Inputs
-from markov.report.pages import CATEGORY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.pages import CATEGORY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text, sheet_names
 from markov.survival.fit import Fit
 from markov.survival.kaplan_meier import smoothed_hazard
 from markov.survival.life_table import LifeTable
@@ -26,14 +26,17 @@ GREY, INK = "#9AA5B1", "#1F2A37"
 
 
 def arm_name(inputs: Inputs, arm: ArmFits) -> str:
-    """Name of an arm's sheet, as Excel allows it."""
-    label = "".join(c for c in inputs.labels[arm.strategy] if c not in "'[]:*?/\\")
-    return f"{arm.endpoint.upper().replace('_', ' ')} {label}"[:31]
+    """Name of an arm's sheet."""
+    return _sheet_name(inputs, arm, arm.endpoint.upper().replace("_", " "))
 
 
 def data_name(inputs: Inputs, arm: ArmFits) -> str:
     """Name of the sheet that holds what an arm's charts draw."""
-    return f"Data {arm_name(inputs, arm)}"[:31]
+    return _sheet_name(inputs, arm, f"Data {arm.endpoint.upper().replace('_', ' ')}")
+
+
+def _sheet_name(inputs: Inputs, arm: ArmFits, kind: str) -> str:
+    return dict(zip(inputs.labels, sheet_names(kind, list(inputs.labels.values())), strict=True))[arm.strategy]
 
 
 def round_up(months: float) -> float:

@@ -152,18 +152,27 @@ def in_currency(page: Page, currency: str) -> Page:
 
 
 def trace_name(labels: Sequence[str], i: int) -> str:
-    """Name of a strategy's trace sheet, as Excel allows it; with a number where labels begin alike.
+    """Name of a strategy's trace sheet.
 
     >>> trace_name(["Lenalidomide 10 mg [days 1/21] until progression"], 0)
     'Trace Lenalidomide 10 mg days 1'
-    >>> trace_name(["Lenalidomide 10 mg [days 1/21] until progression", "Lenalidomide 10 mg [days 1/21], 2 years"], 1)
-    'Trace 2 Lenalidomide 10 mg days'
     """
-    names = [_allowed(f"Trace {label}") for label in labels]
-    if len({name.lower() for name in names}) < len(names):
-        names = [_allowed(f"Trace {number} {label}") for number, label in enumerate(labels, start=1)]
-    return names[i]
+    return sheet_names("Trace", labels)[i]
+
+
+def sheet_names(kind: str, labels: Sequence[str]) -> list[str]:
+    """Names of sheets of one kind as Excel allows them, each another; with a number where labels begin alike.
+
+    >>> sheet_names("PFS", ["Lenalidomide 10 mg, days 1 to 21", "lenalidomide 10 mg, days 1 to 21 of 28"])
+    ['PFS 1 Lenalidomide 10 mg, days', 'PFS 2 lenalidomide 10 mg, days']
+    """
+    names = [_allowed(f"{kind} {label}") for label in labels]
+    if len({name.casefold() for name in names}) < len(names):
+        names = [_allowed(f"{kind} {number} {label}") for number, label in enumerate(labels, start=1)]
+    return names
 
 
 def _allowed(name: str) -> str:
-    return "".join(c for c in name if c not in chr(39) + "[]:*?/" + chr(92) and c.isprintable())[:31].strip()
+    """A name of at most 31 characters as Excel counts them, in UTF-16, without those that it forbids."""
+    allowed = "".join(c for c in name if c not in "'[]:*?/\\" and c.isprintable())
+    return allowed.encode("utf-16-le")[:62].decode("utf-16-le", "ignore").strip()

@@ -16,7 +16,7 @@ from markov.inputs.parameters import Columns, Inputs, SexTable, Value, with_valu
 from markov.model.evaluate import evaluate
 from markov.model.hazards import Hazards, build_hazards
 from markov.model.outcomes import Outcomes, Trace
-from markov.terms import LIVING, MONTHS_PER_YEAR, Array, Endpoint, Family
+from markov.terms import LIVING, MONTHS_PER_YEAR, Array, Crossing, Endpoint, Family
 
 DRAWS = 300
 """Random draws that are run through the model in the tests of probabilistic analysis."""
@@ -30,11 +30,14 @@ NOTHING: Mapping[str, Value] = {}
 class Bench:
     """A workbook under test. Every changed copy starts from a clean base; equal changes are run once.
 
-    `seed` is the workbook's own unless given; draws are `draws` from it.
+    `seed` is the workbook's own unless given; draws are `draws` from it. In a workbook whose curves must not cross none
+    do; in changed copies of it curves that cross are capped, as they are by default.
     """
 
     def __init__(self, inputs: Inputs, base: Outcomes | None = None, *, draws: int = DRAWS, seed: int | None = None):
-        self.workbook, self.inputs = inputs, replace(inputs, scenarios=())
+        strict = inputs.text("settings.crossing") == Crossing.ERROR
+        capped = with_values(inputs, {"settings.crossing": Crossing.CAP_HAZARD}) if strict else inputs
+        self.workbook, self.inputs = inputs, replace(capped, scenarios=())
         self.draws, self.seed = draws, int(inputs.number("settings.seed")) if seed is None else seed
         self.names = self.inputs.compared
         self._runs: dict[Any, Outcomes] = {} if base is None else {((), True): base}

@@ -1,6 +1,6 @@
 """One-way analysis and scenarios: the right inputs, over the right ranges, in the right direction, all linked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -133,16 +133,30 @@ def _sign(bench: Bench, factor: Factor) -> tuple[str, int] | None:
 )
 def ordered(bench: Bench) -> Finding:
     wrong = [
-        p.id
+        p
         for p in bench.inputs.parameters.values()
         if isinstance(p.value, int | float) and p.low is not None and p.high is not None
         if not p.low <= p.value <= p.high
     ]
-    outside = [factor.name for factor in bench.factors if not factor.holds_base]
+    built = [p.id for p in wrong if p.value == p.base_case]
+    if built:
+        return holds(False, "low ≤ value ≤ high", f"outside: {listed(built)}")
     if wrong:
-        return holds(False, "low ≤ value ≤ high", f"outside: {listed(wrong)}")
+        return plausible(False, "low ≤ value ≤ high", f"changed to values outside: {_against(wrong)}", OLD_LIMITS)
+    outside = [factor.name for factor in bench.factors if not factor.holds_base]
     note = "the mean of a very skewed distribution lies outside its 95 % interval: check its standard error"
     return plausible(not outside, "low ≤ value ≤ high", f"outside: {listed(outside)}", note)
+
+
+OLD_LIMITS = (
+    "limits are those of the base case, and the value was changed beyond them: correct the value, or give it limits "
+    "of its own; until then its range, where it has no distribution, is that of the old value"
+)
+
+
+def _against(parameters: Sequence[Parameter]) -> str:
+    """Values beside the limits that they are beyond."""
+    return listed([f"{p.id} {p.value:g} (limits {p.low:g} to {p.high:g})" for p in parameters])
 
 
 @theme(
@@ -207,7 +221,9 @@ def linked(bench: Bench) -> Finding:
         columns[key][row] = value
     effects = list(_effects(bench.rows(columns)))
     idle = [key for key, effect in zip(moved, effects, strict=True) if effect <= 1e-13]
-    orphans = [key for key in idle if key in uncertain and not _multiplies_nothing(bench, key)]
+    still = [key for key in idle if key in uncertain and not _multiplies_nothing(bench, key)]
+    limited = _moving_at_half(bench, still)
+    orphans = [key for key in still if key not in limited]
     typed = {key: value for key, value in uncertain.items() if not key.startswith(bench.kept_as_observed)}
     by_cell = bench.run(dict(typed))
     by_row = bench.rows({key: np.array([value]) for key, value in typed.items()}) if typed else by_cell
@@ -215,7 +231,22 @@ def linked(bench: Bench) -> Finding:
     told = f"{len(uncertain)} uncertain, without effect: {listed(orphans)}; by row and by cell off by {off:.2g}"
     unused = [key for key in idle if key in fixed]
     note = f"fixed numbers without effect under these settings: {listed(unused)}" if unused else ""
-    return holds(not orphans and off <= 1e-9, "each moves a cost, a QALY or a life-year; equal both ways", told, note)
+    expected = "each moves a cost, a QALY or a life-year; equal both ways"
+    if limited and not orphans and off <= 1e-9:
+        note = f"{listed(limited)}: no effect near the value, but at half of it: a limit binds, such as norms by age"
+        return plausible(False, expected, told, note)
+    return holds(not orphans and off <= 1e-9, expected, told, note)
+
+
+def _moving_at_half(bench: Bench, keys: Sequence[str]) -> list[str]:
+    """Those of some inputs that move a result at half their value: a limit binds here, such as the cap of utilities."""
+    if not keys:
+        return []
+    columns = {key: np.full(len(keys) + 1, bench.number(key)) for key in keys}
+    for row, key in enumerate(keys, start=1):
+        columns[key][row] *= 0.5
+    effects = _effects(bench.rows(columns))
+    return [key for key, effect in zip(keys, effects, strict=True) if effect > 1e-13]
 
 
 def _effects(outcomes: Outcomes) -> Iterator[float]:

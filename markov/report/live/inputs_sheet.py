@@ -12,6 +12,7 @@ from markov.inputs.checks import products_of, reference_of
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import DEFINITIONS, Definition, Sheet, label_of, match, units_of
 from markov.report.live.formulas import Operand, Term, given, item, position_of, where
+from markov.report.pages import sheet_names
 from markov.terms import (
     FAMILY_PARAMETERS,
     RATIO_FAMILIES,
@@ -188,15 +189,9 @@ def treated(inputs: Inputs) -> tuple[str, ...]:
 
 
 def sheet_name(inputs: Inputs, kind: str, strategy: str) -> str:
-    """A strategy's sheet as Excel allows it; with its number in front where labels begin alike."""
-    names = {s: _allowed(f"{kind} {inputs.labels[s]}") for s in inputs.compared}
-    if len({name.lower() for name in names.values()}) < len(names):
-        names = {s: _allowed(f"{kind} {n} {inputs.labels[s]}") for n, s in enumerate(inputs.compared, start=1)}
-    return names[strategy]
-
-
-def _allowed(name: str) -> str:
-    return "".join(c for c in name if c not in chr(39) + "[]:*?/" + chr(92))[:31].strip()
+    """Name of a strategy's sheet of a kind."""
+    labels = [inputs.labels[s] for s in inputs.compared]
+    return sheet_names(kind, labels)[inputs.compared.index(strategy)]
 
 
 def live_inputs(inputs: Inputs) -> LiveInputs:
