@@ -20,7 +20,7 @@ from markov.inputs.style import CONFIDENTIAL
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
 from markov.report.pages import Column, Page, Table
-from markov.report.redacted import confidential, forms, public_command, write_redacted
+from markov.report.redacted import confidential, public_command, write_redacted
 from markov.report.redaction import BLANK, redact
 from markov.report.reports import report_pages, write_report
 
@@ -53,9 +53,24 @@ def copies(calgb: Inputs, tmp_path_factory: pytest.TempPathFactory) -> dict[floa
 
 
 def texts(report: Path) -> str:
-    """All that stands in any part of the file, markup included."""
+    """All that stands in any part of the file, markup, properties, names and what charts hold included."""
+    if not zipfile.is_zipfile(report):
+        return report.read_text(encoding="utf-8")
     with zipfile.ZipFile(report) as archive:
         return "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
+
+
+def forms(value: float) -> list[str]:
+    """A number as a file may show it, in full or rounded to five digits or more, or to four at the penny."""
+    rounded = [f"{value:.{digits}g}" for digits in range(5, 18)]
+    written = [*rounded, f"{value:.2f}", f"{value:,.2f}", f"{value:,.0f}", f"{value:,.4f}", f"{100 * value:.2f}"]
+    return [form for form in dict.fromkeys(written) if len(re.sub(r"\D", "", form.split("e")[0]).strip("0")) >= 4]
+
+
+def found_in(content: str, values: Sequence[float]) -> list[str]:
+    """Forms of some numbers that stand in a text by themselves."""
+    told = {form for value in values for form in forms(value)}
+    return [form for form in told if form in content and re.search(rf"(?<![\d.,]){re.escape(form)}(?![\d])", content)]
 
 
 def numbers(report: Path) -> list[float]:
@@ -83,18 +98,17 @@ def test_no_part_of_the_file_holds_the_price_or_a_figure_from_which_it_follows(
     copies: dict[float, Path], calgb: Inputs
 ) -> None:
     inputs, content = with_secret(calgb, SECRET), texts(copies[SECRET])
-    wanted = [SECRET, 0.8 * SECRET, SECRET / 21.0, SECRET * PACKS_PER_CYCLE, SECRET / 378.0, *results(inputs)]
-    told = [form for value in wanted for form in forms(value) if len(re.sub(r"\D", "", form)) >= 4]
-    assert len(told) > 60
-    assert [form for form in told if re.search(rf"(?<![\d.,]){re.escape(form)}(?![\d])", content)] == []
+    per = (1.0, 0.8, 1 / 21, 1 / 210, PACKS_PER_CYCLE, 28 / 21, 365.25 / 21, 1 / 378, 378 / SECRET**2)
+    wanted = [*(SECRET * factor for factor in per), *results(inputs)]
+    assert sum(len(forms(value)) for value in wanted) > 200
+    assert found_in(content, wanted) == []
 
 
 def test_the_same_search_finds_them_in_the_full_report(calgb: Inputs, tmp_path: Path) -> None:
     """The search can fail: the full report holds what it looks for."""
     inputs = with_secret(calgb, SECRET)
     content = texts(write_report(base_case(inputs), tmp_path / "full.xlsx"))
-    missing = [value for value in (SECRET, *results(inputs)[:3]) if not any(f in content for f in forms(value))]
-    assert missing == []
+    assert [value for value in (SECRET, *results(inputs)[:3]) if not found_in(content, [value])] == []
 
 
 def test_no_sum_difference_or_ratio_of_two_numbers_gives_the_price(copies: dict[float, Path]) -> None:
@@ -162,10 +176,28 @@ def test_charts_are_drawn_from_no_blanked_cell(copies: dict[float, Path]) -> Non
     assert not [chart for chart in charts if BLANK in chart]
 
 
-def test_a_price_that_is_a_whole_share_of_a_secret_one_is_secret_too(calgb: Inputs) -> None:
-    found = confidential(with_secret(calgb, 3780.0))
-    follows = f"it is 10 % of {PRICE}, which is marked"
-    assert found == {PRICE: "marked in the workbook", "price.lenalidomide_10mg.generic": follows}
+def test_a_price_from_which_a_secret_one_follows_is_asked_about(calgb: Inputs) -> None:
+    """Blanking it unasked would tell a reader who knows it that the secret one is a whole multiple."""
+    marked, generic = with_secret(calgb, 3780.0), "price.lenalidomide_10mg.generic"
+    with pytest.raises(InputError, match=r"Drugs and dosing!C6: .* is 10 % of .*Write yes .*, or no"):
+        confidential(marked)
+    row = marked.parameters[generic]
+    for said in (replace(row, confidential=True), replace(row, shown=True)):
+        told = replace(marked, parameters={**marked.parameters, generic: said})
+        assert confidential(told) == ((PRICE, generic) if said.confidential else (PRICE,))
+    rebate = replace(marked.scenarios[0], scenario="Rebate", id=generic, value=0.25 * 3780.0)
+    other = replace(row, value=401.17, base_case=401.17)
+    hidden = replace(marked, parameters={**marked.parameters, generic: other}, scenarios=(rebate,))
+    with pytest.raises(InputError, match="is 25 % of"):
+        confidential(hidden)
+
+
+def test_equal_utilities_are_asked_about_and_others_are_not(calgb: Inputs) -> None:
+    key = "utility.maintenance"
+    marked = replace(calgb.parameters[key], confidential=True)
+    with pytest.raises(InputError) as caught:
+        confidential(replace(calgb, parameters={**calgb.parameters, key: marked}))
+    assert [problem.rule.split()[0] for problem in caught.value.problems] == ["utility.toxicity"]
 
 
 def test_verdicts_that_turn_at_other_prices_are_blanked_and_reordered_tables_left_out() -> None:
@@ -182,7 +214,7 @@ def test_verdicts_that_turn_at_other_prices_are_blanked_and_reordered_tables_lef
 
 
 def test_the_command_of_the_copy_does_not_tell_the_price() -> None:
-    told = public_command(f"markov run a.xlsx --set {PRICE}=1890.5 --set cohort.age=60", {PRICE: ""})
+    told = public_command(f"markov run a.xlsx --set {PRICE}=1890.5 --set cohort.age=60", [PRICE])
     assert told == f"markov run a.xlsx --set {PRICE}=confidential --set cohort.age=60"
 
 

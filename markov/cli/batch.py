@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, progress, stop
+from markov.cli.steps import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, progress, stop, warn_of_confidential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +97,9 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
     if parquet:
         require_parquet()
     plan = _plan(request)
+    for book in plan.books:
+        if book.inputs is not None:
+            warn_of_confidential(book.inputs)
     line = _Line()
     try:
         used = engine(workers, scheduler)

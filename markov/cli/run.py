@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from markov.cli.steps import (
-    BAD_INPUT,
     CHECK_FAILED,
     NOT_WRITTEN,
     Changes,
@@ -109,7 +108,9 @@ def run(
     with clock.step("Reading the workbook"):
         inputs = read(workbook, changes)
     if redact:
-        check_marked(inputs)
+        from markov.report.redacted import confidential
+
+        confidential(inputs)  # stops where there is nothing to redact, before anything is run
     from markov.analysis.bank.run import short_form
     from markov.analysis.base_case import base_case
     from markov.report import words
@@ -168,12 +169,6 @@ def run(
         stop(CHECK_FAILED, "A check failed: see the Checks sheet before using these results.")
     if doubt and any(invariant.breaches for invariant in doubt.probabilistic.sample.invariants):
         stop(CHECK_FAILED, "A check failed in some draws: see the sheet Draw checks before using these results.")
-
-
-def check_marked(inputs: "Inputs") -> None:
-    """Stop where there is nothing to redact, before anything is run."""
-    if not any(parameter.confidential for parameter in inputs.parameters.values()):
-        stop(BAD_INPUT, f"{inputs.name}: no value is marked as confidential: write yes in its column confidential.")
 
 
 def _redacted(

@@ -47,11 +47,23 @@ def read(workbook: Path, changes: list[str] | None) -> "Inputs":
 
     PROTECTED.add(workbook.resolve())
     inputs = read_inputs(workbook)
-    if not changes:
-        return inputs
-    inputs = with_values(inputs, dict(parse(inputs, changes)), place="--set")
-    raise_errors(checks.problems(inputs))
+    if changes:
+        inputs = with_values(inputs, dict(parse(inputs, changes)), place="--set")
+        raise_errors(checks.problems(inputs))
+    warn_of_confidential(inputs)
     return inputs
+
+
+def warn_of_confidential(inputs: "Inputs") -> None:
+    """Say that what a command writes or prints of these inputs is confidential, where a value of them is."""
+    ids = inputs.confidential
+    if ids:
+        more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
+        print(
+            f"Confidential: {', '.join(ids[:3])}{more} of {inputs.name}. What this command writes or prints, draws and "
+            "JSON included, may give the values away; markov run --redact writes a copy that does not.",
+            file=sys.stderr,
+        )
 
 
 def parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]":

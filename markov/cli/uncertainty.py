@@ -98,7 +98,7 @@ def psa(
     if json_file:
         from markov.report.uncertainty_json import as_text, psa_data
 
-        write_text(json_file, as_text({"psa": psa_data(result, mixture)}))
+        write_text(json_file, as_text({"confidential": list(inputs.confidential), "psa": psa_data(result, mixture)}))
     if export_to:
         from markov.report.draws import export
 
@@ -205,7 +205,7 @@ def sobol(
     if json_file:
         from markov.report.uncertainty_json import as_text, sobol_data
 
-        write_text(json_file, as_text({"sobol": sobol_data(result)}))
+        write_text(json_file, as_text({"confidential": list(inputs.confidential), "sobol": sobol_data(result)}))
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="sobol")
         recipe = Recipe((SOBOL,), sobol_options(result))
@@ -251,7 +251,9 @@ def voi(
     if json_file:
         from markov.report.uncertainty_json import as_text, voi_data
 
-        write_text(json_file, as_text({"voi": voi_data(result, follow_up, note)}))
+        write_text(
+            json_file, as_text({"confidential": list(inputs.confidential), "voi": voi_data(result, follow_up, note)})
+        )
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="voi")
         options = {"runs": str(runs), "seed": _seed(inputs, seed), "years": ", ".join(map(repr, waited))}

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from markov.cli.run import Kind
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Clock, Json, check_new, report_path, stop, write_text
+from markov.cli.steps import (
+    BAD_INPUT,
+    CHECK_FAILED,
+    NOT_WRITTEN,
+    Clock,
+    Json,
+    check_new,
+    report_path,
+    stop,
+    warn_of_confidential,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from markov.analysis.walk import Walk
@@ -85,6 +96,8 @@ def _read(first: Path, second: Path) -> "tuple[Inputs, Inputs]":
     from markov.inputs.workbook import read_inputs
 
     one, other = read_inputs(first), read_inputs(second)
+    for inputs in (one, other):
+        warn_of_confidential(inputs)
     if one.name == other.name:
         return replace(one, name=f"{first.parent.name}/{one.name}"), replace(
             other, name=f"{second.parent.name}/{other.name}"

@@ -40,6 +40,8 @@ class Parameter:
     status: str = ""
     comment: str = ""
     confidential: bool = False
+    shown: bool = False
+    """Whether it was said that it is not confidential, although it may look as if another value followed from it."""
 
     @property
     def is_sampled(self) -> bool:
@@ -139,6 +141,11 @@ class Inputs:
         included = [s.id for s in self.strategies if self.text(f"strategy.included.{s.id}") == "yes"]
         reference = self.text("settings.reference")
         return tuple(sorted(included, key=lambda s: s != reference))
+
+    @property
+    def confidential(self) -> tuple[str, ...]:
+        """Ids of the values that are marked as confidential."""
+        return tuple(p.id for p in self.parameters.values() if p.confidential)
 
     @property
     def reference(self) -> str:

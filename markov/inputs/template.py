@@ -246,7 +246,7 @@ def _dropdowns(
             )
     first, last = HEADER_ROW + 1, HEADER_ROW + max(len(rows), 1)
     lists = {"distribution": [d.value for d in Distribution], "status": [s.value for s in Status]}
-    lists["confidential"] = ["yes"]
+    lists["confidential"] = ["yes", "no"]
     for header, source in lists.items():
         page.data_validation(first, position[header], last, position[header], {"validate": "list", "source": source})
     differs = f'=AND(${_letter(base)}{first + 1}<>"",${_letter(value)}{first + 1}<>${_letter(base)}{first + 1})'

@@ -217,6 +217,7 @@ def _parameter(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list
         status=text("status"),
         comment=text("comment"),
         confidential=_confidential(row.get("confidential", EMPTY), identifier, definition, problems),
+        shown=row.get("confidential", EMPTY).text().lower() == "no",
     )
 
 
@@ -241,7 +242,7 @@ def _confidential(cell: RawCell, identifier: str, definition: Definition, proble
     told = cell.text().lower()
     if told not in ("", "yes", "no"):
         rule = f"{identifier} is confidential or not"
-        problems.append(Problem(cell.place, rule, cell.text(), "Write yes, or leave the cell empty."))
+        problems.append(Problem(cell.place, rule, cell.text(), "Write yes or no, or leave the cell empty."))
     elif told == "yes" and definition.is_text:
         rule = f"{identifier} is a choice or a text, and only numbers can be confidential"
         problems.append(Problem(cell.place, rule, remedy="Clear the cell."))

@@ -108,7 +108,8 @@ def _parameter(p: Parameter) -> Fields:
     texts = {"label": p.label, "unit": p.unit, "group": p.group, "value set": p.value_set, "source": p.source}
     kind = "" if p.definition is STRATEGY_INCLUDED else p.distribution
     texts |= {"page": p.page, "status": p.status, "comment": p.comment, "distribution": kind, CELL: p.cell}
-    return {"id": p.id, "price year": p.price_year, "confidential": "yes" if p.confidential else "", **numbers, **texts}
+    texts["confidential"] = "yes" if p.confidential else "no" if p.shown else ""
+    return {"id": p.id, "price year": p.price_year, **numbers, **texts}
 
 
 # ------------------------------------------------------------------------------------------- tables to rows

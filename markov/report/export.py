@@ -47,6 +47,7 @@ def as_data(
         "schema": SCHEMA,
         "program": program(),
         "workbook": {"name": inputs.name, "sha256": inputs.sha256, "title": inputs.title},
+        "confidential": list(inputs.confidential),
         "settings": {p.id.removeprefix("settings."): p.value for p in _parameters(inputs, settings=True)},
         "parameters": {
             p.id: {"value": p.value, "unit": p.unit, "status": p.status, "cell": p.cell}

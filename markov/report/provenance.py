@@ -61,6 +61,7 @@ def pair_provenance_page(first: Inputs, second: Inputs, command: str, seconds: f
     """The same for a command on two workbooks."""
     start, *rest = _origin(first, command, seconds, now)
     other = [("Second workbook", second.name), ("SHA-256 of the second workbook", second.sha256)]
+    other += _confidential(second, "Confidential values of the second workbook")
     return _page([start, rest[0], *other, *rest[1:]])
 
 
@@ -69,6 +70,7 @@ def _origin(inputs: Inputs, command: str, seconds: float, now: datetime.datetime
         ("Workbook", inputs.name),
         ("Title", inputs.title),
         ("SHA-256 of the workbook", inputs.sha256),
+        *_confidential(inputs, "Confidential values"),
         ("Program", program()),
         ("Python", sys.version.split()[0]),
         *((f"Package {name}", version(name)) for name in PACKAGES),
@@ -77,6 +79,12 @@ def _origin(inputs: Inputs, command: str, seconds: float, now: datetime.datetime
         ("Time of the run (UTC)", now.strftime(TIME_FORMAT)),
         ("Duration of the computation", f"{seconds:.2f} s"),
     ]
+
+
+def _confidential(inputs: Inputs, fact: str) -> list[tuple[str, str]]:
+    """A warning on every file that is made of confidential values; its fingerprints too give them away, by trying."""
+    ids = ", ".join(inputs.confidential)
+    return [(fact, f"{ids}: this file gives them away, and is not for publication")] if ids else []
 
 
 def _page(rows: Sequence[tuple[Cell, ...]]) -> Page:

@@ -1,8 +1,8 @@
 """A copy of a report for the public: values only, without confidential values and all that depends on them."""
 
 import re
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,79 +13,110 @@ from markov.report.files import ReportError
 from markov.report.pages import CONTENTS, Cell, Column, Page, Table, Text
 from markov.report.redaction import BLANK, Redacted, redact
 from markov.report.reports import write_kind
+from markov.report.telling import secrets_of, without_telling_words
 
 NAME = "Redacted copy"
 FACTORS = (0.02, 0.2, 0.5, 1.6, 4.0, 50.0)
 MILDER = (0.9, 0.97, 1.02, 1.1)
 """By how much confidential values are changed to see what depends on them; the milder where a model bears no more."""
 LEAST = 2  # changed runs without which nothing is redacted
-TELLING = 4  # digits from which on a number in the file can only be the secret itself
 
 Build = Callable[[Inputs], Sequence[Page]]
 """Makes all pages of a report of some inputs."""
 
 
-def confidential(inputs: Inputs) -> dict[str, str]:
-    """Ids of confidential values with the reason: marked, or a whole percentage of a marked amount of their kind.
+def confidential(inputs: Inputs) -> tuple[str, ...]:
+    """Ids of confidential values.
+
+    Raises InputError where none is marked, where another amount is a whole percentage of a marked one and nobody said
+    whether it may be shown, and where the name of the file tells one.
 
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> confidential(read_inputs(shipped("calgb_100104")))
-    {}
+    Traceback (most recent call last):
+    ...
+    markov.inputs.problems.InputError: calgb_100104.xlsx: no value is marked as confidential. Write yes in the column \
+confidential of its row.
     """
     marked = [p for p in inputs.parameters.values() if p.confidential and isinstance(p.value, float)]
-    found = {p.id: "marked in the workbook" for p in marked}
-    for p in inputs.parameters.values():
-        for secret in marked:
-            share = _share(p, secret)
-            if p.id not in found and share is not None:
-                found[p.id] = f"it is {share} % of {secret.id}, which is marked"
-    return found
+    if not marked:
+        rule, remedy = "no value is marked as confidential", "Write yes in the column confidential of its row."
+        raise InputError([Problem(inputs.name, rule, remedy=remedy)])
+    ids = tuple(p.id for p in marked)
+    problems = [problem for p in inputs.parameters.values() for problem in _undecided(inputs, p, marked)]
+    if secrets_of(inputs, ids).told_by(inputs.name):
+        rule, remedy = "the name of the file holds a confidential number", "Rename it: copies carry its name."
+        problems.append(Problem(inputs.name, rule, remedy=remedy))
+    if problems:
+        raise InputError(problems)
+    return ids
 
 
-def _share(p: Parameter, secret: Parameter) -> int | None:
-    """The whole percentage that an amount is of a secret one of its kind, rounded to the penny; None if it is none."""
+def _undecided(inputs: Inputs, p: Parameter, marked: Sequence[Parameter]) -> Iterator[Problem]:
+    """An amount from which a marked one of its kind follows, such as a generic price of 10 % of a confidential list."""
+    if p.confidential or p.shown or not isinstance(p.value, float):
+        return
+    changes = [c.value for c in inputs.scenarios if c.id == p.id]
+    for secret in marked:
+        for value in (p.value, p.base_case, p.low, p.high, *changes):
+            share = _share(p, value, secret)
+            if share is not None:
+                rule = f"{p.id} is {share} % of {secret.id}, which is confidential and follows from it"
+                remedy = "Write yes in its column confidential, to blank it too, or no if everybody may see it."
+                yield Problem(f"{inputs.name}, {p.cell}", rule, f"{value:g}", remedy)
+                return
+
+
+def _share(p: Parameter, value: object, secret: Parameter) -> int | None:
+    """The percentage that an amount is of a secret one of its kind: a whole one of prices, 100 of all else, or None."""
     alike = p.id.split(".")[0] == secret.id.split(".")[0] and p.unit == secret.unit
-    if not alike or not isinstance(p.value, float) or not isinstance(secret.value, float) or not p.value:
+    if not alike or not isinstance(value, (int, float)) or not isinstance(secret.value, float) or not secret.value:
         return None
-    share = round(100.0 * p.value / secret.value) if secret.value else 0
-    penny = 0.005 if p.definition.quantity and " per pack" in p.unit else 1e-9 * abs(p.value)
-    return share if share and abs(p.value - share / 100.0 * secret.value) <= penny * (1.0 + 1e-9) else None
+    share = round(100.0 * value / secret.value) if p.id.startswith("price.") else 100
+    rounded = 0.005 if p.id.startswith("price.") else 0.0  # a penny
+    near = abs(value - share / 100.0 * secret.value) <= rounded + 1e-9 * abs(value)
+    return share if share and near else None
 
 
 # --------------------------------------------------------------------------------------------- other values
 
 
-def other_inputs(inputs: Inputs, ids: Sequence[str]) -> list[Inputs]:
-    """The same inputs with other confidential values, all of them sound; raises InputError where there are too few."""
-    found = []
+def other_inputs(inputs: Inputs, ids: Sequence[str]) -> Iterator[Inputs]:
+    """The same inputs with other confidential values, all of them sound; the milder changes follow where few are."""
+    found = 0
     for factors in (FACTORS, MILDER):
         for factor in factors:
             candidate = _changed(inputs, ids, factor)
-            if candidate is not None and not any(not p.warning for p in checks.problems(candidate)):
-                found.append(candidate)
-        if len(found) >= LEAST:
-            return found
-    rule = "confidential values cannot be changed to see what depends on them"
-    raise InputError([Problem(inputs.name, rule, ", ".join(ids), "Mark fewer values, or widen what limits them.")])
+            if not any(not p.warning for p in checks.problems(candidate)):
+                found += 1
+                yield candidate
+        if found >= LEAST + 1:
+            return
 
 
-def _changed(inputs: Inputs, ids: Sequence[str], factor: float) -> Inputs | None:
-    """All confidential values times a factor, each by a little more than the one before; words about them emptied."""
+def _changed(inputs: Inputs, ids: Sequence[str], factor: float) -> Inputs:
+    """All confidential values times a factor, each by a little more than the one before."""
     parameters = dict(inputs.parameters)
     for i, identifier in enumerate(ids):
-        p, by = parameters[identifier], factor ** (1.0 + 0.07 * i)
-        value = _times(p, p.value, by)
-        if value == p.value:
-            return None
-        changed = {"value": value, "base_case": _times(p, p.base_case, by), "low": _times(p, p.low, by)}
-        changed |= {"high": _times(p, p.high, by), "se": None if p.se is None else p.se * by}
-        parameters[identifier] = replace(p, **changed, comment="", source="-", page="-")  # type: ignore[arg-type]
+        parameters[identifier] = _other(parameters[identifier], factor ** (1.0 + 0.07 * i))
     scenarios = tuple(
-        replace(c, value=_times(parameters[c.id], c.value, factor), reason="") if c.id in ids else c
+        replace(c, value=_times(parameters[c.id], c.value, factor)) if c.id in ids and c.value is not None else c
         for c in inputs.scenarios
     )
-    return replace(inputs, parameters=parameters, scenarios=scenarios, sha256="")
+    return replace(inputs, parameters=parameters, scenarios=scenarios)
+
+
+def _other(p: Parameter, factor: float) -> Parameter:
+    """A row with another value: times a factor, or divided by it at a limit; one of 0 takes a usual size."""
+    if p.value == 0.0:
+        usual = min(max(p.definition.quantity.usual_high if p.definition.quantity else 1.0, 1e-3), 1e3)
+        value = _times(p, usual, min(factor, 1.0 / factor))
+        low, high = (None if limit is None else value for limit in (p.low, p.high))
+        return replace(p, value=value, base_case=value if p.base_case == 0.0 else p.base_case, low=low, high=high)
+    by = factor if _times(p, p.value, factor) != p.value else 1.0 / factor
+    numbers = {name: _times(p, getattr(p, name), by) for name in ("value", "base_case", "low", "high")}
+    return replace(p, **numbers, se=None if p.se is None else p.se * by)  # type: ignore[arg-type]
 
 
 def _times(p: Parameter, value: object, factor: float) -> float | None:
@@ -106,67 +137,44 @@ def _times(p: Parameter, value: object, factor: float) -> float | None:
 def write_redacted(inputs: Inputs, path: Path, build: Build, kind: str = "xlsx") -> Path:
     """Write the redacted copy of the report that `build` makes.
 
-    Raises InputError where nothing is marked, or what is marked cannot be changed, and ReportError where a
-    confidential value is still found in the file, which is then not kept.
+    A second copy is made from other confidential values, and must be the same file, byte for byte: the copy then
+    holds nothing that depends on what they are. Raises InputError where nothing is marked, or what is marked cannot be
+    changed, and ReportError where the two copies differ; nothing is then kept.
     """
     ids = confidential(inputs)
-    if not ids:
-        rule, remedy = "no value is marked as confidential", "Write yes in the column confidential of its row."
-        raise InputError([Problem(inputs.name, rule, remedy=remedy)])
-    secrets = tuple(dict.fromkeys(_forms(inputs, ids)))
-    found = redact(build(inputs), [build(other) for other in other_inputs(inputs, list(ids))], secrets, list(ids))
-    pages = [_front(inputs, ids, found), *map(_with_front, found.pages)]
-    write_kind(pages, path, inputs.title if not _shown(inputs.title, secrets) else BLANK, kind)
-    left = _left(path, secrets)
-    if left:
-        path.unlink()
-        raise ReportError(f"{path}: a confidential value is still in {left}; the copy was not kept.")
+    public = without_telling_words(inputs, ids)
+    reports = [build(public), *_built(build, other_inputs(public, ids))]
+    if len(reports) <= LEAST:
+        rule = "confidential values cannot be changed to see what depends on them"
+        raise InputError([Problem(inputs.name, rule, ", ".join(ids), "Mark fewer values, or widen what limits them.")])
+    copies = [_copy(public, ids, [reports[i], *reports[:i], *reports[i + 1 :]]) for i in range(2)]
+    write_kind(copies[0], path, public.title, kind)
+    with tempfile.TemporaryDirectory() as folder:
+        other = write_kind(copies[1], Path(folder) / path.name, public.title, kind)
+        if other.read_bytes() != path.read_bytes():
+            path.unlink()
+            raise ReportError(f"{path}: copies made from two sets of confidential values differ; none was kept.")
     return path
 
 
-def _forms(inputs: Inputs, ids: Mapping[str, str]) -> Iterator[str]:
-    """Confidential numbers in the forms in which files and texts show them, those of one or two digits left out."""
-    rows = [inputs.parameters[identifier] for identifier in ids]
-    values = [value for p in rows for value in (p.value, p.base_case, p.se, p.low, p.high)]
-    values += [change.value for change in inputs.scenarios if change.id in ids]
-    for value in values:
-        if isinstance(value, (int, float)) and len(re.sub(r"\D", "", f"{value:g}".strip("0."))) > 2:
-            yield from forms(float(value))
+def _built(build: Build, candidates: Iterator[Inputs]) -> Iterator[Sequence[Page]]:
+    """Reports of other inputs, without those that the model refuses once it runs."""
+    for candidate in candidates:
+        try:
+            yield build(candidate)
+        except InputError:
+            continue
 
 
-def forms(value: float) -> list[str]:
-    """A number as it may be written: plain, with decimals, with thousands, as a percentage.
-
-    >>> forms(1890.5)[:4]
-    ['1890.5', '1,890.5', '1890.50', '1,890.50']
-    """
-    plain = [f"{value:.15g}", f"{value:,.15g}", f"{value:.2f}", f"{value:,.2f}"]
-    round_enough = abs(value) >= 1000.0 or value == round(value)
-    whole = [f"{value:.0f}", f"{value:,.0f}"] if round_enough else []
-    return [*dict.fromkeys([*plain, *whole, repr(value), *([f"{100 * value:.1f}%"] if abs(value) < 1.0 else [])])]
+def _copy(public: Inputs, ids: Sequence[str], reports: Sequence[Sequence[Page]]) -> list[Page]:
+    """Pages of a copy of the first of some reports, against the others."""
+    found = redact(reports[0], reports[1:], ids)
+    return [_front(public, ids, found), *map(_with_front, found.pages)]
 
 
-def _shown(text: str, secrets: Sequence[str]) -> bool:
-    return any(secret in text for secret in secrets)
-
-
-def _left(path: Path, secrets: Sequence[str]) -> str:
-    """The part of the file in which a telling number of the secrets still stands; empty where there is none."""
-    telling = [s.encode() for s in secrets if len(re.sub(r"\D", "", s)) >= TELLING]
-    parts = {path.name: path.read_bytes()}
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            parts = {name: archive.read(name) for name in archive.namelist()}
-    for name, content in parts.items():
-        for words in re.findall(rb">([^<>]+)<", content):
-            if any(re.search(rb"(?<![\d.,])" + re.escape(secret) + rb"(?![\d]|[.,]\d)", words) for secret in telling):
-                return name
-    return ""
-
-
-def _front(inputs: Inputs, ids: Mapping[str, str], found: Redacted) -> Page:
+def _front(inputs: Inputs, ids: Sequence[str], found: Redacted) -> Page:
     """The first page of the copy: what was blanked, and why."""
-    values: list[tuple[Cell, ...]] = [(inputs.parameters[i].label or i, i, reason) for i, reason in ids.items()]
+    values: list[tuple[Cell, ...]] = [(inputs.parameters[i].label or i, i) for i in ids]
     sheets = [(name,) for name, count in found.blanked.items() if count]
     counted = "One value is confidential" if len(ids) == 1 else f"{len(ids)} values are confidential"
     lead = (
@@ -187,7 +195,7 @@ def _front(inputs: Inputs, ids: Mapping[str, str], found: Redacted) -> Page:
             ),
             Table(
                 "Confidential values",
-                (Column("What it is", "strong"), Column("Id"), Column("Why")),
+                (Column("What it is", "strong"), Column("Id")),
                 tuple(values),
                 "marked",
             ),
@@ -198,7 +206,7 @@ def _front(inputs: Inputs, ids: Mapping[str, str], found: Redacted) -> Page:
                 "sheets_blanked",
             ),
         ),
-        widths=(50.0, 44.0, 60.0),
+        widths=(50.0, 44.0),
         one_page=True,
     )
 
@@ -215,10 +223,10 @@ def _with_front(page: Page) -> Page:
     return replace(page, blocks=tuple(blocks))
 
 
-def public_command(command: str, ids: Mapping[str, str]) -> str:
+def public_command(command: str, ids: Collection[str]) -> str:
     """A command without the confidential values that it sets.
 
-    >>> public_command("markov run a.xlsx --set price.x.brand=1890 --base-only", {"price.x.brand": ""})
+    >>> public_command("markov run a.xlsx --set price.x.brand=1890 --base-only", ["price.x.brand"])
     'markov run a.xlsx --set price.x.brand=confidential --base-only'
     """
     for identifier in ids:

@@ -4,12 +4,14 @@ The report is made again with other confidential values. A cell, word, colour or
 reports depends on them and is blanked; what is left is the same whatever they are, so that nothing follows from it.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
 
 BLANK = "confidential"
+ROUNDING = re.compile(r"\d(?:\.\d+)?e-(?:1[3-9]|[2-9]\d|\d{3})")
 FEW = 8  # different words, above which a column holds no verdicts
 NO_CHART = "A chart is left out: it is drawn from confidential values."
 NO_TABLE = "A table is left out: its rows follow from confidential values."
@@ -29,10 +31,9 @@ class Redacted:
 def redact(
     pages: Sequence[Page],
     others: Sequence[Sequence[Page]],
-    secrets: Sequence[str] = (),
     ids: Collection[str] = (),
 ) -> Redacted:
-    """Blank what differs between a report and those with other confidential values, and words that hold a secret.
+    """Blank what differs between a report and those with other confidential values.
 
     A number that does not differ depends on no confidential value. A word may, and change at values that were not
     tried: where one verdict or count of a column differs, all of the column are blanked, but for the rows of the
@@ -43,9 +44,9 @@ def redact(
     >>> [block.words for block in redact([one], [[two]]).pages[0].blocks]
     ['confidential', 'Same.']
     """
-    found = [{page.name: page for page in report} for report in others]
-    kept = [page for page in pages if all(page.name in report for report in found)]
-    work = _Redaction(tuple(secrets), frozenset(ids))
+    found = [{page.name: _rounded(page) for page in report} for report in others]
+    kept = [_rounded(page) for page in pages if all(page.name in report for report in found)]
+    work = _Redaction(frozenset(ids))
     cleaned = [work.page(page, [report[page.name] for report in found]) for page in kept]
     done = [work.without_charts(page) for page in cleaned]
     return Redacted(tuple(done), {page.name: work.counts.get(page.name, 0) for page in done})
@@ -54,8 +55,8 @@ def redact(
 class _Redaction:
     """Blanks page by page, and remembers which cells are blank, for the charts."""
 
-    def __init__(self, secrets: tuple[str, ...], ids: frozenset[str]):
-        self.secrets, self.ids = secrets, ids
+    def __init__(self, ids: frozenset[str]):
+        self.ids = ids
         self.counts: dict[str, int] = {}
         self.blank: dict[Key, frozenset[tuple[int, int]]] = {}
         self.charts: dict[tuple[str, int], frozenset[int]] = {}
@@ -79,15 +80,10 @@ class _Redaction:
         self.counts[page] = self.counts.get(page, 0) + number
 
     def _word(self, page: str, word: str, others: Sequence[str]) -> str:
-        if all(other == word for other in others) and not self._tells(word):
+        if all(other == word for other in others):
             return word
         self._count(page, 1)
         return BLANK
-
-    def _tells(self, value: Cell) -> bool:
-        """Whether a text or a number shows a secret in one of its forms."""
-        text = f" {value!r} " if isinstance(value, float) else f" {value} "
-        return any(_stands_alone(text, secret) for secret in self.secrets)
 
     def _block(self, page: str, number: int, block: Block, others: Sequence[Block]) -> Block:
         if isinstance(block, Text):
@@ -137,7 +133,7 @@ class _Redaction:
             for r, c in cells
             if (c in words and _is_word(table.rows[r][c])) or (c in counts and _is_count(table.rows[r][c]))
         }
-        return differing | turning | {(r, c) for r, c in cells if self._tells(table.rows[r][c])}
+        return differing | turning
 
     def _moves(self, table: Table, others: Sequence[Table]) -> bool:
         """Whether rows change their order: the names of rows differ."""
@@ -171,8 +167,7 @@ class _Redaction:
         return replace(page, blocks=tuple(blocks))
 
     def _hidden(self, chart: Chart) -> bool:
-        words = (chart.title, chart.x_title, chart.y_title, *(series.name for series in chart.series))
-        return any(map(self._tells, words)) or any(map(self._drawn_from_blank, chart.series))
+        return any(map(self._drawn_from_blank, chart.series))
 
     def _drawn_from_blank(self, series: Series) -> bool:
         """Whether one of the cells that a series draws is blanked, or its table is left out."""
@@ -183,6 +178,26 @@ class _Redaction:
         columns |= {*(series.error or ()), *([] if series.names is None else [series.names])}
         last = float("inf") if series.last is None else series.last
         return any(series.first <= row <= last and column in columns for row, column in blank)
+
+
+def _rounded(page: Page) -> Page:
+    """A page whose numbers have ten digits: the last ones vary by rounding alone, and with everything."""
+    blocks = (
+        replace(block, rows=tuple(tuple(map(_plain, row)) for row in block.rows)) if isinstance(block, Table) else block
+        for block in page.blocks
+    )
+    return replace(page, blocks=tuple(blocks))
+
+
+def _plain(value: Cell) -> Cell:
+    """A number of ten digits, or words in which a gap of rounding is 0.
+
+    >>> _plain(2 / 3), _plain("largest gap 2.5e-16")
+    (0.6666666667, 'largest gap 0')
+    """
+    if isinstance(value, str):
+        return ROUNDING.sub("0", value)
+    return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def _is_word(value: Cell) -> bool:
@@ -201,7 +216,8 @@ def _turning_words(versions: Sequence[Table], moved: Collection[tuple[int, int]]
         told = set().union(*columns)
         few = all(len(list(filter(_is_word, column))) <= FEW for column in columns)
         flag = len(told) <= 2 and not told.isdisjoint(("", None)) and all(map(_is_word, told))
-        if (few and any(c == column and _is_word(versions[0].rows[r][c]) for r, column in moved)) or (moved and flag):
+        worded = any(c == column and any(_is_word(v.rows[r][c]) for v in versions) for r, column in moved)
+        if (few and worded) or (moved and flag):
             found.add(c)
     return found
 
@@ -229,15 +245,3 @@ def _tints(table: Table, others: Sequence[Table], blank: frozenset[tuple[int, in
         )
         for r, row in enumerate(table.tints)
     )
-
-
-def _stands_alone(text: str, secret: str) -> bool:
-    """Whether a number stands in a text by itself rather than inside a longer one."""
-    start = text.find(secret)
-    while start >= 0:
-        before, after = text[start - 1 : start], text[start + len(secret) : start + len(secret) + 2]
-        longer = before.isdigit() or before in (".", ",") or after[:1].isdigit()
-        if not longer and not (after[:1] in (".", ",") and after[1:].isdigit()):
-            return True
-        start = text.find(secret, start + 1)
-    return False

@@ -17,6 +17,7 @@ def verification_json(bench: Bench, tested: Sequence[Tested]) -> str:
         "schema": 1,
         "program": program(),
         "workbook": {"name": bench.inputs.name, "sha256": bench.inputs.sha256, "title": bench.inputs.title},
+        "confidential": list(bench.inputs.confidential),
         "verification": {
             "draws": bench.draws,
             "seed": bench.seed,

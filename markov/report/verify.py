@@ -68,6 +68,8 @@ def verify(path: Path, repeated: Path | None = None) -> Verification:
         cells = [value for grid in again.grids.values() for value in grid.cells.values()]
         same = _unequal_parts(path, target) if repeated else ()
     notes = tuple(_notes(file, again, same, kept=repeated is not None))
+    if ids := ", ".join(found.inputs.confidential):
+        notes += (f"Confidential: {ids}. The report, what is printed of it and its repetition may give them away.",)
     return Verification(path.name, len(again.grids), len(cells), sum(map(_is_number, cells)), differences, notes)
 
 

@@ -13,6 +13,7 @@ def walk_json(walk: Walk) -> str:
     """Steps, paths and differing inputs at full precision; what could not be run is null."""
     document: dict[str, Any] = {
         "schema": 1,
+        "confidential": list(dict.fromkeys([*walk.first.confidential, *walk.second.confidential])),
         "walk": {
             "first": {"name": walk.first.name, "sha256": walk.first.sha256},
             "second": {"name": walk.second.name, "sha256": walk.second.sha256},
