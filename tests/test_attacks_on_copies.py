@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from test_cli import markov
+from support.command import markov
 from test_redaction import PRICE, found_in, numbers, pages_of, texts
 
 from markov.inputs.parameters import Inputs, ScenarioChange

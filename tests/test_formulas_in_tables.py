@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from test_cli import markov
+from support.command import markov
 
 from markov.batch.exports import as_text
 from markov.inputs.template import shipped
