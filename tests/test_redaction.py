@@ -133,7 +133,6 @@ def test_least_squares_on_what_is_left_knows_nothing_of_the_price(calgb: Inputs)
     """A reader with reports of other prices learns price from numbers; on the copies all are constants."""
     prices = [500.0, 900.0, 1500.0, 2200.0, 3100.0]
     runs = [pages_of(with_secret(calgb, price), tested=False) for price in prices]
-    ids = list(confidential(with_secret(calgb, prices[0])))
 
     def vector(pages: Sequence[Page]) -> list[float]:
         tables = [block for page in pages for block in page.blocks if isinstance(block, Table)]
@@ -148,7 +147,7 @@ def test_least_squares_on_what_is_left_knows_nothing_of_the_price(calgb: Inputs)
         return 1.0 - float(((y - fitted) ** 2).sum() / (y**2).sum())
 
     others = [[run for j, run in enumerate(runs) if j != i] for i in range(len(runs))]
-    cleaned = [redact(run, rest, ids=ids).pages for run, rest in zip(runs, others, strict=True)]
+    cleaned = [redact(run, rest, ids=[PRICE]).pages for run, rest in zip(runs, others, strict=True)]
     assert explained(runs) == pytest.approx(1.0)
     assert explained(cleaned) == pytest.approx(0.0, abs=1e-9)
 
@@ -157,7 +156,7 @@ def test_what_does_not_depend_on_the_price_is_kept(copies: dict[float, Path], ca
     outcomes = base_case(calgb).outcomes
     kept = numbers(copies[SECRET])
     wanted = [*outcomes.qaly[0], outcomes.cost[0, 0], *outcomes.life_year[0]]
-    assert all(any(abs(value - other) < 1e-12 * value for other in kept) for value in map(float, wanted))
+    assert all(any(abs(value - other) < 1e-9 * value for other in kept) for value in map(float, wanted))
 
 
 def test_the_copy_has_values_only_and_says_first_what_was_blanked(copies: dict[float, Path]) -> None:
@@ -168,7 +167,6 @@ def test_the_copy_has_values_only_and_says_first_what_was_blanked(copies: dict[f
     assert not set(book.defined_names)
     first = [str(c.value) for row in book["Redacted copy"].iter_rows() for c in row if c.value]
     assert PRICE in first
-    assert "marked in the workbook" in first
     assert {"Summary", "Incremental", "Tornado", "Scenarios"} <= set(first)
 
 
@@ -189,7 +187,7 @@ def test_a_price_from_which_a_secret_one_follows_is_asked_about(calgb: Inputs) -
         told = replace(marked, parameters={**marked.parameters, generic: said})
         assert confidential(told) == ((PRICE, generic) if said.confidential else (PRICE,))
     rebate = replace(marked.scenarios[0], scenario="Rebate", id=generic, value=0.25 * 3780.0)
-    other = replace(row, value=401.17, base_case=401.17)
+    other = replace(row, value=401.17, base_case=401.17, low=None, high=None)
     hidden = replace(marked, parameters={**marked.parameters, generic: other}, scenarios=(rebate,))
     with pytest.raises(InputError, match="is 25 % of"):
         confidential(hidden)
@@ -248,7 +246,7 @@ def test_the_command_writes_both_and_refuses_where_nothing_is_marked(
     page = book["Drugs and dosing"]
     column = next(c.column for c in page[4] if c.value == "confidential")
     row = next(c.row for c in page["A"] if c.value == "price.thalidomide_50mg.brand")
-    page.cell(row, column).value = "yes"
+    page.cell(row, column).value = page.cell(row + 1, column).value = "yes"  # the generic price is 10 % of it
     book.save(tmp_path / "marked.xlsx")
     arguments = ["run", str(tmp_path / "marked.xlsx"), "--base-only", "--no-live", "--redact", "--out", str(tmp_path)]
     with pytest.raises(SystemExit) as code:
