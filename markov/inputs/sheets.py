@@ -114,7 +114,11 @@ PARAMETER_COLUMNS = (
     Column("page", 20, "Page, table or row of the evidence"),
     Column("status", 21, "seed, read, derived, unverified or assumption; empty for choices of method"),
     Column("comment", 60, "Why this value"),
-    Column("confidential", 12, "yes: marked in the report; markov run --redact blanks it and all that depends on it"),
+    Column(
+        "confidential",
+        12,
+        "yes: marked in the report; markov run --redact blanks it and all that depends on it; no: may be shown",
+    ),
 )
 PRICE_YEAR = Column("price year", 11, "Year of the price; empty: already in the report's price year")
 VALUE_SET = Column("value set", 16, "Utility value set; all utilities must share one")
