@@ -200,7 +200,7 @@ def methods(bench: Bench) -> Finding:
     "TV-79",
     "Every uncertain input is linked to the results",
     "Each alone at the 90 % point of its distribution, by row and, all together, by cell; every other number used by "
-    "row times 0.93",
+    "row times 0.93; what then moves nothing at half its value",
 )
 def linked(bench: Bench) -> Finding:
     uncertain = {p.id: float(inverse(p)(np.array(0.9))) for p in sampled(bench.inputs)}
