@@ -143,7 +143,7 @@ def without_telling_words(inputs: Inputs, ids: Collection[str]) -> Inputs:
         changes=() if any(tells(text) for row in inputs.changes for text in row) else inputs.changes,
         analyst_words={k: BLANK if tells(text) else text for k, text in inputs.analyst_words.items()},
         warnings=tuple(w for w in inputs.warnings if not named.search(str(w)) and not tells(str(w))),
-        sha256="",
+        sha256=BLANK,
     )
 
 
