@@ -13,6 +13,7 @@ LARGEST_PRINT = 0.75
 CHART_ROWS = 19
 ROW_POINTS = 15.0
 BOLD = 0.85  # bold text is wider
+INDENT = 1.5  # characters that the indent of other text takes
 PAGE_FILLED = 0.85  # of a page; spreadsheet programs do not agree to the point on how tall a row is
 
 
@@ -79,6 +80,18 @@ def points_of(block: Block, widths: Sequence[float]) -> float:
     return (16 if block.style != "section" else 20) * size * lines
 
 
+def title_end(table: Table, widths: Sequence[float]) -> int:
+    """The last column that a table's title reaches over: those of the table, or as many as its words need.
+
+    >>> from markov.report.pages import Column
+    >>> title_end(Table("A title of some length", (Column("A"), Column("B")), ()), [8.0, 8.0, 8.0, 8.0])
+    3
+    """
+    needed = 1.3 * len(table.title)  # a title is larger than the text of cells
+    reached = (i for i in range(len(widths)) if sum(widths[: i + 1]) >= needed)
+    return max(len(table.columns) - 1, 1, next(reached, len(widths) - 1))
+
+
 def header_points(table: Table, widths: Sequence[float]) -> float:
     """Height of a table's header in points."""
     lines = max(lines_needed(c.header, BOLD * w) for c, w in zip(table.columns, widths, strict=False))
@@ -92,5 +105,6 @@ def row_points(table: Table, number: int, widths: Sequence[float]) -> float:
         if isinstance(value, str):
             width = sum(widths[i:]) if table.spread and i == count - 1 else widths[i]
             heavy = number in table.bold or column.look == "strong"
-            lines = max(lines, lines_needed(value, width * (BOLD if heavy else 1.0)))
+            room = (width if column.look == "strong" else width - INDENT) * (BOLD if heavy else 1.0)
+            lines = max(lines, lines_needed(value, room))
     return ROW_POINTS * lines

@@ -25,6 +25,7 @@ from markov.report.paper import (
     margin,
     points_of,
     row_points,
+    title_end,
 )
 
 __all__ = ["ReportError", "write_pages"]
@@ -85,10 +86,11 @@ def _charted(pages: Sequence[Page]) -> frozenset[tuple[str, str]]:
 
 
 def _is_repeated(page: Page, table: Table) -> bool:
-    """Whether a table's header can stand on every printed page: of a long table, or where all tables have the same."""
+    """Whether a table's header can stand on every printed page: of a long table, or where there is nothing else."""
     tables = [block for block in page.blocks if isinstance(block, Table)]
     alike = all(other.columns == table.columns for other in tables)
-    return table.long or (alike and sum(len(other.rows) for other in tables) > MANY_ROWS)
+    charts = any(isinstance(block, tuple) for block in page.blocks)
+    return table.long or (alike and not charts and sum(len(other.rows) for other in tables) > MANY_ROWS)
 
 
 def _pale(colour: str) -> str:
@@ -107,6 +109,7 @@ class _Writer:
         self.formats = make_formats(self.book)
         for name in ("header", "weak", "pass", "warn", "fail"):  # words keep their distance from a number beside them
             self.formats[name] = self._format({**FORMATS[name], "align": "left", "indent": 1})
+        self.formats["header_strong"] = self._format({**FORMATS["header"], "align": "left"})  # as the names below it
         self.formats["link_cell"] = self._format({**FORMATS["text"], **FORMATS["link"], "align": "left"})
         self.looks: dict[tuple[str, str, str], Any] = {}
         self.tables: dict[tuple[str, str], tuple[int, Table]] = {}
@@ -191,7 +194,7 @@ class _Writer:
 
     def _table(self, sheet: Any, row: int, page: Page, table: Table, widths: Sequence[float]) -> int:
         row += 1
-        sheet.merge_range(row, 0, row, max(len(table.columns) - 1, 1), table.title, self.formats["section"])
+        sheet.merge_range(row, 0, row, title_end(table, widths), table.title, self.formats["section"])
         header = row + 1
         self._header(sheet, header, table, widths)
         self.paper.take(2 * ROW_POINTS + header_points(table, widths))
@@ -221,7 +224,10 @@ class _Writer:
 
     def _header(self, sheet: Any, row: int, table: Table, widths: Sequence[float]) -> None:
         for i, column in enumerate(table.columns):
-            look = self.formats["header_number" if is_numeric(column.look) else "header"]
+            name = (
+                "header_number" if is_numeric(column.look) else "header_strong" if column.look == "strong" else "header"
+            )
+            look = self.formats[name]
             if table.spread and i == len(table.columns) - 1 < len(widths) - 1:
                 sheet.merge_range(row, i, row, len(widths) - 1, "", look)
             sheet.write(row, i, column.header, look)
@@ -233,7 +239,7 @@ class _Writer:
             tint = table.tints[number][i] if table.tints else ""
             told = "text" if column.look == "link" and value not in self.links else look_of(table, number, i)
             look = self._look(told, value, bold, tint, table.currency)
-            if i == table.verdict:
+            if i == table.verdict and verdict_look(str(value)) != "text":
                 look = self.formats[verdict_look(str(value))]
             elif i == table.weak:
                 look = self.formats["weak"] if value not in ("read", "seed", "", None) else look
