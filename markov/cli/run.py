@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,8 @@ from markov.cli.uncertainty import (
 from markov.model.workers import warm
 
 if TYPE_CHECKING:
+    from markov.analysis.bank.registry import Tested
+    from markov.analysis.base_case import BaseCase
     from markov.analysis.deterministic import Deterministic
     from markov.analysis.uncertainty import Uncertainty
     from markov.inputs.parameters import Inputs
@@ -111,92 +114,111 @@ def run(
         from markov.report.redacted import confidential
 
         confidential(inputs)  # stops where there is nothing to redact, before anything is run
-    from markov.analysis.bank.run import short_form
-    from markov.analysis.base_case import base_case
-    from markov.report import words
-    from markov.report.reports import write_report
-
-    begun = None
-    if not base_only:
-        from markov.analysis.deterministic import Begun, deterministic
-
-        begun = Begun(inputs)
-    with clock.step("Running the model and its checks"):
-        result = base_case(inputs, begun.again if begun else None)
-        tested = short_form(inputs, result.outcomes)
-    command = " ".join(
-        [
-            "markov run",
-            workbook.name,
-            *(f"--set {change}" for change in changes or ()),
-            *["--base-only"] * base_only,
-            *["--no-live"] * no_live,
-            *([asked.command] if asked else []),
-        ]
-    )
     target = target_of(workbook, out, kind, "base" if base_only else "report")
     if target.resolve() == workbook.resolve():
         stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
-    found = None
-    if begun is not None:
-        with clock.step("Scenarios and sensitivity analyses"):
-            found = deterministic(inputs, result, begun)
-    doubt = asked.run(workbook, inputs, found, clock) if asked else None
-    with clock.step("Writing the report"):
-        write_report(
-            result,
-            target,
-            deterministic=found,
-            uncertainty=doubt,
-            draws=keep_draws(doubt.probabilistic, target, draws) if doubt else None,
-            kind=kind,
-            live=not no_live,
-            command=command,
-            seconds=clock.elapsed,
-            tested=tested,
-        )
-    copy = _redacted(inputs, target, kind, command, found, doubt, clock) if redact else None
+    sets = (f"--set {change}" for change in changes or ())
+    parts = [*sets, *["--base-only"] * base_only, *["--no-live"] * no_live, *([asked.command] if asked else [])]
+    command = " ".join(["markov run", workbook.name, *parts])
+    results = Results.of(workbook, inputs, asked, clock, base_only=base_only)
+    results.write(target, kind, command, clock, live=not no_live, draws=draws)
+    copy = results.write_redacted(target, kind, command, clock) if redact else None
     if json_file:
-        from markov.report.export import to_json
-
-        write_text(json_file, to_json(result, deterministic=found, uncertainty=doubt, trace=trace))
+        write_text(json_file, results.as_json(trace=trace))
     if json_file != "-":
-        print("\n".join(words.answer(result)))
-        print(words.checks_counted(result))
+        from markov.report import words
+
+        print("\n".join(words.answer(results.base)))
+        print(words.checks_counted(results.base))
         print(f"Report, with confidential values: {target}\nRedacted copy: {copy}" if copy else f"Report: {target}")
     clock.report()
-    if any(check.verdict == "fail" for check in (*result.checks, *(each.check for each in tested))):
-        stop(CHECK_FAILED, "A check failed: see the Checks sheet before using these results.")
-    if doubt and any(invariant.breaches for invariant in doubt.probabilistic.sample.invariants):
-        stop(CHECK_FAILED, "A check failed in some draws: see the sheet Draw checks before using these results.")
+    if failure := results.failure:
+        stop(CHECK_FAILED, failure)
 
 
-def _redacted(
-    inputs: "Inputs",
-    target: Path,
-    kind: str,
-    command: str,
-    found: "Deterministic | None",
-    doubt: "Uncertainty | None",
-    clock: Clock,
-) -> Path:
-    """Write the copy for the public beside the report."""
-    import datetime
+@dataclass(frozen=True)
+class Results:
+    """What a run found: the base case, the tests of its report, and the analyses that were asked for."""
 
-    from markov.report.recipe import results_again, run_recipe
-    from markov.report.redacted import confidential, public_command, write_redacted
-    from markov.report.reports import report_pages
+    base: "BaseCase"
+    tested: "tuple[Tested, ...]"
+    deterministic: "Deterministic | None"
+    uncertainty: "Uncertainty | None"
 
-    now, told = datetime.datetime.now(datetime.UTC), public_command(command, confidential(inputs))
-    recipe = run_recipe(found, doubt)
+    @classmethod
+    def of(cls, workbook: Path, inputs: "Inputs", asked: "Asked | None", clock: Clock, *, base_only: bool) -> "Results":
+        """Run everything that was asked for, in the order in which each analysis can use the one before."""
+        from markov.analysis.bank.run import short_form
+        from markov.analysis.base_case import base_case
 
-    def build(some: "Inputs") -> "list[Page]":
-        result, tested, drawn = results_again(some, recipe)
-        return report_pages(result, told, 0.0, now, tested, (), drawn)
+        begun = None
+        if not base_only:
+            from markov.analysis.deterministic import Begun, deterministic
 
-    name = f"{target.name.removesuffix(target.suffix).removesuffix('.report')}.redacted{target.suffix}"
-    with clock.step("Redacting a copy"):
-        return write_redacted(inputs, target.with_name(name), build, kind)
+            begun = Begun(inputs)
+        import_module("markov.report.reports")  # while the helper works
+        with clock.step("Running the model and its checks"):
+            base = base_case(inputs, begun.again if begun else None)
+            tested = tuple(short_form(inputs, base.outcomes))
+        found = None
+        if begun:
+            with clock.step("Scenarios and sensitivity analyses"):
+                found = deterministic(inputs, base, begun)
+        return cls(base, tested, found, asked.run(workbook, inputs, found, clock) if asked else None)
+
+    def write(self, target: Path, kind: str, command: str, clock: Clock, *, live: bool, draws: str) -> None:
+        """Write the report."""
+        from markov.report.reports import write_report
+
+        with clock.step("Writing the report"):
+            write_report(
+                self.base,
+                target,
+                deterministic=self.deterministic,
+                uncertainty=self.uncertainty,
+                draws=keep_draws(self.uncertainty.probabilistic, target, draws) if self.uncertainty else None,
+                kind=kind,
+                live=live,
+                command=command,
+                seconds=clock.elapsed,
+                tested=self.tested,
+            )
+
+    def write_redacted(self, target: Path, kind: str, command: str, clock: Clock) -> Path:
+        """Write the copy for the public beside the report."""
+        import datetime
+
+        from markov.report.recipe import results_again, run_recipe
+        from markov.report.redacted import confidential, public_command, write_redacted
+        from markov.report.reports import report_pages
+
+        inputs = self.base.inputs
+        now, told = datetime.datetime.now(datetime.UTC), public_command(command, confidential(inputs))
+        recipe = run_recipe(self.deterministic, self.uncertainty)
+
+        def build(some: "Inputs") -> "list[Page]":
+            result, tested, drawn = results_again(some, recipe)
+            return report_pages(result, told, 0.0, now, tested, (), drawn)
+
+        name = f"{target.name.removesuffix(target.suffix).removesuffix('.report')}.redacted{target.suffix}"
+        with clock.step("Redacting a copy"):
+            return write_redacted(inputs, target.with_name(name), build, kind)
+
+    def as_json(self, *, trace: bool) -> str:
+        """The numbers, at full precision."""
+        from markov.report.export import to_json
+
+        return to_json(self.base, deterministic=self.deterministic, uncertainty=self.uncertainty, trace=trace)
+
+    @property
+    def failure(self) -> str:
+        """Why the results must not be used before a look at the checks; empty where they may."""
+        if any(check.verdict == "fail" for check in (*self.base.checks, *(each.check for each in self.tested))):
+            return "A check failed: see the Checks sheet before using these results."
+        doubt = self.uncertainty
+        if doubt and any(invariant.breaches for invariant in doubt.probabilistic.sample.invariants):
+            return "A check failed in some draws: see the sheet Draw checks before using these results."
+        return ""
 
 
 @dataclass(frozen=True)
