@@ -22,8 +22,8 @@ Asked = tuple[Inputs, Mapping[str, Array]]
 """Inputs, and rows of values (rows,) by parameter id as `evaluate` takes them; none: one row, as it is."""
 
 TABLES = ("life_table", "population_utility", "price_index", "strategies")
-EVERYWHERE = "cohort.proportion_female"
-"""A parameter that every hazard depends on: with it by row, no hazard of one row stands beside one of many."""
+BY_ROW = "cohort.proportion_female"
+"""A number that is always given by row, so that questions which are equal have as many rows as there are questions."""
 
 
 def evaluate_together(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
@@ -107,7 +107,7 @@ def _columns(asked: Sequence[Asked], sizes: Sequence[int]) -> Mapping[str, Array
     if len(asked) == 1:
         return asked[0][1]
     moving = [key for key in _moving([inputs for inputs, _ in asked]) if varies_by_row(asked[0][0], key)]
-    varied = dict.fromkeys([EVERYWHERE, *moving, *(key for _, rows in asked for key in rows)])
+    varied = dict.fromkeys([BY_ROW, *moving, *(key for _, rows in asked for key in rows)])
     numbers = {key for key in varied if all(isinstance(inputs.value(key), int | float) for inputs, _ in asked)}
     return {
         key: np.concatenate(

@@ -8,7 +8,7 @@ from scipy import special
 
 from markov.inputs.checks import products_of
 from markov.inputs.parameters import Columns
-from markov.terms import DAYS_PER_YEAR, Array
+from markov.terms import Array
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,6 @@ def administration_cost_per_year(columns: Columns, strategy: str) -> Array:
             visits = visits_per_dispensing(columns, regimen) / regimen.interval
             total = total + visits * columns.number(f"cost.administration.{route}")
     return total
-
-
-def pack_of_28_days(columns: Columns, regimen: Regimen) -> Array:
-    """Drug cost of 28 days at this regimen, for tables that compare regimens of different intervals."""
-    return cost_per_dispensing(columns, regimen) * (28.0 / DAYS_PER_YEAR) / regimen.interval
 
 
 def dispensing_weights(times: Array, factors: Array, begin: Array, finish: Array, boundaries: Array) -> Array:

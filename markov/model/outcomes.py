@@ -190,13 +190,6 @@ class CurveSummariser:
         return np.asarray(self.kept[k] * (after / before) ** ((years - self.boundaries[k]) / self.boundaries[1]))
 
 
-def summarise_curve(boundaries: Array, curve: Array) -> CurveSummary:
-    """Median, mean and landmarks of a falling curve (cycles + 1, strategies, rows)."""
-    summariser = CurveSummariser(boundaries, curve[0])
-    summariser.add(0, curve[1:])
-    return summariser.summary()
-
-
 def _boundary_before(boundaries: Array, years: float) -> int | None:
     """Cycle in which a time falls; None beyond the horizon."""
     if years > boundaries[-1] + 1e-9:
