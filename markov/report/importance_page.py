@@ -16,11 +16,11 @@ SHOWN = 10
 def importance_page(inputs: Inputs, sobol: Sobol, tables: Sequence[ImportanceTable]) -> Page:
     """For each threshold one table of all uncertain inputs, and in words where the three orders disagree."""
     blocks: list[Block] = [
-        Text(" ".join(sentence for table in tables for sentence in importance_lead(inputs, table)), "lead")
+        Text(" ".join(sentence for table in tables for sentence in importance_lead(inputs, table)), "lead"),
+        Text(WHY),
     ]
     for number, table in enumerate(tables):
         blocks += [_charts(inputs, table, number), _table(inputs, sobol, table, number)]
-    blocks.append(Text(WHY))
     subtitle = "Which uncertain inputs matter: one at a time, all at once, and for the decision."
     return Page(PAGE, "What matters?", subtitle, tuple(blocks), (80.0, *(14.0,) * 9))
 

@@ -199,7 +199,7 @@ def _value_row(inputs: Inputs, value: ThresholdValue) -> tuple[Cell, ...]:
         value.at_low,
         value.at_high,
         None if left is None else _settled(left),
-        f"{_plain(value.low)} to {_plain(value.high)}{_remark(value)}",
+        f"{words.significant(value.low)} to {words.significant(value.high)}{_remark(value)}",
     )
 
 
@@ -207,19 +207,11 @@ def _remark(value: ThresholdValue) -> str:
     """What else there is to say of the search."""
     if not value.crossings:
         return ": the decision does not turn"
-    others = [c.words.replace(f"{c.value:.4g}", _plain(c.value)) for c in value.crossings if c.value != value.value]
+    crossings = (crossing for crossing in value.crossings if crossing.value != value.value)
+    others = [c.words.replace(f"{c.value:.4g}", words.significant(c.value)) for c in crossings]
     also = "also " if value.value is not None else ""
     return f"; net benefit {also}{', and '.join(others)}" if others else ""
 
 
 def _short(value: float) -> float:
     return float(f"{value:.4g}")
-
-
-def _plain(value: float) -> str:
-    """Four significant digits, without a power of ten.
-
-    >>> _plain(20000.0), _plain(0.04999999)
-    ('20,000', '0.05')
-    """
-    return f"{_short(value):,.10g}"

@@ -63,7 +63,7 @@ def _grid_table(grid: TwoWay, number: int, t: int, strategy: str) -> Table:
     i = grid.strategies.index(strategy)
     columns = (
         Column(f"{_named(grid.second)}, down; {_named(grid.first)}, across", "significant"),
-        *(Column(f"{value:,.4g}", "money") for value in grid.first.values),
+        *(Column(words.significant(value), "money") for value in grid.first.values),
     )
     gain = grid.gain[t, :, :, i]
     rows = tuple((value, *gain[:, j].tolist()) for j, value in enumerate(grid.second.values))
@@ -91,7 +91,7 @@ def _colour_name(grid: TwoWay, strategy: str) -> str:
 
 
 def _base(side: Axis) -> str:
-    return f"{side.label} {'not set' if side.base is None else f'{side.base:,.4g}'} {side.unit}".strip()
+    return f"{side.label} {'not set' if side.base is None else words.significant(side.base)} {side.unit}".strip()
 
 
 def _look(side: Axis) -> Look:

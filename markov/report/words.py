@@ -169,6 +169,15 @@ def evidence_counted(result: BaseCase) -> str:
     )
 
 
+def significant(value: float) -> str:
+    """Four significant digits, without a power of ten.
+
+    >>> significant(16022.88), significant(0.04999999)
+    ('16,020', '0.05')
+    """
+    return f"{float(f'{value:.4g}'):,.10g}"
+
+
 def _plain(p: Parameter) -> str:
     """A value with its unit, without units that only name a kind of number."""
     value = f"{p.value:g}" if isinstance(p.value, float) else str(p.value)
