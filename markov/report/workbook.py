@@ -85,14 +85,6 @@ def _charted(pages: Sequence[Page]) -> frozenset[tuple[str, str]]:
     return frozenset((series.page, series.table) for chart in charts for series in chart.series)
 
 
-def _is_repeated(page: Page, table: Table) -> bool:
-    """Whether a table's header can stand on every printed page: of a long table, or where there is nothing else."""
-    tables = [block for block in page.blocks if isinstance(block, Table)]
-    alike = all(other.columns == table.columns for other in tables)
-    charts = any(isinstance(block, tuple) for block in page.blocks)
-    return table.long or (alike and not charts and sum(len(other.rows) for other in tables) > MANY_ROWS)
-
-
 def _pale(colour: str) -> str:
     """A colour half way to white."""
     return "#" + "".join(f"{(int(colour[i : i + 2], 16) + 255) // 2:02X}" for i in (1, 3, 5))
@@ -199,7 +191,7 @@ class _Writer:
         self._header(sheet, header, table, widths)
         self.paper.take(2 * ROW_POINTS + header_points(table, widths))
         self.tables[page.name, table.key] = (header + 1, table)
-        repeated = _is_repeated(page, table)
+        repeated = self._is_repeated(page, table, widths)
         split = not (repeated or table.whole or (page.name, table.key) in self.charted)
         row = header + 1
         for number in range(len(table.rows)):
@@ -221,6 +213,17 @@ class _Writer:
             self.paper.take(points_of(Text(note, "note"), widths))
             row = self._text(sheet, row, Text(note, "note"), widths)
         return row
+
+    def _is_repeated(self, page: Page, table: Table, widths: Sequence[float]) -> bool:
+        """Whether a table's header can stand on every printed page: of a long table, or where all tables have the same.
+
+        It would also stand above charts: where there are any, only if a table is longer than a page.
+        """
+        tables = [block for block in page.blocks if isinstance(block, Table)]
+        alike = all(other.columns == table.columns for other in tables)
+        charts = any(isinstance(block, tuple) for block in page.blocks)
+        needed = not charts or any(points_of(other, widths) > self.paper.page for other in tables)
+        return table.long or (alike and needed and sum(len(other.rows) for other in tables) > MANY_ROWS)
 
     def _header(self, sheet: Any, row: int, table: Table, widths: Sequence[float]) -> None:
         for i, column in enumerate(table.columns):
