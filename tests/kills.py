@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from markov.cli.steps import write_text
+from markov.excel.files import PART
 from markov.inputs.cells import Sheets
-from markov.inputs.files import PART
 from markov.inputs.sources import CoverText
 from markov.inputs.template import blank_sheets, write_workbook
 from markov.report.docx import write_docx

@@ -7,9 +7,9 @@ import pytest
 from broken_inputs.editing import Book, good_book, problems_of
 from support.command import markov
 
+from markov.excel.style import BAD, WARN
 from markov.inputs.annotate import MARK, annotate, is_marked_copy
 from markov.inputs.problems import Problem
-from markov.inputs.style import BAD, WARN
 from markov.inputs.template import shipped
 
 HR, DEATH = "os.hazard_ratio.lenalidomide", "cost.event.death"

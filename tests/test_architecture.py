@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "markov"
-ORDER = ("terms", "inputs", "survival", "model", "analysis", "report", "batch", "cli")
-HANDLE_FILES = {"inputs", "report", "batch", "cli"}
+ORDER = ("terms", "excel", "inputs", "survival", "model", "analysis", "report", "batch", "cli")
+HANDLE_FILES = {"excel", "inputs", "report", "batch", "cli"}
 FILE_MODULES = {"openpyxl", "xlsxwriter", "zipfile", "pathlib", "io", "csv", "shutil", "sqlite3", "tempfile"}
 FILE_CALLS = {
     "open",

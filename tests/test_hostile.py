@@ -26,8 +26,8 @@ from kills import kill_many
 from markov import base_case, write_report
 from markov.analysis.base_case import BaseCase
 from markov.cli import main
+from markov.excel.files import ABANDONED_AFTER, PART, ReportError, check_place, write_whole
 from markov.inputs.cells import RawCell
-from markov.inputs.files import ABANDONED_AFTER, PART, ReportError, check_place, write_whole
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.schema import Sheet

@@ -14,9 +14,9 @@ import pytest
 from markov.analysis.base_case import base_case
 from markov.analysis.deterministic import deterministic
 from markov.cli import main
+from markov.excel.style import CONFIDENTIAL
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
-from markov.inputs.style import CONFIDENTIAL
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
 from markov.report import redacted

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markov.batch.comparison import BookResult, Case, Comparison, Line
 from markov.batch.plan import BASE_CASE
-from markov.inputs.style import WARN
+from markov.excel.style import WARN
 from markov.report import words
 from markov.report.charts import colour
 from markov.report.pages import Cell, Chart, Column, Page, Series, Table

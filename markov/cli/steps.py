@@ -39,8 +39,8 @@ Json = Annotated[
 
 def read(workbook: Path, changes: list[str] | None) -> "Inputs":
     """Read and check a workbook with the changes of the command line, or stop with every problem."""
+    from markov.excel.files import PROTECTED
     from markov.inputs import checks
-    from markov.inputs.files import PROTECTED
     from markov.inputs.parameters import with_values
     from markov.inputs.problems import raise_errors
     from markov.inputs.workbook import read_inputs
@@ -122,7 +122,7 @@ def write_text(file: str, text: str) -> None:
     if file == "-":
         print(text)
         return
-    from markov.inputs.files import write_whole
+    from markov.excel.files import write_whole
 
     write_whole(file, lambda place: place.write_text(text, encoding="utf-8"))
 

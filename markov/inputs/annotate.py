@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markov.inputs.files import write_packed
+from markov.excel.files import write_packed
+from markov.excel.style import BAD, FONT, HEADER, PAPER, WARN
 from markov.inputs.package import MB, whole_book
 from markov.inputs.problems import Problem
-from markov.inputs.style import BAD, FONT, HEADER, PAPER, WARN
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from markov.excel.files import write_packed
+from markov.excel.style import LINE_HEIGHT, lines_needed, make_formats, set_page
 from markov.inputs import agencies, standards
 from markov.inputs.cells import RawCell, Row, Sheets
-from markov.inputs.files import write_packed
 from markov.inputs.schema import (
     DEFINITIONS,
     PARAMETER_SHEETS,
@@ -24,7 +25,6 @@ from markov.inputs.schema import (
     units_of,
 )
 from markov.inputs.sources import CoverText, read_sources, sources_folder
-from markov.inputs.style import LINE_HEIGHT, lines_needed, make_formats, set_page
 from markov.terms import Distribution, Endpoint, Status
 
 HEADER_ROW = 3  # counted from 0: title, purpose and link stand above
@@ -67,7 +67,7 @@ def write_workbook(path: Path, cover: CoverText, sheets: Sheets) -> None:
 
 
 def _fill(file: io.BytesIO, cover: CoverText, sheets: Sheets) -> None:
-    from markov.inputs.book import Book
+    from markov.excel.book import Book
 
     book = Book(file, cover.title)
     formats = make_formats(book)

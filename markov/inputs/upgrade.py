@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from markov.excel.files import write_whole
 from markov.inputs.carry import regenerate
 from markov.inputs.cells import RawCell
-from markov.inputs.files import write_whole
 from markov.inputs.grid import read_file
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import SCHEMA_VERSION

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from markov.analysis.scenarios import NO_CHANGE, Scenario, Scenarios, StrategyResult
+from markov.excel.style import WARN
 from markov.inputs.parameters import Inputs, Parameter, Value
-from markov.inputs.style import WARN
 from markov.report import words
 from markov.report.pages import Block, Cell, Column, Page, Table, Text
 from markov.report.scenario_page import decision_in_words, padded

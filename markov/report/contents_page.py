@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from markov.analysis.base_case import BaseCase
-from markov.inputs.style import BAD, CHANGED, CONFIDENTIAL, GOOD, WARN, WEAK
+from markov.excel.style import BAD, CHANGED, CONFIDENTIAL, GOOD, WARN, WEAK
 from markov.report.charts import colour
 from markov.report.pages import CONTENTS, STATE_COLOURS, Cell, Column, Page, Table, Text
 from markov.terms import STATE_LABELS, State

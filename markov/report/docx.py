@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markov.inputs.style import BAD, CHANGED, FIXED_DATE, FONT, GOOD, HEADER, INK, PAPER, RULE, WARN, WEAK
+from markov.excel.style import BAD, CHANGED, FIXED_DATE, FONT, GOOD, HEADER, INK, PAPER, RULE, WARN, WEAK
 from markov.report.drawn_series import read_series
 from markov.report.files import write_packed
 from markov.report.looks import is_long, is_numeric, look_of, mark_of, shown, tint_of, widths_of

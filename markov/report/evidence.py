@@ -6,8 +6,8 @@ import numpy as np
 
 from markov.analysis.bank.registry import Tested
 from markov.analysis.base_case import BaseCase, TrialComparison
+from markov.excel.style import CONFIDENTIAL
 from markov.inputs.parameters import Parameter
-from markov.inputs.style import CONFIDENTIAL
 from markov.report import words
 from markov.report.charts import survival_charts
 from markov.report.pages import Cell, Column, Look, Page, Table, Text

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from markov.inputs.style import ACCENT, BAD, CHANGED, GOOD, HEADER, INK, PAPER, RULE, SOFT, WARN, WEAK
+from markov.excel.style import ACCENT, BAD, CHANGED, GOOD, HEADER, INK, PAPER, RULE, SOFT, WARN, WEAK
 from markov.report.drawing import FONT
 from markov.report.drawn_series import Tables
 from markov.report.files import write_whole

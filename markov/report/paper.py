@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from markov.inputs.style import PAGE_WIDTH, lines_needed, width_in_points
+from markov.excel.style import PAGE_WIDTH, lines_needed, width_in_points
 from markov.report.pages import Block, Table, Text
 
 TEXT_SIZES = {"lead": 12 / 11, "note": 9 / 11}  # of paragraphs, against the text of cells

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from markov.analysis.incremental import PairwiseRow
 from markov.analysis.scenarios import NO_CHANGE, Balance, Priced, Scenario, Scenarios, StrategyResult
+from markov.excel.style import WARN
 from markov.inputs.parameters import Value
-from markov.inputs.style import WARN
 from markov.report import words
 from markov.report.charts import colour
 from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from markov.analysis.scenarios import NO_CHANGE
 from markov.analysis.walk import NET_BENEFIT, Walk
 from markov.analysis.walk_steps import Step
+from markov.excel.style import INPUT
 from markov.inputs.differences import InputDifference
 from markov.inputs.parameters import Inputs, Parameter, Value
-from markov.inputs.style import INPUT
 from markov.report import words
 from markov.report.pages import Block, Cell, Column, Page, Table, Text
 

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from markov.inputs.style import FONT
+from markov.excel.style import FONT
 from markov.report.drawn_series import Drawn
 from markov.report.pages import Block, Chart, Page
 from markov.report.workbook import packed

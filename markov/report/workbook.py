@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markov.inputs.style import FONT, FORMATS, INK, PAGE_HEIGHT, PAGE_WIDTH, make_formats, set_page, width_in_points
+from markov.excel.style import FONT, FORMATS, INK, PAGE_HEIGHT, PAGE_WIDTH, make_formats, set_page, width_in_points
 from markov.report.files import ReportError, write_packed
 from markov.report.looks import is_numeric, look_of, number_format, verdict_look
 from markov.report.pages import CONTENTS, Block, Cell, Chart, Page, Series, Table, Text
@@ -94,7 +94,7 @@ class _Writer:
     """Lays out pages from top to bottom and remembers where each table landed, for the charts."""
 
     def __init__(self, place: io.BytesIO, title: str):
-        from markov.inputs.book import Book
+        from markov.excel.book import Book
 
         self.title = title
         self.book = Book(place, title)

@@ -8,9 +8,9 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
+from markov.excel.style import ACCENT, FIXED_DATE, FONT, FORMATS, INK, lines_needed, make_formats, set_page
+from markov.excel.style import HEADER as HEADER_INK
 from markov.inputs.parameters import Inputs
-from markov.inputs.style import ACCENT, FIXED_DATE, FONT, FORMATS, INK, lines_needed, make_formats, set_page
-from markov.inputs.style import HEADER as HEADER_INK
 from markov.model.outcomes import Outcomes
 from markov.report.live import check_sheet, guide_sheet
 from markov.report.live.comparison import FRONTIER_COLUMNS, PAIR_COLUMNS, ComparisonCell, frontier_rows, pair_rows

@@ -90,7 +90,7 @@ def check_place(target: Path) -> None:
 
     >>> check_place(Path("."))
     Traceback (most recent call last):
-    markov.inputs.files.ReportError: .: cannot be written (it is a folder). Name a file in it.
+    markov.excel.files.ReportError: .: cannot be written (it is a folder). Name a file in it.
     """
     try:
         if target.resolve() in PROTECTED:

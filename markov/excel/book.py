@@ -11,7 +11,7 @@ from typing import Any
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from markov.inputs.style import FIXED_DATE
+from markov.excel.style import FIXED_DATE
 
 OPTIONS = {
     "strings_to_formulas": False,
