@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import markov
 from markov.analysis.base_case import BaseCase, base_case
-from markov.analysis.designs import random_draws
+from markov.analysis.draws import random_draws
 from markov.analysis.follow_up import FollowUp, longer_follow_up
 from markov.analysis.importance import ImportanceTable, importance_tables
 from markov.analysis.incremental import icer_in_words, pairwise

@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from markov.analysis.base_case import BaseCase as BaseCase
     from markov.analysis.base_case import base_case as base_case
-    from markov.analysis.designs import random_draws as random_draws
+    from markov.analysis.draws import random_draws as random_draws
     from markov.analysis.incremental import incremental as incremental
     from markov.analysis.incremental import pairwise as pairwise
     from markov.inputs.parameters import Inputs as Inputs
@@ -37,7 +37,7 @@ _WHERE = {
     "evaluate": "markov.model.evaluate",
     "incremental": "markov.analysis.incremental",
     "pairwise": "markov.analysis.incremental",
-    "random_draws": "markov.analysis.designs",
+    "random_draws": "markov.analysis.draws",
     "read_inputs": "markov.inputs.workbook",
     "with_values": "markov.inputs.parameters",
     "write_report": "markov.report.reports",

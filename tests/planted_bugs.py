@@ -428,38 +428,38 @@ def _(patch: Patch) -> None:
 
 @bug("Correlated parameters drawn alone", "TV-63")
 def _(patch: Patch) -> None:
-    from markov.analysis import designs
+    from markov.analysis import draws
 
     def alone(right: Any, block: Block, independent: Any) -> dict[str, Array]:
         return dict(zip(block.ids, map(np.asarray, independent), strict=True))
 
-    wrap(patch, designs, "correlated_uniforms", alone)
+    wrap(patch, draws, "correlated_uniforms", alone)
 
 
 @bug("Members of a group drawn one by one", "TV-63", "TV-55")
 def _(patch: Patch) -> None:
-    from markov.analysis import designs, one_way
+    from markov.analysis import draws, one_way
 
-    for module in (designs, one_way):
+    for module in (draws, one_way):
         patch.setattr(module, "stream", lambda parameter: parameter.id)
 
 
 @bug("Seed ignored", "TV-66")
 def _(patch: Patch) -> None:
-    from markov.analysis import designs
+    from markov.analysis import draws
 
-    wrap(patch, designs, "uniforms", lambda right, seed, key, start, stop: right(1, key, start, stop))
+    wrap(patch, draws, "uniforms", lambda right, seed, key, start, stop: right(1, key, start, stop))
 
 
 @bug("Random numbers of a poor generator", "TV-72")
 def _(patch: Patch) -> None:
-    from markov.analysis import designs
+    from markov.analysis import draws
     from markov.analysis.bank import uncertainty
 
     def poor(right: Any, seed: int, key: str, start: int, stop: int) -> Array:
         return np.asarray(right(seed, key, start, stop)) ** 1.2
 
-    for module in (designs, uncertainty):
+    for module in (draws, uncertainty):
         wrap(patch, module, "uniforms", poor)
 
 

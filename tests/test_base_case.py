@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from support.plain_model import Plain
 
-from markov.analysis import verification
+from markov.analysis import checks
 from markov.analysis.base_case import ALTERNATIVES, BaseCase, TrialComparison, base_case, modelled_figure
 from markov.analysis.calibration import excess_rate_for_median
-from markov.analysis.verification import Check, verify
+from markov.analysis.checks import Check, verify
 from markov.inputs.checks import scenario_changes
 from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
 from markov.model.drugs import cost_per_dispensing
@@ -181,7 +181,7 @@ engine: Callable[..., Outcomes] = evaluate
 def put_in_place(patch: pytest.MonkeyPatch, broken: Callable[..., Outcomes]) -> None:
     """Let another engine run the base case and the checks."""
     patch.setattr(f"{__name__}.engine", broken)
-    patch.setattr(verification, "evaluate_side_by_side", lambda asked: [broken(*each) for each in asked])
+    patch.setattr(checks, "evaluate_side_by_side", lambda asked: [broken(*each) for each in asked])
 
 
 def reads(changes: Callable[[Inputs], dict[str, Value]]) -> Bug:

@@ -17,7 +17,7 @@ from markov.analysis.calibration import (
     rates_for,
     targets,
 )
-from markov.analysis.designs import random_draws
+from markov.analysis.draws import random_draws
 from markov.analysis.sample import draw_sample
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.template import shipped

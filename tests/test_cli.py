@@ -129,7 +129,7 @@ def test_a_report_that_cannot_be_written_ends_with_3(tmp_path: Path) -> None:
 
 def test_a_failed_check_ends_with_1_and_the_report_is_written(tmp_path: Path) -> None:
     code = (
-        "import markov.analysis.verification as v, markov.analysis.base_case as b, sys\n"
+        "import markov.analysis.checks as v, markov.analysis.base_case as b, sys\n"
         "from markov.terms import Verdict\n"
         "bad = v.Check('x', 'A check made to fail', '1', '2', Verdict.FAIL)\n"
         "b.verify = lambda *_: (bad,)\n"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from support.made_inputs import changed, with_row
 
-from markov.analysis.designs import Draws, random_draws, sampled, uniforms
+from markov.analysis.draws import Draws, random_draws, sampled, uniforms
 from markov.inputs import checks
 from markov.inputs.distributions import inverse
 from markov.inputs.evidence import Correlation

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from support.normal_gain import against_nothing, expected_gain
 
-from markov.analysis.designs import random_draws, uniforms
+from markov.analysis.draws import random_draws, uniforms
 from markov.analysis.follow_up import FollowUp, expected_events, followed_strategies, longer_follow_up, survival_at
 from markov.analysis.sample import Sample, draw_sample
 from markov.analysis.sample_information import estimate_variance, evsi, normal_evsi

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from markov.analysis.active import idle_parameters, in_use
-from markov.analysis.designs import sampled
+from markov.analysis.draws import sampled
 from markov.analysis.importance import Importance, ImportanceTable, importance_tables, rank_correlation
 from markov.analysis.one_way import one_way
 from markov.analysis.sample import draw_sample

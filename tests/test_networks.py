@@ -9,7 +9,7 @@ import pytest
 from support.command import markov
 from support.reports import sheet_names
 
-from markov.analysis.designs import random_draws
+from markov.analysis.draws import random_draws
 from markov.analysis.networks import network_changes, networks, not_written
 from markov.analysis.synthesis import SynthesisModel
 from markov.inputs.carry import regenerate, with_table_rows

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.designs import sampled
+from markov.analysis.draws import sampled
 from markov.analysis.one_way import (
     TOP,
     Bar,

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from markov.analysis.acceptability import ELLIPSE, acceptability, decision, plane, threshold_range
-from markov.analysis.designs import random_draws
 from markov.analysis.drawn_means import drawn_means
+from markov.analysis.draws import random_draws
 from markov.analysis.incremental import Quadrant, incremental
 from markov.analysis.invariants import LISTED, Invariant, Rule, excesses, merge
 from markov.analysis.probabilistic import Probabilistic, probabilistic, running_means, summarise, until_precision

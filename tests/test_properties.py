@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.plain_model import background_increments
 from support.workbooks import contents
 
-from markov.analysis.designs import random_draws
+from markov.analysis.draws import random_draws
 from markov.inputs.checks import problems, scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.template import shipped

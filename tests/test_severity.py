@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from markov.analysis.designs import random_draws
+from markov.analysis.draws import random_draws
 from markov.analysis.severity import population, severity, severity_weight, shortfalls
 from markov.inputs.parameters import Inputs, SexTable, with_values
 from markov.model.evaluate import evaluate

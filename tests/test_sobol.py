@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.designs import random_draws, sampled
+from markov.analysis.draws import random_draws, sampled
 from markov.analysis.sobol import Output, Sobol, sobol, sobol_analysis, uncertain_factors
 from markov.analysis.sobol_design import Factor, SobolRows, sobol_rows, uniform_factor
 from markov.analysis.sobol_indices import Indices, resampled, sobol_indices, statement, weights_of

@@ -11,7 +11,7 @@ import pytest
 from support.command import markov
 from support.reports import cells, sheet_names
 
-from markov.analysis.designs import random_draws
+from markov.analysis.draws import random_draws
 from markov.analysis.scenarios import applied
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.template import shipped

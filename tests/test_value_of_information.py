@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from support.normal_gain import against_nothing, expected_gain
 
-from markov.analysis.designs import sampled
+from markov.analysis.draws import sampled
 from markov.analysis.regression import distinct, regress
 from markov.analysis.sample import Sample, draw_sample
 from markov.analysis.value_of_information import (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from markov.analysis.calibration import following_targets
-from markov.analysis.designs import sampled
+from markov.analysis.draws import sampled
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate

@@ -12,7 +12,7 @@ from markov.analysis.calibration import (
     malignancy_rate_for,
     targets,
 )
-from markov.analysis.designs import random_draws
+from markov.analysis.draws import random_draws
 from markov.inputs.parameters import Inputs, Parameter, Value, with_values
 from markov.inputs.schema import match
 from markov.model.evaluate import evaluate

@@ -13,6 +13,7 @@ import numpy as np
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.benefit_risk import BenefitRisk, benefit_risk
+from markov.analysis.checks import run_again
 from markov.analysis.malignancies import Malignancies, malignancies
 from markov.analysis.one_way import Bar, Member, OneWay, one_way
 from markov.analysis.scenarios import Scenarios, overall_survival_alternatives, scenarios
@@ -26,7 +27,6 @@ from markov.analysis.value_based_price import (
     value_based_price_table,
     value_based_prices,
 )
-from markov.analysis.verification import run_again
 from markov.inputs.checks import products_of, scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value
 from markov.model.outcomes import Outcomes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.designs import sampled
+from markov.analysis.draws import sampled
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import Rows
@@ -43,7 +43,7 @@ class DrawnMean:
 def drawn_means(inputs: Inputs, rows: Rows) -> tuple[DrawnMean, ...]:
     """Means of all sampled parameters in some draws, beside those of their distributions, by a midpoint rule.
 
-    >>> from markov.analysis.designs import random_draws
+    >>> from markov.analysis.draws import random_draws
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))

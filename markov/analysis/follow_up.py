@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtri
 
-from markov.analysis.designs import uniforms
+from markov.analysis.draws import uniforms
 from markov.analysis.sample import Done, Sample
 from markov.analysis.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.value_of_information import REFITS, InformationValue, effective_population

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.verification import Check
+from markov.analysis.checks import Check
 from markov.inputs.parameters import Columns, Inputs
 from markov.model.outcomes import LANDMARK_YEARS, Outcomes, Trace
 from markov.model.structure import MAINTENANCE_MODEL

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from markov.analysis.designs import sampled
+from markov.analysis.draws import sampled
 from markov.analysis.incremental import PairwiseRow, net_benefit, pairwise
 from markov.inputs.correlations import blocks, stream
 from markov.inputs.dirichlet import Shares, following, share_groups

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from markov.analysis.calibration import Recalibrated, following_targets
-from markov.analysis.designs import random_draws
+from markov.analysis.draws import random_draws
 from markov.analysis.invariants import CORRECTIONS, OUT_OF_REACH, Invariant, Rule, excesses, merge
 from markov.analysis.severity import shortfalls
 from markov.inputs.parameters import Inputs

@@ -141,7 +141,7 @@ def shortfalls(
 
     Raises ValueError for a strategy that is not compared, and where values and outcomes differ in rows.
 
-    >>> from markov.analysis.designs import random_draws
+    >>> from markov.analysis.draws import random_draws
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))

@@ -17,7 +17,7 @@ import numpy as np
 
 from markov.analysis.active import PROBABILITIES, in_use
 from markov.analysis.calibration import following_targets
-from markov.analysis.designs import correlated_uniforms, sampled
+from markov.analysis.draws import correlated_uniforms, sampled
 from markov.analysis.sample import Done
 from markov.analysis.sobol_design import Factor, SobolRows, sobol_rows
 from markov.analysis.sobol_indices import Indices, Statement, resampled, sobol_indices, statement

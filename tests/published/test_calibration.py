@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 from scipy.integrate import quad
 
-from markov.analysis.designs import correlated_uniforms
+from markov.analysis.draws import correlated_uniforms
 from markov.inputs.correlations import Block
 from markov.model.cohort import rule_from_increments, rule_from_probabilities, trace
 from markov.model.structure import Structure

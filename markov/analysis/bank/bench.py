@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from markov.analysis.designs import Draws, random_draws
+from markov.analysis.draws import Draws, random_draws
 from markov.analysis.one_way import Factor, OneWay, factors, one_way
 from markov.analysis.sample import Sample, draw_sample
 from markov.analysis.scenarios import Scenarios, scenarios

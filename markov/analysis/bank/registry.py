@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from markov.analysis.bank.bench import Bench
-from markov.analysis.verification import Check
+from markov.analysis.checks import Check
 from markov.terms import Array, Verdict
 
 TECH_VER = "TECH-VER: Büyükkaramikli and others 2019, PharmacoEconomics 37:1391"

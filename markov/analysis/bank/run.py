@@ -19,7 +19,7 @@ from markov.analysis.bank import (
 )
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import BankTest, Finding, Tested
-from markov.analysis.verification import Check
+from markov.analysis.checks import Check
 from markov.inputs.parameters import Inputs
 from markov.model.outcomes import Outcomes
 from markov.terms import Verdict

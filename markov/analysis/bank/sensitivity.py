@@ -6,7 +6,7 @@ import numpy as np
 
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, Theme, gap, holds, listed, not_applicable, plausible
-from markov.analysis.designs import sampled
+from markov.analysis.draws import sampled
 from markov.analysis.one_way import Factor, declared_factors, design
 from markov.analysis.two_way import varies_by_row
 from markov.inputs.checks import products_of

@@ -10,7 +10,7 @@ from markov.analysis.acceptability import decision
 from markov.analysis.bank.bench import MANY, Bench
 from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, listed, not_applicable, plausible
 from markov.analysis.bank.sensitivity import NOTHING_UNCERTAIN
-from markov.analysis.designs import random_draws, sampled, uniforms
+from markov.analysis.draws import random_draws, sampled, uniforms
 from markov.analysis.invariants import excesses
 from markov.analysis.sample import draw_sample
 from markov.analysis.scenarios import applied
