@@ -11,9 +11,9 @@ import pytest
 from support.command import markov
 from support.reports import sheet_names
 
-from markov.analysis.curve_fits import CurveFits, curves_of, describe, fit_curves, rebuild, treatment_effect
 from markov.analysis.draws import random_draws
-from markov.analysis.fitted_parameters import correlation_rows, parameter_changes, scenario_rows
+from markov.analysis.evidence.curve_fits import CurveFits, curves_of, describe, fit_curves, rebuild, treatment_effect
+from markov.analysis.evidence.fitted_parameters import correlation_rows, parameter_changes, scenario_rows
 from markov.inputs.carry import regenerate, with_table_rows
 from markov.inputs.evidence import CurvePoint
 from markov.inputs.parameters import Inputs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.command import markov
 
-from markov.analysis.median_fits import fit_medians
+from markov.analysis.evidence.median_fits import fit_medians
 from markov.inputs.carry import regenerate, with_table_rows
 from markov.inputs.evidence import CurvePoint, TrialContrast
 from markov.inputs.parameters import Inputs, with_values

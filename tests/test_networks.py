@@ -10,8 +10,8 @@ from support.command import markov
 from support.reports import sheet_names
 
 from markov.analysis.draws import random_draws
-from markov.analysis.networks import network_changes, networks, not_written
-from markov.analysis.synthesis import SynthesisModel
+from markov.analysis.evidence.networks import network_changes, networks, not_written
+from markov.analysis.evidence.synthesis import SynthesisModel
 from markov.inputs.carry import regenerate, with_table_rows
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.synthesis import (
+from markov.analysis.evidence.synthesis import (
     Contrast,
     NetworkError,
     Synthesis,

@@ -11,7 +11,7 @@ import typer
 from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Clock, Workbook, check_new, read, stop, target_of
 
 if TYPE_CHECKING:
-    from markov.analysis.synthesis import SynthesisModel
+    from markov.analysis.evidence.synthesis import SynthesisModel
     from markov.inputs.cells import Sheets
     from markov.inputs.parameters import Inputs
     from markov.report.pages import Page
@@ -102,8 +102,13 @@ def _fit_points(
     clock: Clock,
 ) -> None:
     """The part of `fit` that fits curves: values, the choice to justify, correlations and scenarios."""
-    from markov.analysis.curve_fits import describe, fit_curves
-    from markov.analysis.fitted_parameters import choice_rows, correlation_rows, parameter_changes, scenario_rows
+    from markov.analysis.evidence.curve_fits import describe, fit_curves
+    from markov.analysis.evidence.fitted_parameters import (
+        choice_rows,
+        correlation_rows,
+        parameter_changes,
+        scenario_rows,
+    )
     from markov.inputs.carry import with_correlations, with_rows, with_rows_in_place
     from markov.inputs.schema import Sheet
     from markov.report.curve_fit_pages import curve_fit_pages
@@ -127,7 +132,7 @@ def _fit_points(
 
 def _fit_medians(inputs: "Inputs", sheets: "Sheets", endpoint: str, places: "_Places", clock: Clock) -> None:
     """The part of `fit` that needs no curve."""
-    from markov.analysis.median_fits import fit_medians, median_changes
+    from markov.analysis.evidence.median_fits import fit_medians, median_changes
     from markov.inputs.carry import with_correlations, with_rows
     from markov.report.median_fit_page import median_fit_page
     from markov.terms import Endpoint
@@ -166,8 +171,8 @@ def calibrate(
     clock = Clock(False)
     inputs = read(workbook, changes)
     places = _places(workbook, "calibrate", "calibrated", out, report, replace)
-    from markov.analysis.calibrated_parameters import calibration_changes, calibration_story
     from markov.analysis.calibration import CalibrationError
+    from markov.analysis.evidence.calibrated_parameters import calibration_changes, calibration_story
     from markov.inputs.carry import with_rows
     from markov.report.calibration_page import calibration_pages
 
@@ -209,7 +214,7 @@ def network(
     clock = Clock(False)
     inputs = read(workbook, None)
     places = _places(workbook, "network", "network", out, report, replace)
-    from markov.analysis.networks import (
+    from markov.analysis.evidence.networks import (
         MODEL_NAMES,
         network_changes,
         network_correlations,
@@ -234,7 +239,7 @@ def network(
 
 def _models(given: Sequence[str]) -> "dict[str, SynthesisModel]":
     """ENDPOINT=MODEL texts."""
-    from markov.analysis.synthesis import SynthesisModel
+    from markov.analysis.evidence.synthesis import SynthesisModel
     from markov.inputs.evidence import NETWORK_ENDPOINTS
 
     found = _by_endpoint("--model", given, NETWORK_ENDPOINTS, "models", tuple(SynthesisModel))

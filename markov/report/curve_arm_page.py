@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from markov.analysis.curve_fits import ArmFits, describe
-from markov.analysis.fitted_parameters import own_names
+from markov.analysis.evidence.curve_fits import ArmFits, describe
+from markov.analysis.evidence.fitted_parameters import own_names
 from markov.inputs.parameters import Inputs
 from markov.report.pages import CATEGORY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text, sheet_names
 from markov.survival.fit import Fit

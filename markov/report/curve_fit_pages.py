@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from markov.analysis.curve_fits import ArmFits, Comparison, CurveFits, JointFits, describe, treatment_effect
+from markov.analysis.evidence.curve_fits import ArmFits, Comparison, CurveFits, JointFits, describe, treatment_effect
 from markov.inputs.parameters import Inputs
 from markov.report.curve_arm_page import (
     ENDPOINT_NAMES,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from markov.analysis.median_fits import MedianFit
+from markov.analysis.evidence.median_fits import MedianFit
 from markov.inputs.parameters import Inputs
 from markov.report.curve_arm_page import ENDPOINT_NAMES
 from markov.report.pages import STRATEGY_COLOURS, Chart, Column, Page, Series, Table, Text

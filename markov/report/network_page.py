@@ -1,7 +1,7 @@
 """The report of a network: its picture, every trial in a forest plot, every pair of treatments, and what disagrees."""
 
-from markov.analysis.networks import MODEL_NAMES, NetworkOfEndpoint, comment_of
-from markov.analysis.synthesis import Comparison, forest, inconsistency, layout, league_table
+from markov.analysis.evidence.networks import MODEL_NAMES, NetworkOfEndpoint, comment_of
+from markov.analysis.evidence.synthesis import Comparison, forest, inconsistency, layout, league_table
 from markov.inputs.parameters import Inputs
 from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.synthesis import (
+from markov.analysis.evidence.synthesis import (
     Comparison,
     Contrast,
     Inconsistency,

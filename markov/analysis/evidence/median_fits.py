@@ -7,7 +7,7 @@ and the hazard ratio of one data cut, k = −ln HR / ln(m₁/m₀).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markov.analysis.networks import contrast_of
+from markov.analysis.evidence.networks import contrast_of
 from markov.inputs.definitions.survival import CURVE_NUMBER_NAMES
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs, TrialResult

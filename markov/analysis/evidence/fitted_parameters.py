@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from markov.analysis.curve_fits import ArmFits, CurveFits, JointFits, describe, treatment_effect
+from markov.analysis.evidence.curve_fits import ArmFits, CurveFits, JointFits, describe, treatment_effect
 from markov.inputs.definitions.survival import CURVE_NUMBER_NAMES
 from markov.inputs.evidence import CurvePoint
 from markov.survival.fit import Fit, is_log_scale
