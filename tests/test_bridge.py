@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from markov.analysis.bridge import Bridge, bridge
+from markov.analysis.interpretation.bridge import Bridge, bridge
 from markov.inputs.parameters import Columns, Inputs, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.model.hazards import build_hazards

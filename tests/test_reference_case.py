@@ -6,7 +6,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from markov.analysis.reference_case import respects
+from markov.analysis.interpretation.reference_case import respects
 from markov.inputs.agencies import DEFAULTS
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError

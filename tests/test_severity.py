@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from markov.analysis.draws import random_draws
-from markov.analysis.severity import population, severity, severity_weight, shortfalls
+from markov.analysis.interpretation.severity import population, severity, severity_weight, shortfalls
 from markov.inputs.parameters import Inputs, SexTable, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import DAYS_PER_YEAR

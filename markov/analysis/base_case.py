@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from markov.analysis.bridge import Bridge, bridge
 from markov.analysis.checks import Check, stopped_for_toxicity, verify
 from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
+from markov.analysis.interpretation.bridge import Bridge, bridge
 from markov.analysis.together import evaluate_together, single_runs
 from markov.inputs import checks
 from markov.inputs.parameters import Inputs, TrialResult, Value, with_values

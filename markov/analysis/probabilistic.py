@@ -22,8 +22,8 @@ from markov.analysis.acceptability import Acceptability, Plane, acceptability, p
 from markov.analysis.active import idle_parameters
 from markov.analysis.drawn_means import DrawnMean, drawn_means
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, incremental, pairwise
+from markov.analysis.interpretation.severity import LEVELS
 from markov.analysis.sample import Collected, Done, Sample, draw_sample, standard_error, totals
-from markov.analysis.severity import LEVELS
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array

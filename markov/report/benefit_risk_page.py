@@ -1,6 +1,6 @@
 """The Benefit and risk sheet: time without symptoms or toxicity, and what is gained for each harm."""
 
-from markov.analysis.benefit_risk import BenefitRisk, Periods, QTwist
+from markov.analysis.interpretation.benefit_risk import BenefitRisk, Periods, QTwist
 from markov.excel.style import BAD, GOOD
 from markov.inputs.parameters import Inputs
 from markov.report.pages import PERIOD_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text

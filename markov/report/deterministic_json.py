@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from markov.analysis.benefit_risk import BenefitRisk
 from markov.analysis.deterministic import Deterministic
 from markov.analysis.incremental import PairwiseRow
-from markov.analysis.malignancies import Malignancies
+from markov.analysis.interpretation.benefit_risk import BenefitRisk
+from markov.analysis.interpretation.malignancies import Malignancies
+from markov.analysis.interpretation.severity import Severity
 from markov.analysis.one_way import Bar, OneWay
 from markov.analysis.scenarios import Priced, Scenario, Scenarios
-from markov.analysis.severity import Severity
 from markov.analysis.threshold import ThresholdValue
 from markov.analysis.two_way import Axis, TwoWay
 from markov.analysis.value_based_price import ValueBasedPrice

@@ -1,6 +1,6 @@
 """The Reference case sheet: where a run departs from what an agency asks for; it lists, and does not judge."""
 
-from markov.analysis.reference_case import Respect, respects
+from markov.analysis.interpretation.reference_case import Respect, respects
 from markov.inputs.parameters import Inputs
 from markov.report.pages import Cell, Column, Page, Table, Text
 from markov.terms import AGENCY_LABELS, Agency

@@ -1,6 +1,6 @@
 """The Severity sheet: what patients lose under current care, NICE's weight, and the result with and without it."""
 
-from markov.analysis.severity import LEVELS, Severity
+from markov.analysis.interpretation.severity import LEVELS, Severity
 from markov.report import words
 from markov.report.pages import Block, Cell, Column, Look, Page, Table, Text
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from markov.analysis.base_case import BaseCase, TrialComparison
-from markov.analysis.malignancies import Malignancies
+from markov.analysis.interpretation.malignancies import Malignancies
 from markov.inputs.parameters import Parameter
 from markov.report.charts import TRACE_YEARS, colour
 from markov.report.pages import Block, Cell, Chart, Column, Look, Page, Series, Table, Text, trace_name
