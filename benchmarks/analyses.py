@@ -14,8 +14,8 @@ from engine import FLAGSHIP, TRIAL
 from measuring import Timed, figures, interleaved, table
 
 from markov import Inputs, base_case, read_inputs, with_values
-from markov.analysis.deterministic import deterministic
 from markov.analysis.sample import draw_sample
+from markov.analysis.sensitivity.everything import deterministic
 from markov.analysis.sobol import sobol_analysis
 from markov.analysis.sobol_design import sobol_rows
 from markov.analysis.sobol_indices import sobol_indices

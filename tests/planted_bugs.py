@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from markov.analysis.acceptability import Decision
-from markov.analysis.one_way import PROBABILITIES
+from markov.analysis.sensitivity.one_way import PROBABILITIES
 from markov.inputs import distributions
 from markov.inputs.correlations import Block
 from markov.inputs.parameters import Columns, Inputs, with_values
@@ -438,7 +438,8 @@ def _(patch: Patch) -> None:
 
 @bug("Members of a group drawn one by one", "TV-63", "TV-55")
 def _(patch: Patch) -> None:
-    from markov.analysis import draws, one_way
+    from markov.analysis import draws
+    from markov.analysis.sensitivity import one_way
 
     for module in (draws, one_way):
         patch.setattr(module, "stream", lambda parameter: parameter.id)
@@ -465,14 +466,14 @@ def _(patch: Patch) -> None:
 
 @bug("One-way analysis over the interquartile range", "TV-56")
 def _(patch: Patch) -> None:
-    from markov.analysis import one_way
+    from markov.analysis.sensitivity import one_way
 
     patch.setattr(one_way, "PROBABILITIES", np.linspace(0.25, 0.75, len(PROBABILITIES)))
 
 
 @bug("One-way analysis leaves out what is correlated", "TV-54")
 def _(patch: Patch) -> None:
-    from markov.analysis import one_way
+    from markov.analysis.sensitivity import one_way
 
     wrap(patch, one_way, "sampled", lambda right, inputs: [p for p in right(inputs) if "os." not in p.id])
 

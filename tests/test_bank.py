@@ -15,7 +15,7 @@ from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, gap, rises, within
 from markov.analysis.bank.run import BANK, short_form, verify_workbook
 from markov.analysis.base_case import base_case
-from markov.analysis.scenarios import applied
+from markov.analysis.sensitivity.scenarios import applied
 from markov.cli import main
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.template import shipped, worked_names

@@ -14,7 +14,7 @@ import pytest
 from support.command import markov
 from support.reports import sheet_names
 
-from markov.analysis.scenarios import applied
+from markov.analysis.sensitivity.scenarios import applied
 from markov.batch.combinations import Conflict, GridTooLargeError, conflicts, grid
 from markov.batch.keys import Analysis, Keys
 from markov.batch.plan import Request, make_plan

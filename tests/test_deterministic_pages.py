@@ -17,11 +17,11 @@ import pytest
 
 from markov import BaseCase, base_case, read_inputs, write_report
 from markov.analysis import together
-from markov.analysis.deterministic import Deterministic, deterministic
 from markov.analysis.incremental import PairwiseRow, Quadrant
-from markov.analysis.one_way import Bar, Factor, Member, OneWay
-from markov.analysis.scenarios import scenarios
-from markov.analysis.two_way import Axis, BorderPoint, TwoWay
+from markov.analysis.sensitivity.everything import Deterministic, deterministic
+from markov.analysis.sensitivity.one_way import Bar, Factor, Member, OneWay
+from markov.analysis.sensitivity.scenarios import scenarios
+from markov.analysis.sensitivity.two_way import Axis, BorderPoint, TwoWay
 from markov.inputs.checks import scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.template import shipped

@@ -9,8 +9,8 @@ from scipy import stats
 from markov.analysis.active import idle_parameters, in_use
 from markov.analysis.draws import sampled
 from markov.analysis.importance import Importance, ImportanceTable, importance_tables, rank_correlation
-from markov.analysis.one_way import one_way
 from markov.analysis.sample import draw_sample
+from markov.analysis.sensitivity.one_way import one_way
 from markov.analysis.sobol import active_factors, sobol_analysis, uncertain_factors
 from markov.analysis.sobol_indices import Statement
 from markov.analysis.value_of_information import value_of_information

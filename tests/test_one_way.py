@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from markov.analysis.draws import sampled
-from markov.analysis.one_way import (
+from markov.analysis.sensitivity.one_way import (
     TOP,
     Bar,
     Factor,

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from markov.analysis.base_case import base_case
-from markov.analysis.deterministic import deterministic
+from markov.analysis.sensitivity.everything import deterministic
 from markov.cli import main
 from markov.excel.style import CONFIDENTIAL
 from markov.inputs.parameters import Inputs

@@ -10,7 +10,7 @@ from support.libreoffice import convert, needs_libreoffice
 from support.reports import cells, sheet_names
 
 from markov import BaseCase, base_case, read_inputs, write_report
-from markov.analysis.deterministic import deterministic
+from markov.analysis.sensitivity.everything import deterministic
 from markov.inputs.parameters import Inputs
 from markov.inputs.template import shipped
 from markov.report.workbook import ReportError

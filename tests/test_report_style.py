@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from markov import BaseCase, base_case, read_inputs
-from markov.analysis.deterministic import Deterministic, deterministic
+from markov.analysis.sensitivity.everything import Deterministic, deterministic
 from markov.inputs.template import shipped
 from markov.report.looks import number_format, shown
 from markov.report.pages import (

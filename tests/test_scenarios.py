@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.made_inputs import with_second
 
-from markov.analysis.scenarios import (
+from markov.analysis.sensitivity.scenarios import (
     Priced,
     Scenario,
     Scenarios,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from markov import BaseCase, base_case
-from markov.analysis.deterministic import deterministic
+from markov.analysis.sensitivity.everything import deterministic
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.standards import ADVISHE, CHEERS
 from markov.report.pages import Page, Table, Text

@@ -8,9 +8,9 @@ import pytest
 from scipy import optimize
 from support.made_inputs import with_second
 
-from markov.analysis import threshold as module
-from markov.analysis.scenarios import overall_survival_alternatives
-from markov.analysis.threshold import (
+from markov.analysis.sensitivity import threshold as module
+from markov.analysis.sensitivity.scenarios import overall_survival_alternatives
+from markov.analysis.sensitivity.threshold import (
     NEXT_BEST,
     Crossing,
     Question,
@@ -18,8 +18,8 @@ from markov.analysis.threshold import (
     search,
     threshold_values,
 )
-from markov.analysis.two_way import Axis, Request, Totals
-from markov.analysis.value_based_price import value_based_price_table, value_based_prices
+from markov.analysis.sensitivity.two_way import Axis, Request, Totals
+from markov.analysis.sensitivity.value_based_price import value_based_price_table, value_based_prices
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import Array

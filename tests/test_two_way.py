@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from markov.analysis.two_way import (
+from markov.analysis.sensitivity.two_way import (
     ONCE_A_RUN,
     Axis,
     Request,

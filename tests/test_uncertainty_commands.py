@@ -12,7 +12,7 @@ from support.command import markov
 from support.reports import cells, sheet_names
 
 from markov.analysis.draws import random_draws
-from markov.analysis.scenarios import applied
+from markov.analysis.sensitivity.scenarios import applied
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.template import shipped
 from markov.model.evaluate import evaluate

@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 
 from markov.analysis.base_case import base_case
-from markov.analysis.deterministic import deterministic
+from markov.analysis.sensitivity.everything import deterministic
 from markov.cli import main
 from markov.inputs.grid import read_file
 from markov.inputs.parameters import Inputs, with_values

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.one_way import OneWay
 from markov.analysis.regression import average_ranks
+from markov.analysis.sensitivity.one_way import OneWay
 from markov.analysis.sobol import Sobol
 from markov.analysis.value_of_information import ValueOfInformation
 
@@ -91,7 +91,7 @@ def importance_tables(
 ) -> tuple[ImportanceTable, ...]:
     """A table for each threshold: of the margin of the best strategy over the second, or of two strategies' difference.
 
-    >>> from markov.analysis.one_way import one_way
+    >>> from markov.analysis.sensitivity.one_way import one_way
     >>> from markov.analysis.sample import draw_sample
     >>> from markov.analysis.sobol import sobol_analysis
     >>> from markov.analysis.value_of_information import value_of_information

@@ -21,7 +21,7 @@ from markov.analysis.incremental import IncrementalRow, incremental
 from markov.analysis.invariants import Invariant
 from markov.analysis.probabilistic import Probabilistic, summarise
 from markov.analysis.sample import Done, Sample, draw_sample, totals
-from markov.analysis.scenarios import applied
+from markov.analysis.sensitivity.scenarios import applied
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array

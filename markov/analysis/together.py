@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from markov.analysis.two_way import varies_by_row
+from markov.analysis.sensitivity.two_way import varies_by_row
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import match, units_of
 from markov.model.evaluate import evaluate_side_by_side

@@ -7,7 +7,7 @@ from sqlite3 import Row
 import numpy as np
 
 from markov.analysis.incremental import PairwiseRow, icer_in_words, net_benefit, pairwise
-from markov.analysis.scenarios import NO_CHANGE
+from markov.analysis.sensitivity.scenarios import NO_CHANGE
 from markov.batch.keys import Analysis
 from markov.batch.plan import BASE_CASE
 from markov.batch.store import Counts, RunRecord, Store

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from markov.analysis.scenarios import NO_CHANGE
+from markov.analysis.sensitivity.scenarios import NO_CHANGE
 from markov.batch.comparison import BookResult, Case, Comparison
 from markov.batch.store import FILE
 from markov.batch.workbook_pages import best_in_words, differences_page, largest_page, ranked, totals_page

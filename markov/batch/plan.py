@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from markov.analysis.scenarios import Change, applied, changes_of
+from markov.analysis.sensitivity.scenarios import Change, applied, changes_of
 from markov.analysis.together import groups_of
 from markov.batch.combinations import JOINED, Conflict, combined, conflicts, grid
 from markov.batch.keys import Analysis, Keys, program_state

@@ -37,7 +37,7 @@ from markov.model.workers import warm
 if TYPE_CHECKING:
     from markov.analysis.bank.registry import Tested
     from markov.analysis.base_case import BaseCase
-    from markov.analysis.deterministic import Deterministic
+    from markov.analysis.sensitivity.everything import Deterministic
     from markov.analysis.uncertainty import Uncertainty
     from markov.inputs.parameters import Inputs
     from markov.report.pages import Page
@@ -153,7 +153,7 @@ class Results:
 
         begun = None
         if not base_only:
-            from markov.analysis.deterministic import Begun, deterministic
+            from markov.analysis.sensitivity.everything import Begun, deterministic
 
             begun = Begun(inputs)
         import_module("markov.report.reports")  # while the helper works

@@ -287,7 +287,7 @@ def _inputs(workbook: Path, changes: list[str] | None, scenario: str | None) -> 
     inputs = read(workbook, changes)
     if scenario is None:
         return inputs
-    from markov.analysis.scenarios import applied
+    from markov.analysis.sensitivity.scenarios import applied
     from markov.inputs import checks
     from markov.inputs.problems import raise_errors
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from markov.analysis.scenarios import NO_CHANGE, Scenario, Scenarios, StrategyResult
+from markov.analysis.sensitivity.scenarios import NO_CHANGE, Scenario, Scenarios, StrategyResult
 from markov.excel.style import WARN
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.report import words

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from markov.analysis.one_way import Bar, OneWay
-from markov.analysis.scenarios import Scenario, Scenarios
+from markov.analysis.sensitivity.one_way import Bar, OneWay
+from markov.analysis.sensitivity.scenarios import Scenario, Scenarios
 from markov.inputs.parameters import Inputs, Parameter
 from markov.report import words
 from markov.report.pages import Block, Cell, Column, Page, Table, Text

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from markov.analysis.deterministic import Deterministic
 from markov.analysis.incremental import PairwiseRow
 from markov.analysis.interpretation.benefit_risk import BenefitRisk
 from markov.analysis.interpretation.malignancies import Malignancies
 from markov.analysis.interpretation.severity import Severity
-from markov.analysis.one_way import Bar, OneWay
-from markov.analysis.scenarios import Priced, Scenario, Scenarios
-from markov.analysis.threshold import ThresholdValue
-from markov.analysis.two_way import Axis, TwoWay
-from markov.analysis.value_based_price import ValueBasedPrice
+from markov.analysis.sensitivity.everything import Deterministic
+from markov.analysis.sensitivity.one_way import Bar, OneWay
+from markov.analysis.sensitivity.scenarios import Priced, Scenario, Scenarios
+from markov.analysis.sensitivity.threshold import ThresholdValue
+from markov.analysis.sensitivity.two_way import Axis, TwoWay
+from markov.analysis.sensitivity.value_based_price import ValueBasedPrice
 
 
 def deterministic_data(found: Deterministic) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The sheets of the deterministic sensitivity analyses: those that answer, and those that say what answers rest on."""
 
 from markov.analysis.base_case import BaseCase
-from markov.analysis.deterministic import Deterministic
+from markov.analysis.sensitivity.everything import Deterministic
 from markov.report.applicability_page import applicability_page
 from markov.report.assumptions_page import assumptions_page
 from markov.report.benefit_risk_page import benefit_risk_page

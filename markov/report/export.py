@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from markov.analysis.base_case import BaseCase, Headline
-from markov.analysis.deterministic import Deterministic
 from markov.analysis.incremental import IncrementalRow, PairwiseRow
+from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.uncertainty import Uncertainty
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import Sheet

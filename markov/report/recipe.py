@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from markov.analysis.base_case import BaseCase, base_case
-from markov.analysis.deterministic import Deterministic, deterministic
 from markov.analysis.follow_up import YEARS
+from markov.analysis.sensitivity.everything import Deterministic, deterministic
 from markov.analysis.sobol import Sobol
 from markov.analysis.uncertainty import Uncertainty, uncertainty
 from markov.inputs.parameters import Inputs

@@ -8,7 +8,7 @@ from typing import Any
 from markov.analysis.bank.registry import Tested
 from markov.analysis.bank.run import short_form
 from markov.analysis.base_case import BaseCase
-from markov.analysis.deterministic import Deterministic
+from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.uncertainty import Uncertainty
 from markov.report.bridge_page import bridge_page
 from markov.report.carried_pages import carried_pages

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from markov.analysis.incremental import PairwiseRow
-from markov.analysis.scenarios import NO_CHANGE, Balance, Priced, Scenario, Scenarios, StrategyResult
+from markov.analysis.sensitivity.scenarios import NO_CHANGE, Balance, Priced, Scenario, Scenarios, StrategyResult
 from markov.excel.style import WARN
 from markov.inputs.parameters import Value
 from markov.report import words

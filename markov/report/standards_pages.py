@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markov.analysis.base_case import BaseCase
-from markov.analysis.deterministic import Deterministic
+from markov.analysis.sensitivity.everything import Deterministic
 from markov.inputs.parameters import Parameter
 from markov.inputs.schema import Sheet
 from markov.inputs.standards import ADVISHE, CHEERS, Item

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from markov.analysis.incremental import PairwiseRow, Quadrant, icer_in_words
-from markov.analysis.one_way import Bar, Factor, OneWay
+from markov.analysis.sensitivity.one_way import Bar, Factor, OneWay
 from markov.excel.style import WARN
 from markov.report import words
 from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from markov.analysis.two_way import Axis, BorderPoint, TwoWay
+from markov.analysis.sensitivity.two_way import Axis, BorderPoint, TwoWay
 from markov.excel.style import INK
 from markov.report import words
 from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Look, Page, Series, Table, Text

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from markov.analysis.scenarios import NO_CHANGE
+from markov.analysis.sensitivity.scenarios import NO_CHANGE
 from markov.analysis.walk import NET_BENEFIT, Walk
 from markov.analysis.walk_steps import Step
 from markov.excel.style import INPUT

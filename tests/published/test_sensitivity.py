@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from markov.analysis.one_way import Bar, Factor, Member, bars, design
-from markov.analysis.threshold import Question, search
-from markov.analysis.two_way import Axis, Request, Totals, grid_design, summarise
+from markov.analysis.sensitivity.one_way import Bar, Factor, Member, bars, design
+from markov.analysis.sensitivity.threshold import Question, search
+from markov.analysis.sensitivity.two_way import Axis, Request, Totals, grid_design, summarise
 from markov.terms import Array
 
 from .known_answers import Case, assert_agrees, read_case

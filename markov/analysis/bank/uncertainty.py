@@ -13,7 +13,7 @@ from markov.analysis.bank.sensitivity import NOTHING_UNCERTAIN
 from markov.analysis.draws import random_draws, sampled, uniforms
 from markov.analysis.invariants import excesses
 from markov.analysis.sample import draw_sample
-from markov.analysis.scenarios import applied
+from markov.analysis.sensitivity.scenarios import applied
 from markov.analysis.value_of_information import evpi, evppi
 from markov.inputs.checks import scenario_names
 from markov.inputs.correlations import blocks, stream

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.one_way import CostsAndEffects
-from markov.analysis.threshold import NEXT_BEST, changed_or_error, gain_over
+from markov.analysis.sensitivity.one_way import CostsAndEffects
+from markov.analysis.sensitivity.threshold import NEXT_BEST, changed_or_error, gain_over
 from markov.analysis.together import evaluate_together
 from markov.inputs.checks import products_of
 from markov.inputs.parameters import Inputs, Value
@@ -172,7 +172,7 @@ def value_based_price_table(
     Longer survival need not mean a higher price: years after progression cost money too.
     A set that cannot be run has its message instead of a price.
 
-    >>> from markov.analysis.scenarios import overall_survival_alternatives
+    >>> from markov.analysis.sensitivity.scenarios import overall_survival_alternatives
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))

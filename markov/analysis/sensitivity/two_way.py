@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.one_way import CostsAndEffects, gains, label, optimal
+from markov.analysis.sensitivity.one_way import CostsAndEffects, gains, label, optimal
 from markov.inputs.distributions import interval
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.schema import match, units_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from markov.analysis.base_case import Priceable, at_price_sets_together
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, icer_in_words, incremental, net_benefit, pairwise
-from markov.analysis.one_way import gains, label, optimal
+from markov.analysis.sensitivity.one_way import gains, label, optimal
 from markov.inputs import checks
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.problems import raise_errors

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.one_way import CostsAndEffects
-from markov.analysis.scenarios import applied
+from markov.analysis.sensitivity.one_way import CostsAndEffects
+from markov.analysis.sensitivity.scenarios import applied
+from markov.analysis.sensitivity.two_way import Axis, Request, along_axes, axis, limits_of
 from markov.analysis.together import evaluate_together
-from markov.analysis.two_way import Axis, Request, along_axes, axis, limits_of
 from markov.inputs.parameters import Inputs, ScenarioChange, Value
 from markov.inputs.problems import InputError
 from markov.model.evaluate import evaluate
@@ -199,7 +199,7 @@ class Curve:
 def gain(outcomes: CostsAndEffects, question: Question) -> Array:
     """Net benefit of the strategy less that of the one it is compared with, or of the best other, (rows,).
 
-    >>> from markov.analysis.two_way import Totals
+    >>> from markov.analysis.sensitivity.two_way import Totals
     >>> rows = Totals(("old", "new", "newest"), np.array([[0.0, 100.0, 300.0]]), np.array([[1.0, 2.0, 3.0]]))
     >>> side = Axis("x", "X", "", None, (0.0, 1.0))
     >>> [gain(rows, Question(side, 400.0, "newest", versus)).tolist() for versus in ("old", NEXT_BEST)]
@@ -211,7 +211,7 @@ def gain(outcomes: CostsAndEffects, question: Question) -> Array:
 def gain_over(outcomes: CostsAndEffects, threshold: float, strategy: str, versus: str) -> Array:
     """Net benefit of a strategy at a threshold less that of another, or of the best other for NEXT_BEST, (rows,).
 
-    >>> from markov.analysis.two_way import Totals
+    >>> from markov.analysis.sensitivity.two_way import Totals
     >>> rows = Totals(("old", "new"), np.array([[0.0, 100.0]]), np.array([[1.0, 2.0]]))
     >>> gain_over(rows, 400.0, "new", "old").tolist()
     [300.0]
@@ -230,7 +230,7 @@ def search(run: Run, questions: Sequence[Question]) -> list[tuple[Curve, tuple[f
     the rest is linear interpolation. Values without a finite net benefit are left out.
     Raises ValueError where fewer than two values of an axis have one.
 
-    >>> from markov.analysis.two_way import Totals
+    >>> from markov.analysis.sensitivity.two_way import Totals
     >>> def run(requests):  # the new strategy costs x² − 2
     ...     costs = [np.column_stack([0.0 * x, x**2 - 2.0]) for _, x in requests]
     ...     return [Totals(("old", "new"), cost, np.zeros(cost.shape)) for cost in costs]

@@ -16,11 +16,11 @@ from markov.analysis.checks import run_again
 from markov.analysis.interpretation.benefit_risk import BenefitRisk, benefit_risk
 from markov.analysis.interpretation.malignancies import Malignancies, malignancies
 from markov.analysis.interpretation.severity import Severity, severity
-from markov.analysis.one_way import Bar, Member, OneWay, one_way
-from markov.analysis.scenarios import Scenarios, overall_survival_alternatives, scenarios
-from markov.analysis.threshold import NEXT_BEST, ThresholdValue, threshold_values
-from markov.analysis.two_way import Axis, TwoWay, axis, limits_of, moved_along, two_way, varies_by_row
-from markov.analysis.value_based_price import (
+from markov.analysis.sensitivity.one_way import Bar, Member, OneWay, one_way
+from markov.analysis.sensitivity.scenarios import Scenarios, overall_survival_alternatives, scenarios
+from markov.analysis.sensitivity.threshold import NEXT_BEST, ThresholdValue, threshold_values
+from markov.analysis.sensitivity.two_way import Axis, TwoWay, axis, limits_of, moved_along, two_way, varies_by_row
+from markov.analysis.sensitivity.value_based_price import (
     BASE_CASE,
     ValueBasedPrice,
     list_price,

@@ -1,0 +1,1 @@
+"""What moves the answer, one change at a time: scenarios, bars, grids, thresholds, prices."""
