@@ -14,11 +14,11 @@ from engine import FLAGSHIP, TRIAL
 from measuring import Timed, figures, interleaved, table
 
 from markov import Inputs, base_case, read_inputs, with_values
-from markov.analysis.sample import draw_sample
 from markov.analysis.sensitivity.everything import deterministic
-from markov.analysis.sobol import sobol_analysis
-from markov.analysis.sobol_design import sobol_rows
-from markov.analysis.sobol_indices import sobol_indices
+from markov.analysis.uncertainty.sample import draw_sample
+from markov.analysis.uncertainty.sobol import sobol_analysis
+from markov.analysis.uncertainty.sobol_design import sobol_rows
+from markov.analysis.uncertainty.sobol_indices import sobol_indices
 from markov.inputs.checks import scenario_changes, scenario_names
 from markov.inputs.template import shipped, worked_names
 from markov.model.evaluate import evaluate, evaluate_side_by_side

@@ -16,9 +16,9 @@ from engine import FLAGSHIP, TRIAL
 from measuring import figures, table
 
 from markov import base_case, read_inputs
-from markov.analysis.sample import draw_sample
 from markov.analysis.sensitivity.everything import deterministic
-from markov.analysis.sobol import sobol_analysis
+from markov.analysis.uncertainty.sample import draw_sample
+from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.inputs.template import shipped
 from markov.report.reports import write_report
 

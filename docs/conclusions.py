@@ -17,15 +17,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import markov
 from markov.analysis.base_case import BaseCase, base_case
 from markov.analysis.draws import random_draws
-from markov.analysis.follow_up import FollowUp, longer_follow_up
-from markov.analysis.importance import ImportanceTable, importance_tables
 from markov.analysis.incremental import icer_in_words, pairwise
-from markov.analysis.probabilistic import Probabilistic, probabilistic
 from markov.analysis.sensitivity.one_way import one_way
 from markov.analysis.sensitivity.scenarios import scenarios
 from markov.analysis.sensitivity.value_based_price import value_based_price_table
-from markov.analysis.sobol import sobol_analysis
-from markov.analysis.value_of_information import ValueOfInformation, value_of_information
+from markov.analysis.uncertainty.follow_up import FollowUp, longer_follow_up
+from markov.analysis.uncertainty.importance import ImportanceTable, importance_tables
+from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
+from markov.analysis.uncertainty.sobol import sobol_analysis
+from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from markov.analysis.acceptability import Decision
 from markov.analysis.sensitivity.one_way import PROBABILITIES
+from markov.analysis.uncertainty.acceptability import Decision
 from markov.inputs import distributions
 from markov.inputs.correlations import Block
 from markov.inputs.parameters import Columns, Inputs, with_values

@@ -18,7 +18,7 @@ from markov.analysis.calibration import (
     targets,
 )
 from markov.analysis.draws import random_draws
-from markov.analysis.sample import draw_sample
+from markov.analysis.uncertainty.sample import draw_sample
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs

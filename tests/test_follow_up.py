@@ -9,10 +9,16 @@ from scipy import stats
 from support.normal_gain import against_nothing, expected_gain
 
 from markov.analysis.draws import random_draws, uniforms
-from markov.analysis.follow_up import FollowUp, expected_events, followed_strategies, longer_follow_up, survival_at
-from markov.analysis.sample import Sample, draw_sample
-from markov.analysis.sample_information import estimate_variance, evsi, normal_evsi
-from markov.analysis.value_of_information import effective_population, evppi
+from markov.analysis.uncertainty.follow_up import (
+    FollowUp,
+    expected_events,
+    followed_strategies,
+    longer_follow_up,
+    survival_at,
+)
+from markov.analysis.uncertainty.sample import Sample, draw_sample
+from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
+from markov.analysis.uncertainty.value_of_information import effective_population, evppi
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.active import idle_parameters, in_use
 from markov.analysis.draws import sampled
-from markov.analysis.importance import Importance, ImportanceTable, importance_tables, rank_correlation
-from markov.analysis.sample import draw_sample
 from markov.analysis.sensitivity.one_way import one_way
-from markov.analysis.sobol import active_factors, sobol_analysis, uncertain_factors
-from markov.analysis.sobol_indices import Statement
-from markov.analysis.value_of_information import value_of_information
+from markov.analysis.uncertainty.active import idle_parameters, in_use
+from markov.analysis.uncertainty.importance import Importance, ImportanceTable, importance_tables, rank_correlation
+from markov.analysis.uncertainty.sample import draw_sample
+from markov.analysis.uncertainty.sobol import active_factors, sobol_analysis, uncertain_factors
+from markov.analysis.uncertainty.sobol_indices import Statement
+from markov.analysis.uncertainty.value_of_information import value_of_information
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs

@@ -8,14 +8,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.acceptability import ELLIPSE, acceptability, decision, plane, threshold_range
-from markov.analysis.drawn_means import drawn_means
 from markov.analysis.draws import random_draws
 from markov.analysis.incremental import Quadrant, incremental
-from markov.analysis.invariants import LISTED, Invariant, Rule, excesses, merge
-from markov.analysis.probabilistic import Probabilistic, probabilistic, running_means, summarise, until_precision
-from markov.analysis.sample import Sample, draw_sample, standard_error, totals
-from markov.analysis.structural import Structure, allot, mix, structural_average, value_of_structure
+from markov.analysis.uncertainty.acceptability import ELLIPSE, acceptability, decision, plane, threshold_range
+from markov.analysis.uncertainty.drawn_means import drawn_means
+from markov.analysis.uncertainty.invariants import LISTED, Invariant, Rule, excesses, merge
+from markov.analysis.uncertainty.probabilistic import (
+    Probabilistic,
+    probabilistic,
+    running_means,
+    summarise,
+    until_precision,
+)
+from markov.analysis.uncertainty.sample import Sample, draw_sample, standard_error, totals
+from markov.analysis.uncertainty.structural import Structure, allot, mix, structural_average, value_of_structure
 from markov.inputs.parameters import Inputs, with_values
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
@@ -164,7 +170,7 @@ def test_breaches_are_named_by_their_draw_in_the_whole_run(calgb: Inputs, monkey
         return [(rule, (values["cost.event.death"] == drawn[45]).astype(float))]
 
     drawn = random_draws(calgb, 60, seed=1).columns()["cost.event.death"]
-    monkeypatch.setattr("markov.analysis.sample.excesses", planted)
+    monkeypatch.setattr("markov.analysis.uncertainty.sample.excesses", planted)
     found = until_precision(calgb, 1.0, extension=20, limit=60, seed=1, traced=False)
     (invariant,) = found.sample.invariants
     assert (invariant.draws, invariant.breaches, invariant.first) == (60, 1, (45,))

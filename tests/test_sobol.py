@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from markov.analysis.draws import random_draws, sampled
-from markov.analysis.sobol import Output, Sobol, sobol, sobol_analysis, uncertain_factors
-from markov.analysis.sobol_design import Factor, SobolRows, sobol_rows, uniform_factor
-from markov.analysis.sobol_indices import Indices, resampled, sobol_indices, statement, weights_of
+from markov.analysis.uncertainty.sobol import Output, Sobol, sobol, sobol_analysis, uncertain_factors
+from markov.analysis.uncertainty.sobol_design import Factor, SobolRows, sobol_rows, uniform_factor
+from markov.analysis.uncertainty.sobol_indices import Indices, resampled, sobol_indices, statement, weights_of
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, Strategy, with_values
 from markov.model.evaluate import evaluate

@@ -9,9 +9,9 @@ from scipy import stats
 from support.normal_gain import against_nothing, expected_gain
 
 from markov.analysis.draws import sampled
-from markov.analysis.regression import distinct, regress
-from markov.analysis.sample import Sample, draw_sample
-from markov.analysis.value_of_information import (
+from markov.analysis.uncertainty.regression import distinct, regress
+from markov.analysis.uncertainty.sample import Sample, draw_sample
+from markov.analysis.uncertainty.value_of_information import (
     effective_population,
     evidence_groups,
     evpi,

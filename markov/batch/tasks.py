@@ -14,9 +14,9 @@ import numpy as np
 
 from markov.analysis.base_case import base_case
 from markov.analysis.checks import Check
-from markov.analysis.probabilistic import Probabilistic, probabilistic
-from markov.analysis.sample import standard_error
 from markov.analysis.together import evaluate_together
+from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
+from markov.analysis.uncertainty.sample import standard_error
 from markov.batch.keys import Analysis, program_state
 from markov.inputs.parameters import Inputs, ScenarioChange, with_values
 from markov.inputs.problems import InputError, Problem

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from markov.analysis.bank.registry import Tested
     from markov.analysis.base_case import BaseCase
     from markov.analysis.sensitivity.everything import Deterministic
-    from markov.analysis.uncertainty import Uncertainty
+    from markov.analysis.uncertainty.everything import Uncertainty
     from markov.inputs.parameters import Inputs
     from markov.report.pages import Page
 
@@ -245,7 +245,7 @@ class Asked:
 
     def run(self, workbook: Path, inputs: "Inputs", found: "Deterministic | None", clock: Clock) -> "Uncertainty":
         """Every analysis of uncertainty, over one set of draws."""
-        from markov.analysis.uncertainty import uncertainty
+        from markov.analysis.uncertainty.everything import uncertainty
 
         with explained(workbook):
             return uncertainty(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from markov.analysis.sample import Done
+    from markov.analysis.uncertainty.sample import Done
     from markov.inputs.parameters import Inputs, Value
 
 CHECK_FAILED, BAD_INPUT, NOT_WRITTEN, INTERRUPTED = 1, 2, 3, 130

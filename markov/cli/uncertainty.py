@@ -21,8 +21,8 @@ from markov.cli.steps import (
 )
 
 if TYPE_CHECKING:
-    from markov.analysis.probabilistic import Probabilistic
-    from markov.analysis.structural import StructuralAverage
+    from markov.analysis.uncertainty.probabilistic import Probabilistic
+    from markov.analysis.uncertainty.structural import StructuralAverage
     from markov.inputs.parameters import Inputs
     from markov.report.pages import Page
     from markov.report.recipe import Recipe
@@ -128,11 +128,11 @@ def _drawn(
     clock: Clock,
 ) -> "tuple[Probabilistic, StructuralAverage | None]":
     """The draws that were asked for: a number, until a precision, or an average of scenarios."""
-    from markov.analysis.probabilistic import probabilistic, until_precision
+    from markov.analysis.uncertainty.probabilistic import probabilistic, until_precision
 
     with explained(workbook), clock.tracked("Random draws") as done:
         if average:
-            from markov.analysis.structural import declared, structural_average
+            from markov.analysis.uncertainty.structural import declared, structural_average
 
             mixture = structural_average(declared(inputs), runs, seed, workers=workers, done=done)
             return mixture.result, mixture
@@ -194,7 +194,7 @@ def sobol(
     clock = Clock(False)
     check_points(points)
     inputs = _inputs(workbook, changes, None)
-    from markov.analysis.sobol import sobol_analysis
+    from markov.analysis.uncertainty.sobol import sobol_analysis
     from markov.report.recipe import SOBOL, Recipe, sobol_options
     from markov.report.sobol_page import sobol_pages, sobol_words
 
@@ -234,9 +234,9 @@ def voi(
     clock = Clock(False)
     waited = years_of(years)
     inputs = _inputs(workbook, changes, None)
-    from markov.analysis.sample import draw_sample
-    from markov.analysis.uncertainty import value_of_waiting
-    from markov.analysis.value_of_information import value_of_information
+    from markov.analysis.uncertainty.everything import value_of_waiting
+    from markov.analysis.uncertainty.sample import draw_sample
+    from markov.analysis.uncertainty.value_of_information import value_of_information
     from markov.report.follow_up_page import follow_up_lead
     from markov.report.recipe import VOI, Recipe
     from markov.report.uncertainty_reports import voi_report_pages

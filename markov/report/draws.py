@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from markov.analysis.sample import Sample
+from markov.analysis.uncertainty.sample import Sample
 from markov.inputs.parameters import Inputs
 from markov.report.files import write_whole
 from markov.report.pages import Column, Look, Page, Table, Text

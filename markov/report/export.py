@@ -9,7 +9,7 @@ import numpy as np
 from markov.analysis.base_case import BaseCase, Headline
 from markov.analysis.incremental import IncrementalRow, PairwiseRow
 from markov.analysis.sensitivity.everything import Deterministic
-from markov.analysis.uncertainty import Uncertainty
+from markov.analysis.uncertainty.everything import Uncertainty
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.schema import Sheet
 from markov.model.outcomes import LANDMARK_YEARS, SCHEDULES, Outcomes

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from markov.analysis.importance import LEADING, Importance, ImportanceTable
-from markov.analysis.sobol import Sobol
+from markov.analysis.uncertainty.importance import LEADING, Importance, ImportanceTable
+from markov.analysis.uncertainty.sobol import Sobol
 from markov.inputs.parameters import Inputs
 from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sobol_page import output_words, source_words

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from markov.analysis.probabilistic import Probabilistic
+from markov.analysis.uncertainty.probabilistic import Probabilistic
 from markov.inputs.parameters import Inputs
 from markov.report.pages import STRATEGY_COLOURS, Chart, Column, Page, Series, Table
 from markov.report.words import money, per_qaly

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from markov.analysis.incremental import IncrementalRow, icer_in_words
-from markov.analysis.invariants import CORRECTIONS, OUT_OF_REACH_WORDS
-from markov.analysis.probabilistic import Probabilistic, Summary
+from markov.analysis.uncertainty.invariants import CORRECTIONS, OUT_OF_REACH_WORDS
+from markov.analysis.uncertainty.probabilistic import Probabilistic, Summary
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import label_of
 from markov.report import psa_charts

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from markov.analysis.base_case import BaseCase, base_case
-from markov.analysis.follow_up import YEARS
 from markov.analysis.sensitivity.everything import Deterministic, deterministic
-from markov.analysis.sobol import Sobol
-from markov.analysis.uncertainty import Uncertainty, uncertainty
+from markov.analysis.uncertainty.everything import Uncertainty, uncertainty
+from markov.analysis.uncertainty.follow_up import YEARS
+from markov.analysis.uncertainty.sobol import Sobol
 from markov.inputs.parameters import Inputs
 from markov.report.pages import Cell
 

@@ -9,7 +9,7 @@ from markov.analysis.bank.registry import Tested
 from markov.analysis.bank.run import short_form
 from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
-from markov.analysis.uncertainty import Uncertainty
+from markov.analysis.uncertainty.everything import Uncertainty
 from markov.report.bridge_page import bridge_page
 from markov.report.carried_pages import carried_pages
 from markov.report.contents_page import contents_page

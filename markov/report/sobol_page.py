@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from markov.analysis.sobol import Sobol
-from markov.analysis.sobol_indices import WIDE, Indices, Statement
+from markov.analysis.uncertainty.sobol import Sobol
+from markov.analysis.uncertainty.sobol_indices import WIDE, Indices, Statement
 from markov.inputs.parameters import Inputs
 from markov.inputs.schema import label_of
 from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text

@@ -1,6 +1,6 @@
 """The sheet of structural averaging: scenarios as probable as the workbook declares, and their mixture."""
 
-from markov.analysis.structural import StructuralAverage
+from markov.analysis.uncertainty.structural import StructuralAverage
 from markov.inputs.parameters import Inputs
 from markov.report.pages import Block, Cell, Column, Page, Table, Text
 from markov.report.words import money, per_qaly

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
-from markov.analysis.uncertainty import Uncertainty
+from markov.analysis.uncertainty.everything import Uncertainty
 from markov.report import words
 from markov.report.charts import frontier_chart, survival_charts
 from markov.report.pages import Block, Cell, Column, Page, Table, Text

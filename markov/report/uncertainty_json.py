@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from markov.analysis.acceptability import Plane
-from markov.analysis.follow_up import FollowUp, Wait
-from markov.analysis.importance import ImportanceTable
-from markov.analysis.probabilistic import Probabilistic, Summary
-from markov.analysis.sobol import Sobol
-from markov.analysis.sobol_indices import Indices, Statement
-from markov.analysis.structural import StructuralAverage
-from markov.analysis.uncertainty import Uncertainty
-from markov.analysis.value_of_information import InformationValue, PartialValue, ValueOfInformation
+from markov.analysis.uncertainty.acceptability import Plane
+from markov.analysis.uncertainty.everything import Uncertainty
+from markov.analysis.uncertainty.follow_up import FollowUp, Wait
+from markov.analysis.uncertainty.importance import ImportanceTable
+from markov.analysis.uncertainty.probabilistic import Probabilistic, Summary
+from markov.analysis.uncertainty.sobol import Sobol
+from markov.analysis.uncertainty.sobol_indices import Indices, Statement
+from markov.analysis.uncertainty.structural import StructuralAverage
+from markov.analysis.uncertainty.value_of_information import InformationValue, PartialValue, ValueOfInformation
 
 
 def as_text(data: Mapping[str, Any]) -> str:

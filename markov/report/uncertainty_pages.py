@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from markov.analysis.uncertainty import Uncertainty
+from markov.analysis.uncertainty.everything import Uncertainty
 from markov.inputs.parameters import Inputs
 from markov.report.draws import draws_page
 from markov.report.follow_up_page import follow_up_page

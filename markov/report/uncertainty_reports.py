@@ -4,13 +4,13 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from markov.analysis.follow_up import FollowUp
-from markov.analysis.probabilistic import Probabilistic, probabilistic, until_precision
-from markov.analysis.sample import draw_sample
-from markov.analysis.sobol import sobol_analysis
-from markov.analysis.structural import StructuralAverage, declared, structural_average
-from markov.analysis.uncertainty import value_of_waiting
-from markov.analysis.value_of_information import ValueOfInformation, value_of_information
+from markov.analysis.uncertainty.everything import value_of_waiting
+from markov.analysis.uncertainty.follow_up import FollowUp
+from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic, until_precision
+from markov.analysis.uncertainty.sample import draw_sample
+from markov.analysis.uncertainty.sobol import sobol_analysis
+from markov.analysis.uncertainty.structural import StructuralAverage, declared, structural_average
+from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs
 from markov.report.carried_pages import carried_pages
 from markov.report.draws import draws_page

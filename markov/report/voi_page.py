@@ -2,8 +2,13 @@
 
 from collections.abc import Sequence
 
-from markov.analysis.importance import NOTHING
-from markov.analysis.value_of_information import EVIDENCE, PartialValue, ValueOfInformation, population_value
+from markov.analysis.uncertainty.importance import NOTHING
+from markov.analysis.uncertainty.value_of_information import (
+    EVIDENCE,
+    PartialValue,
+    ValueOfInformation,
+    population_value,
+)
 from markov.inputs.parameters import Inputs
 from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sobol_page import source_words

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from markov.analysis.base_case import base_case
-from markov.analysis.invariants import excesses
+from markov.analysis.uncertainty.invariants import excesses
 from markov.inputs.grid import read_file
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError, Problem

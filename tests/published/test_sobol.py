@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.sobol import Output, Sobol, sobol
-from markov.analysis.sobol_design import Factor, SobolRows, uniform_factor
+from markov.analysis.uncertainty.sobol import Output, Sobol, sobol
+from markov.analysis.uncertainty.sobol_design import Factor, SobolRows, uniform_factor
 from markov.terms import Array
 
 from .known_answers import Case, read_case

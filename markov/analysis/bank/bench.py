@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from markov.analysis.draws import Draws, random_draws
-from markov.analysis.sample import Sample, draw_sample
 from markov.analysis.sensitivity.one_way import Factor, OneWay, factors, one_way
 from markov.analysis.sensitivity.scenarios import Scenarios, scenarios
+from markov.analysis.uncertainty.sample import Sample, draw_sample
 from markov.inputs.checks import products_of
 from markov.inputs.parameters import Columns, Inputs, SexTable, Value, with_values
 from markov.model.evaluate import evaluate

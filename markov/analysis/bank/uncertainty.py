@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import kolmogorov, ndtri
 
-from markov.analysis.acceptability import decision
 from markov.analysis.bank.bench import MANY, Bench
 from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, listed, not_applicable, plausible
 from markov.analysis.bank.sensitivity import NOTHING_UNCERTAIN
 from markov.analysis.draws import random_draws, sampled, uniforms
-from markov.analysis.invariants import excesses
-from markov.analysis.sample import draw_sample
 from markov.analysis.sensitivity.scenarios import applied
-from markov.analysis.value_of_information import evpi, evppi
+from markov.analysis.uncertainty.acceptability import decision
+from markov.analysis.uncertainty.invariants import excesses
+from markov.analysis.uncertainty.sample import draw_sample
+from markov.analysis.uncertainty.value_of_information import evpi, evppi
 from markov.inputs.checks import scenario_names
 from markov.inputs.correlations import blocks, stream
 from markov.inputs.dirichlet import share_groups

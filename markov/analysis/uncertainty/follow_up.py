@@ -26,9 +26,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from markov.analysis.draws import uniforms
-from markov.analysis.sample import Done, Sample
-from markov.analysis.sample_information import estimate_variance, evsi, normal_evsi
-from markov.analysis.value_of_information import REFITS, InformationValue, effective_population
+from markov.analysis.uncertainty.sample import Done, Sample
+from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
+from markov.analysis.uncertainty.value_of_information import REFITS, InformationValue, effective_population
 from markov.inputs.checks import reference_of
 from markov.inputs.parameters import Inputs, with_values
 from markov.model.evaluate import Rows, evaluate
@@ -161,7 +161,7 @@ def longer_follow_up(
     The draws are those of the sample; where θ_L is a share of the effect they are run again with that share.
     Raises ValueError for a sample without its draws, and for follow-up beyond the horizon.
 
-    >>> from markov.analysis.sample import draw_sample
+    >>> from markov.analysis.uncertainty.sample import draw_sample
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))

@@ -13,8 +13,14 @@ import math
 import numpy as np
 from scipy.special import ndtri
 
-from markov.analysis.regression import regress
-from markov.analysis.value_of_information import REFITS, InformationValue, from_regression, increments, with_first
+from markov.analysis.uncertainty.regression import regress
+from markov.analysis.uncertainty.value_of_information import (
+    REFITS,
+    InformationValue,
+    from_regression,
+    increments,
+    with_first,
+)
 from markov.terms import Array
 
 QUANTILES = 20_000

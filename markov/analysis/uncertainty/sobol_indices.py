@@ -182,7 +182,7 @@ def sobol_indices(
     replaces the resampling: blocks (resamples, points) of how often each point was drawn, over the points' number.
     Raises ValueError where the number of rows does not fit the factors, or a value is not finite, with its row.
 
-    >>> from markov.analysis.sobol_design import sobol_rows, uniform_factor
+    >>> from markov.analysis.uncertainty.sobol_design import sobol_rows, uniform_factor
     >>> x = sobol_rows([uniform_factor("a", lambda u: u), uniform_factor("b", lambda u: u)], 256, seed=1).columns()
     >>> sobol_indices("sum", 2 * x["a"] + x["b"], ["a", "b"], resamples=10).first.round(2).tolist()
     [0.8, 0.2]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from markov.analysis.calibration import Recalibrated, following_targets
 from markov.analysis.draws import random_draws
 from markov.analysis.interpretation.severity import shortfalls
-from markov.analysis.invariants import CORRECTIONS, OUT_OF_REACH, Invariant, Rule, excesses, merge
+from markov.analysis.uncertainty.invariants import CORRECTIONS, OUT_OF_REACH, Invariant, Rule, excesses, merge
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from markov.analysis.active import PROBABILITIES, in_use
 from markov.analysis.calibration import following_targets
 from markov.analysis.draws import correlated_uniforms, sampled
-from markov.analysis.sample import Done
-from markov.analysis.sobol_design import Factor, SobolRows, sobol_rows
-from markov.analysis.sobol_indices import Indices, Statement, resampled, sobol_indices, statement
+from markov.analysis.uncertainty.active import PROBABILITIES, in_use
+from markov.analysis.uncertainty.sample import Done
+from markov.analysis.uncertainty.sobol_design import Factor, SobolRows, sobol_rows
+from markov.analysis.uncertainty.sobol_indices import Indices, Statement, resampled, sobol_indices, statement
 from markov.inputs.correlations import Block, blocks, stream
 from markov.inputs.dirichlet import Shares, share_groups, split
 from markov.inputs.distributions import inverse
@@ -82,7 +82,7 @@ def sobol(
     Every output is checked before any index is computed. Raises ValueError as `sobol_rows` does, and for an output
     that is not finite or has another number of rows, with the first such row.
 
-    >>> from markov.analysis.sobol_design import uniform_factor
+    >>> from markov.analysis.uncertainty.sobol_design import uniform_factor
     >>> factors = [uniform_factor(name, lambda u: u) for name in ("a", "b")]
     >>> result = sobol(factors, lambda rows: {"sum": Output(2 * rows.columns()["a"] + rows.columns()["b"])}, 256)
     >>> result.rows, result.of("sum").total.round(2).tolist(), result.statements[0].is_converged

@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from markov.analysis.acceptability import checked
-from markov.analysis.regression import Regression, regress
-from markov.analysis.sample import Sample
-from markov.analysis.sobol import active_factors, uncertain_factors
+from markov.analysis.uncertainty.acceptability import checked
+from markov.analysis.uncertainty.regression import Regression, regress
+from markov.analysis.uncertainty.sample import Sample
+from markov.analysis.uncertainty.sobol import active_factors, uncertain_factors
 from markov.inputs.parameters import Inputs
 from markov.terms import Array
 
@@ -181,7 +181,7 @@ def value_of_information(
     those of the Sobol analysis: a group that moves together, or is correlated, counts as one.
     Raises ValueError for a sample without its draws, or an id that was not drawn.
 
-    >>> from markov.analysis.sample import draw_sample
+    >>> from markov.analysis.uncertainty.sample import draw_sample
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))

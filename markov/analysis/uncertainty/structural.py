@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from markov.analysis.acceptability import decision
 from markov.analysis.incremental import IncrementalRow, incremental
-from markov.analysis.invariants import Invariant
-from markov.analysis.probabilistic import Probabilistic, summarise
-from markov.analysis.sample import Done, Sample, draw_sample, totals
 from markov.analysis.sensitivity.scenarios import applied
+from markov.analysis.uncertainty.acceptability import decision
+from markov.analysis.uncertainty.invariants import Invariant
+from markov.analysis.uncertainty.probabilistic import Probabilistic, summarise
+from markov.analysis.uncertainty.sample import Done, Sample, draw_sample, totals
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array

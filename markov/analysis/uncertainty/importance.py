@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.regression import average_ranks
 from markov.analysis.sensitivity.one_way import OneWay
-from markov.analysis.sobol import Sobol
-from markov.analysis.value_of_information import ValueOfInformation
+from markov.analysis.uncertainty.regression import average_ranks
+from markov.analysis.uncertainty.sobol import Sobol
+from markov.analysis.uncertainty.value_of_information import ValueOfInformation
 
 LEADING = 5
 NOTHING = 0.5
@@ -92,9 +92,9 @@ def importance_tables(
     """A table for each threshold: of the margin of the best strategy over the second, or of two strategies' difference.
 
     >>> from markov.analysis.sensitivity.one_way import one_way
-    >>> from markov.analysis.sample import draw_sample
-    >>> from markov.analysis.sobol import sobol_analysis
-    >>> from markov.analysis.value_of_information import value_of_information
+    >>> from markov.analysis.uncertainty.sample import draw_sample
+    >>> from markov.analysis.uncertainty.sobol import sobol_analysis
+    >>> from markov.analysis.uncertainty.value_of_information import value_of_information
     >>> from markov.inputs.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("myeloma_ix"))

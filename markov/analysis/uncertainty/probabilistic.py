@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from markov.analysis.acceptability import Acceptability, Plane, acceptability, plane, threshold_range
-from markov.analysis.active import idle_parameters
-from markov.analysis.drawn_means import DrawnMean, drawn_means
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, incremental, pairwise
 from markov.analysis.interpretation.severity import LEVELS
-from markov.analysis.sample import Collected, Done, Sample, draw_sample, standard_error, totals
+from markov.analysis.uncertainty.acceptability import Acceptability, Plane, acceptability, plane, threshold_range
+from markov.analysis.uncertainty.active import idle_parameters
+from markov.analysis.uncertainty.drawn_means import DrawnMean, drawn_means
+from markov.analysis.uncertainty.sample import Collected, Done, Sample, draw_sample, standard_error, totals
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array

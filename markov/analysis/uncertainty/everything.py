@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from markov.analysis.follow_up import YEARS, FollowUp, followed_strategies, longer_follow_up
-from markov.analysis.importance import ImportanceTable, importance_tables
-from markov.analysis.probabilistic import Probabilistic, probabilistic
-from markov.analysis.sample import Done, Sample
 from markov.analysis.sensitivity.one_way import OneWay, one_way
-from markov.analysis.sobol import POINTS, RESAMPLES, Sobol, sobol_analysis
-from markov.analysis.value_of_information import ValueOfInformation, value_of_information
+from markov.analysis.uncertainty.follow_up import YEARS, FollowUp, followed_strategies, longer_follow_up
+from markov.analysis.uncertainty.importance import ImportanceTable, importance_tables
+from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
+from markov.analysis.uncertainty.sample import Done, Sample
+from markov.analysis.uncertainty.sobol import POINTS, RESAMPLES, Sobol, sobol_analysis
+from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs
 
 RUNS = 10_000
