@@ -9,10 +9,10 @@ import pytest
 from broken_inputs.editing import good_book
 
 from markov import Outcomes, base_case, evaluate, read_inputs
-from markov.analysis import walk as module
 from markov.analysis.base_case import at_price_sets_together
-from markov.analysis.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk, shapley, walk
-from markov.analysis.walk_steps import ADDED, LEFT_OUT, OTHERS, first_problem, planned_steps
+from markov.analysis.walk import walk as module
+from markov.analysis.walk.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk, shapley, walk
+from markov.analysis.walk.walk_steps import ADDED, LEFT_OUT, OTHERS, first_problem, planned_steps
 from markov.inputs.differences import INERT, Differences, differences, mixture
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.problems import InputError
@@ -103,7 +103,7 @@ def test_a_difference_that_is_missed_does_not_pass(calgb: Inputs, ifm: Inputs, m
 
     changed = with_values(calgb, {"utility.progression": 0.6, "cohort.age": 63.0})
     monkeypatch.setattr(module, "differences", forgetful)
-    monkeypatch.setattr("markov.analysis.walk_steps.differences", forgetful)
+    monkeypatch.setattr("markov.analysis.walk.walk_steps.differences", forgetful)
     assert not walk(calgb, changed).arrives
 
 

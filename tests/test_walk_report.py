@@ -15,7 +15,7 @@ import pytest
 from broken_inputs.editing import good_book
 
 from markov import read_inputs
-from markov.analysis.walk import NET_BENEFIT, Walk, walk
+from markov.analysis.walk.walk import NET_BENEFIT, Walk, walk
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.steps_sheet import read_steps

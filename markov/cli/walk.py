@@ -22,8 +22,8 @@ from markov.cli.steps import (
 )
 
 if TYPE_CHECKING:
-    from markov.analysis.walk import Walk
-    from markov.analysis.walk_steps import Plan
+    from markov.analysis.walk.walk import Walk
+    from markov.analysis.walk.walk_steps import Plan
     from markov.inputs.parameters import Inputs
     from markov.report.pages import Page
 
@@ -71,7 +71,7 @@ def walk(
     if write_steps is not None:
         _write_plan(sides, plan, write_steps)
         return
-    from markov.analysis.walk import walk as analyse
+    from markov.analysis.walk.walk import walk as analyse
 
     with clock.step("Walking"):
         found = analyse(*sides, plan, sorted(set(threshold)) if threshold else None)
@@ -179,7 +179,7 @@ def _told(found: "Walk") -> list[str]:
 
 def _write_plan(sides: "tuple[Inputs, Inputs]", plan: "Plan | None", target: Path) -> None:
     """Write the sheet of steps, and say what to do with it; an existing file is left as it is."""
-    from markov.analysis.walk_steps import planned_steps
+    from markov.analysis.walk.walk_steps import planned_steps
     from markov.report.walk_inputs_page import steps_page
     from markov.report.workbook import write_pages
 

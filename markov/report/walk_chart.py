@@ -1,6 +1,6 @@
 """The waterfall of a walk: one bar a step, floating where the step before it ended."""
 
-from markov.analysis.walk import NET_BENEFIT, Path, Walk
+from markov.analysis.walk.walk import NET_BENEFIT, Path, Walk
 from markov.report import words
 from markov.report.pages import Cell, Chart, Column, Series, Table
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from markov.analysis.sensitivity.scenarios import NO_CHANGE
-from markov.analysis.walk import NET_BENEFIT, Walk
-from markov.analysis.walk_steps import Step
+from markov.analysis.walk.walk import NET_BENEFIT, Walk
+from markov.analysis.walk.walk_steps import Step
 from markov.excel.style import INPUT
 from markov.inputs.differences import InputDifference
 from markov.inputs.parameters import Inputs, Parameter, Value

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from markov.analysis.walk import COST, NET_BENEFIT, QALY, Path, Walk
+from markov.analysis.walk.walk import COST, NET_BENEFIT, QALY, Path, Walk
 from markov.inputs.differences import InputDifference
 from markov.terms import Array
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from markov.analysis.walk import EQUAL, NET_BENEFIT, QALY, Path, Walk
+from markov.analysis.walk.walk import EQUAL, NET_BENEFIT, QALY, Path, Walk
 from markov.excel.style import WARN
 from markov.report import words
 from markov.report.pages import Block, Cell, Chart, Column, Page, Table, Text, in_currency

@@ -17,7 +17,7 @@ import numpy as np
 
 from markov.analysis.base_case import Priceable, at_price_sets_together
 from markov.analysis.incremental import icer_in_words, pairwise
-from markov.analysis.walk_steps import Plan, Step, first_problem, links, planned_steps
+from markov.analysis.walk.walk_steps import Plan, Step, first_problem, links, planned_steps
 from markov.inputs.differences import Differences, InputDifference, Mixture, differences, mixture
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem

@@ -1,0 +1,1 @@
+"""How one base case becomes another, step by step."""
