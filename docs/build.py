@@ -4,8 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from markov.analysis.base_case import BaseCase, TrialComparison, base_case
+from markov.inputs.definitions.schema import (
+    DEFINITIONS,
+    PARAMETER_SHEETS,
+    SHEET_PURPOSE,
+    Definition,
+    Sheet,
+    columns_of,
+    units_of,
+)
 from markov.inputs.parameters import Inputs
-from markov.inputs.schema import DEFINITIONS, PARAMETER_SHEETS, SHEET_PURPOSE, Definition, Sheet, columns_of, units_of
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
 

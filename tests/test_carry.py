@@ -17,7 +17,7 @@ from markov.inputs.carry import (
     with_rows_in_place,
     with_table_rows,
 )
-from markov.inputs.schema import Sheet
+from markov.inputs.definitions.schema import Sheet
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs, read_sheets
 

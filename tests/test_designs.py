@@ -16,10 +16,10 @@ from support.made_inputs import changed, with_row
 
 from markov.analysis.draws import Draws, random_draws, sampled, uniforms
 from markov.inputs import checks
+from markov.inputs.definitions.schema import match
 from markov.inputs.distributions import inverse
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, Parameter, with_values
-from markov.inputs.schema import match
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import Rows, evaluate

@@ -10,10 +10,10 @@ from scipy import stats
 from markov.analysis.draws import random_draws, uniforms
 from markov.analysis.sensitivity.one_way import factors
 from markov.analysis.uncertainty.sobol import uncertain_factors
+from markov.inputs.definitions.schema import match
 from markov.inputs.dirichlet import Shares, share_groups, share_problems, split
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, Parameter
-from markov.inputs.schema import match
 from markov.terms import Distribution
 
 SIZE = 60.0

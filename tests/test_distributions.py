@@ -13,10 +13,10 @@ from scipy import special, stats
 from support.made_inputs import changed
 
 from markov.inputs import checks
+from markov.inputs.definitions.schema import Quantity, match
 from markov.inputs.distributions import EDGE, distribution_problems, interval, inverse, is_certain
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
-from markov.inputs.schema import Quantity, match
 from markov.terms import Array, Distribution
 
 unhurried = settings(deadline=None, max_examples=150)  # a busy machine is not a failure

@@ -11,7 +11,7 @@ import pytest
 
 import markov
 from markov.analysis.base_case import base_case
-from markov.inputs.schema import DEFINITIONS, Sheet
+from markov.inputs.definitions.schema import DEFINITIONS, Sheet
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
 

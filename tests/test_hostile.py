@@ -28,9 +28,9 @@ from markov.analysis.base_case import BaseCase
 from markov.cli import main
 from markov.excel.files import ABANDONED_AFTER, PART, ReportError, check_place, write_whole
 from markov.inputs.cells import RawCell
+from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
-from markov.inputs.schema import Sheet
 from markov.inputs.sources import CoverText, read_sources, sources_folder
 from markov.inputs.template import shipped, write_workbook
 from markov.inputs.workbook import read_inputs

@@ -10,10 +10,10 @@ from support.command import markov
 
 from markov.analysis.evidence.median_fits import fit_medians
 from markov.inputs.carry import regenerate, with_table_rows
+from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import CurvePoint, TrialContrast
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
-from markov.inputs.schema import Sheet
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs, read_sheets
 

@@ -22,9 +22,9 @@ from random_edits.meant import MEANT
 from random_edits.unsure import UNSURE
 from support.workbooks import contents
 
+from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
-from markov.inputs.schema import Sheet
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate
 

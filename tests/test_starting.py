@@ -7,8 +7,8 @@ import pytest
 from support.command import markov
 
 from markov.analysis.base_case import base_case
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.problems import InputError
-from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.sources import read_sources, sources_folder
 from markov.inputs.starting import chosen, strategy_ids
 from markov.inputs.template import shipped, worked_names, write_workbook

@@ -12,8 +12,8 @@ from openpyxl.comments import Comment
 from support.workbooks import contents
 
 from markov.inputs import upgrade as module
+from markov.inputs.definitions.schema import SCHEMA_VERSION
 from markov.inputs.problems import InputError
-from markov.inputs.schema import SCHEMA_VERSION
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.upgrade import UpgradeError, upgrade
 from markov.inputs.workbook import read_inputs

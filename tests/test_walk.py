@@ -13,10 +13,10 @@ from markov.analysis.base_case import at_price_sets_together
 from markov.analysis.walk import walk as module
 from markov.analysis.walk.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk, shapley, walk
 from markov.analysis.walk.walk_steps import ADDED, LEFT_OUT, OTHERS, first_problem, planned_steps
+from markov.inputs.definitions.schema import match
 from markov.inputs.differences import INERT, Differences, differences, mixture
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.problems import InputError
-from markov.inputs.schema import match
 from markov.inputs.template import shipped
 from markov.terms import PriceSet
 

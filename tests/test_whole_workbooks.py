@@ -8,8 +8,8 @@ import pytest
 from broken_inputs.editing import Book, good_book
 
 from markov.cli import main
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.parameters import Inputs, with_values
-from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.sources import CoverText
 from markov.inputs.template import blank_sheets, shipped, worked_names, write_workbook
 from markov.inputs.workbook import read_inputs, read_sheets

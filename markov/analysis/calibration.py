@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from markov.inputs.definitions.schema import label_of
 from markov.inputs.distributions import interval
 from markov.inputs.parameters import Inputs, Parameter, Value, with_values
-from markov.inputs.schema import label_of
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
 from markov.model.structure import MAINTENANCE_MODEL

@@ -20,10 +20,10 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from markov.inputs.correlations import Block, blocks, stream
+from markov.inputs.definitions.schema import match
 from markov.inputs.dirichlet import Shares, share_groups, split
 from markov.inputs.distributions import inverse, is_certain
 from markov.inputs.parameters import Inputs, Parameter
-from markov.inputs.schema import match
 from markov.terms import Array
 
 WORDS = 4  # Philox makes four 64-bit words for each value of its counter

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from markov.analysis.sensitivity.two_way import varies_by_row
+from markov.inputs.definitions.schema import match, units_of
 from markov.inputs.parameters import Inputs
-from markov.inputs.schema import match, units_of
 from markov.model.evaluate import evaluate_side_by_side
 from markov.model.outcomes import CurveSummary, Outcomes
 from markov.terms import Array

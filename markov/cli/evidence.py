@@ -78,7 +78,7 @@ def _with_points(sheets: "Sheets", file: Path) -> "tuple[Inputs, Sheets]":
     from dataclasses import replace
 
     from markov.inputs.cells import EMPTY
-    from markov.inputs.schema import Sheet, columns_of
+    from markov.inputs.definitions.schema import Sheet, columns_of
     from markov.inputs.sources import csv_rows
     from markov.inputs.workbook import assemble
 
@@ -110,7 +110,7 @@ def _fit_points(
         scenario_rows,
     )
     from markov.inputs.carry import with_correlations, with_rows, with_rows_in_place
-    from markov.inputs.schema import Sheet
+    from markov.inputs.definitions.schema import Sheet
     from markov.report.curve_fit_pages import curve_fit_pages
 
     with clock.step("Fitting the curves"):
@@ -223,7 +223,7 @@ def network(
         not_written,
     )
     from markov.inputs.carry import with_correlations, with_rows, with_rows_in_place
-    from markov.inputs.schema import Sheet
+    from markov.inputs.definitions.schema import Sheet
     from markov.report.network_page import network_pages
 
     with clock.step("Synthesising the trials"):

@@ -68,8 +68,8 @@ def warn_of_confidential(inputs: "Inputs") -> None:
 
 def parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]":
     """ID=VALUE texts as ids and values; proportions may be typed as 52%."""
+    from markov.inputs.definitions.schema import match
     from markov.inputs.problems import InputError, Problem
-    from markov.inputs.schema import match
     from markov.inputs.value_checks import suggestion
 
     problems = []

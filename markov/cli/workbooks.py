@@ -200,7 +200,7 @@ def _from_own(source: Path, target: Path, strategies: str | None) -> tuple[str, 
 
 
 def _with_strategies(sheets: "Sheets", strategies: str | None) -> "tuple[Sheets, tuple[str, ...]]":
-    from markov.inputs.schema import Sheet
+    from markov.inputs.definitions.schema import Sheet
     from markov.inputs.starting import chosen, parents
 
     if strategies is None:
@@ -212,7 +212,7 @@ def _with_strategies(sheets: "Sheets", strategies: str | None) -> "tuple[Sheets,
 
 def _wanted(text: str) -> tuple[str, ...]:
     """Ids from a list or a number; or stop."""
-    from markov.inputs.schema import NAME_PATTERN
+    from markov.inputs.definitions.schema import NAME_PATTERN
     from markov.inputs.starting import MOST, strategy_ids
 
     names = strategy_ids(text)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markov.inputs.cells import RawCell, Row
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 from markov.terms import Agency, ReferenceItem, Status
 
 RATES = (ReferenceItem.DISCOUNT_COSTS, ReferenceItem.DISCOUNT_EFFECTS)

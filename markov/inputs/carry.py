@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markov.inputs.cells import RawCell, Row, Sheets
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, match
 from markov.inputs.package import whole_book
-from markov.inputs.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, match
 from markov.inputs.sources import CoverText
 from markov.inputs.template import write_workbook
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from markov.inputs.definitions.sheets import Sheet
 from markov.inputs.problems import Problem
-from markov.inputs.sheets import Sheet
 
 EXCEL_ERRORS = frozenset(
     [

@@ -9,10 +9,10 @@ from dataclasses import replace
 from markov.inputs import curve_checks, oddities, table_checks
 from markov.inputs.correlations import correlation_problems
 from markov.inputs.curve_checks import reference_of as reference_of
+from markov.inputs.definitions.schema import Sheet, match
 from markov.inputs.dirichlet import share_problems
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, new_parameter, with_values
 from markov.inputs.problems import Problem
-from markov.inputs.schema import Sheet, match
 from markov.inputs.value_checks import Found, parameter_problems, place_of, where
 from markov.terms import (
     FAMILY_PARAMETERS,

@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markov.inputs.cells import RawCell, Row
+from markov.inputs.definitions.schema import (
+    PARAMETER_SHEETS,
+    STRATEGY_INCLUDED,
+    TABLES,
+    Sheet,
+    columns_of,
+    match,
+    units_of,
+)
 from markov.inputs.grid import File, Grid, read_file
 from markov.inputs.problems import InputError, Problem
-from markov.inputs.schema import PARAMETER_SHEETS, STRATEGY_INCLUDED, TABLES, Sheet, columns_of, match, units_of
 from markov.inputs.tables import cover_entries, read_tables
 from markov.terms import Distribution
 

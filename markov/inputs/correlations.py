@@ -32,7 +32,7 @@ def stream(parameter: Parameter) -> str:
 
     The shares of a Dirichlet distribution are a group, and each has a uniform of its own.
 
-    >>> from markov.inputs.schema import match
+    >>> from markov.inputs.definitions.schema import match
     >>> definition = match("cost.event.death")[0]
     >>> stream(Parameter("cost.event.death", definition, 1.0)), stream(Parameter("a", definition, 1.0, group="costs"))
     ('cost.event.death', 'group costs')

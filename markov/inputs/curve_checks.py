@@ -1,8 +1,8 @@
 """Rules for survival curves as the workbook gives them: references, splines, shapes, and numbers that no curve uses."""
 
+from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import Problem
-from markov.inputs.schema import match
 from markov.inputs.value_checks import Found, where
 from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, SPLINES, Endpoint, Family
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from markov.inputs.definitions.schema import STRATEGY_INCLUDED, Sheet, label_of, match, units_of
 from markov.inputs.parameters import Inputs, Parameter, SexTable, Strategy, Value
-from markov.inputs.schema import STRATEGY_INCLUDED, Sheet, label_of, match, units_of
 
 INCLUDED = "strategy.included."
 SETTINGS_OF_WORDS = ("question", "population", "perspective", "jurisdiction", "time_zero", "thresholds")

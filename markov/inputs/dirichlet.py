@@ -39,7 +39,7 @@ class Shares(NamedTuple):
 def share_groups(parameters: Sequence[Parameter]) -> tuple[Shares, ...]:
     """The groups of shares among sampled parameters, in their order.
 
-    >>> from markov.inputs.schema import match
+    >>> from markov.inputs.definitions.schema import match
     >>> shares = [
     ...     Parameter(i, match(i)[0], m, se=s, distribution="dirichlet", group="lines")
     ...     for i, m, s in (("subsequent.share.a.new", 0.5, 0.05), ("subsequent.share.b.new", 0.3, 0.0458258))

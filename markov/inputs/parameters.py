@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from markov.inputs.agencies import DEFAULTS, Reference
+from markov.inputs.definitions.schema import Definition, label_of, match, units_of
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.problems import Problem
-from markov.inputs.schema import Definition, label_of, match, units_of
 from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, Array, Distribution, Endpoint
 
 Value = float | str | None

@@ -11,9 +11,9 @@ import numpy as np
 from markov.inputs import standards
 from markov.inputs.agencies import DEFAULTS, RATES, Reference
 from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number, unreadable
+from markov.inputs.definitions.schema import STRATEGY_INCLUDED, Sheet, match
 from markov.inputs.parameters import ScenarioChange, SexTable, TrialResult
 from markov.inputs.problems import Problem
-from markov.inputs.schema import STRATEGY_INCLUDED, Sheet, match
 from markov.inputs.value_checks import choose, suggestion
 from markov.terms import Agency, ReferenceItem, Status
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markov.inputs.cells import RawCell, Row, Sheets
-from markov.inputs.schema import NUMERIC, PARAMETER_SHEETS, Sheet, match
+from markov.inputs.definitions.schema import NUMERIC, PARAMETER_SHEETS, Sheet, match
 
 TABLE_FILES = {
     Sheet.LIFE_TABLE: "life_table.csv",

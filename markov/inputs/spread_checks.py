@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+from markov.inputs.definitions.schema import match
 from markov.inputs.distributions import LIMITED, Z, distribution_problems
 from markov.inputs.parameters import Parameter, Value
 from markov.inputs.problems import Problem
-from markov.inputs.schema import match
 from markov.terms import Distribution
 
 Found = Iterator[Problem]
@@ -22,7 +22,7 @@ SMALLEST = 1e-300  # a divisor that is not zero
 def spread_problems(parameter: Parameter, place: str) -> Found:
     """Rules for a row's standard error, limits and distribution.
 
-    >>> from markov.inputs.schema import match
+    >>> from markov.inputs.definitions.schema import match
     >>> cost = Parameter("cost.event.death", match("cost.event.death")[0], 8000.0, se=9000.0, distribution="gamma")
     >>> [str(problem)[:81] for problem in spread_problems(cost, "a.xlsx, Costs!C3")]
     ['a.xlsx, Costs!C3: the standard error of cost.event.death is as large as its value']

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markov.inputs.cells import RawCell, Row
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 
 
 @dataclass(frozen=True)

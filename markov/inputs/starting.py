@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from markov.inputs.cells import EMPTY, RawCell, Row, Sheets
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.problems import InputError, Problem
-from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.template import blank_sheets
 from markov.terms import Status
 

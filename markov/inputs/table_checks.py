@@ -2,10 +2,10 @@
 
 import math
 
+from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import QUANTITIES, CurvePoint
 from markov.inputs.parameters import Inputs, TrialResult
 from markov.inputs.problems import Problem
-from markov.inputs.schema import Sheet
 from markov.inputs.value_checks import Found, choose, place_of, where
 from markov.terms import Endpoint, Family, Status
 

@@ -11,7 +11,7 @@ from markov.excel.files import write_packed
 from markov.excel.style import LINE_HEIGHT, lines_needed, make_formats, set_page
 from markov.inputs import agencies, standards
 from markov.inputs.cells import RawCell, Row, Sheets
-from markov.inputs.schema import (
+from markov.inputs.definitions.schema import (
     DEFINITIONS,
     PARAMETER_SHEETS,
     SCHEMA_VERSION,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from markov.inputs.definitions.quantities import SEED, WHOLE_YEAR
+from markov.inputs.definitions.schema import DEFINITIONS, Definition, Quantity, Sheet, units_of
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
-from markov.inputs.schema import DEFINITIONS, Definition, Quantity, Sheet, units_of
 from markov.inputs.spread_checks import spread_problems
 from markov.terms import Status
 
@@ -91,7 +91,7 @@ def parameter_problems(inputs: Inputs, parameter: Parameter) -> Found:
 def value_problems(definition: Definition, identifier: str, value: Value, place: str) -> Found:
     """Whether a value is one that its parameter can have.
 
-    >>> from markov.inputs.schema import match
+    >>> from markov.inputs.definitions.schema import match
     >>> definition, _ = match("utility.maintenance")
     >>> [str(p) for p in value_problems(definition, "utility.maintenance", 72.0, "a.xlsx, Utilities!C3")]
     ['a.xlsx, Utilities!C3: utility.maintenance must be at most 1, found "72". Write 0.72, or 72 % in a percent cell.']

@@ -9,10 +9,7 @@ from pathlib import Path
 
 from markov.inputs import checks, evidence, side_tables
 from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number, unreadable
-from markov.inputs.grid import File, read_file
-from markov.inputs.parameters import Inputs, Parameter, Strategy
-from markov.inputs.problems import Problem, raise_errors
-from markov.inputs.schema import (
+from markov.inputs.definitions.schema import (
     ID_PATTERN,
     NAME_PATTERN,
     PARAMETER_SHEETS,
@@ -24,6 +21,9 @@ from markov.inputs.schema import (
     label_of,
     match,
 )
+from markov.inputs.grid import File, read_file
+from markov.inputs.parameters import Inputs, Parameter, Strategy
+from markov.inputs.problems import Problem, raise_errors
 from markov.inputs.tables import cover_entries, read_tables
 from markov.inputs.value_checks import suggestion
 from markov.terms import Distribution

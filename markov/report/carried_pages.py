@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from markov.inputs.agencies import Reference
+from markov.inputs.definitions.schema import NUMERIC, STRATEGY_INCLUDED, TABLES, Sheet
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Strategy, TrialResult
-from markov.inputs.schema import NUMERIC, STRATEGY_INCLUDED, TABLES, Sheet
 from markov.report.evidence import marked
 from markov.report.pages import Cell, Column, Look, Page, Table
 

@@ -10,8 +10,8 @@ from markov.analysis.base_case import BaseCase, Headline
 from markov.analysis.incremental import IncrementalRow, PairwiseRow
 from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.uncertainty.everything import Uncertainty
+from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Inputs, Parameter
-from markov.inputs.schema import Sheet
 from markov.model.outcomes import LANDMARK_YEARS, SCHEDULES, Outcomes
 from markov.report.deterministic_json import deterministic_data
 from markov.report.provenance import program

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from markov.inputs.schema import label_of
+from markov.inputs.definitions.schema import label_of
 from markov.report.pages import Block, Cell, Column, Page, Table, Text
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from markov.analysis.incremental import IncrementalRow, icer_in_words
 from markov.analysis.uncertainty.invariants import CORRECTIONS, OUT_OF_REACH_WORDS
 from markov.analysis.uncertainty.probabilistic import Probabilistic, Summary
+from markov.inputs.definitions.schema import label_of
 from markov.inputs.parameters import Inputs
-from markov.inputs.schema import label_of
 from markov.report import psa_charts
 from markov.report.pages import Block, Cell, Column, Look, Page, Table, Text
 from markov.report.psa_charts import chart_data_page

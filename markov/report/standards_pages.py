@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
+from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Parameter
-from markov.inputs.schema import Sheet
 from markov.inputs.standards import ADVISHE, CHEERS, Item
 from markov.report import words
 from markov.report.pages import Cell, Column, Page, Table, Text

@@ -8,8 +8,8 @@ from typing import Any
 
 from broken_inputs.editing import Book, Page, good_book
 
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.parameters import Inputs
-from markov.inputs.schema import PARAMETER_SHEETS, Sheet, match
 
 WORKBOOKS = ("calgb_100104", "myeloma_ix")
 NUMERIC = ("value", "se", "low", "high", "base case", "price year")

@@ -2,7 +2,7 @@
 
 import datetime
 
-from markov.inputs.schema import match
+from markov.inputs.definitions.schema import match
 
 from .case import NUMERIC, Case, Edit, definition, is_number
 

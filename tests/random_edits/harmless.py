@@ -4,7 +4,7 @@ import datetime
 
 from broken_inputs.editing import Page
 
-from markov.inputs.schema import Sheet
+from markov.inputs.definitions.schema import Sheet
 
 from .case import Case, Edit, tables
 

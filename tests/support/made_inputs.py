@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Inputs, Parameter, Strategy, Value, with_values
-from markov.inputs.schema import match
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
 

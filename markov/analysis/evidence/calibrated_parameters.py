@@ -13,8 +13,8 @@ from markov.analysis.calibration import (
     targets,
 )
 from markov.analysis.draws import random_draws
+from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Inputs, Parameter, Value, with_values
-from markov.inputs.schema import match
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import MONTHS_PER_YEAR, PostProgression, PostProgressionRate, Status, weakest

@@ -21,10 +21,10 @@ from scipy.special import ndtr, ndtri
 from markov.analysis.draws import sampled
 from markov.analysis.incremental import PairwiseRow, net_benefit, pairwise
 from markov.inputs.correlations import blocks, stream
+from markov.inputs.definitions.schema import label_of, match
 from markov.inputs.dirichlet import Shares, following, share_groups
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Inputs, Parameter
-from markov.inputs.schema import label_of, match
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 

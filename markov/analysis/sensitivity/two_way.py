@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from markov.analysis.sensitivity.one_way import CostsAndEffects, gains, label, optimal
+from markov.inputs.definitions.schema import match, units_of
 from markov.inputs.distributions import interval
 from markov.inputs.parameters import Inputs, Value, with_values
-from markov.inputs.schema import match, units_of
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.terms import Array, Distribution
 

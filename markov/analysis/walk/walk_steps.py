@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from markov.inputs import checks
 from markov.inputs.curve_checks import OF_A_FAMILY
+from markov.inputs.definitions.schema import Sheet, match
 from markov.inputs.differences import INCLUDED, InputDifference, Mixture, differences, mixture
 from markov.inputs.parameters import Inputs
-from markov.inputs.schema import Sheet, match
 from markov.model.hazards import crossing_problems
 from markov.terms import Endpoint
 

@@ -5,9 +5,9 @@ from markov.inputs.definitions.costs import COSTS, DRUGS, SUBSEQUENT
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.events import ADVERSE_EVENTS, EVENTS
 from markov.inputs.definitions.settings import SETTINGS
+from markov.inputs.definitions.sheets import Sheet
 from markov.inputs.definitions.survival import SURVIVAL
 from markov.inputs.definitions.utilities import UTILITIES
-from markov.inputs.sheets import Sheet
 
 STRATEGY_INCLUDED = Definition(
     "strategy.included.{strategy}", Sheet.STRATEGIES, "{strategy} is compared", None, ("yes", "no"), "yes"

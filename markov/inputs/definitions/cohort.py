@@ -2,7 +2,7 @@
 
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.quantities import AGE, COUNT, PROPORTION, RATIO_OR_ZERO, SPREAD, SURFACE, YEARS
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 from markov.terms import Meanwhile
 
 COHORT: tuple[Definition, ...] = (

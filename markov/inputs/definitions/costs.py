@@ -2,7 +2,7 @@
 
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.quantities import COUNT, DOSE, MILLIGRAM, PACK, PROPORTION, Quantity, money
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 from markov.terms import DAYS_PER_YEAR, LIVING, STATE_WORDS
 
 DRUGS: tuple[Definition, ...] = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from markov.inputs.definitions.quantities import Quantity
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 
 WINDOWS = ("treatment.start.", "treatment.planned_stop.", "spm.lag.")  # when a drug is given: chosen, not estimated
 

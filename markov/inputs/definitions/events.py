@@ -12,7 +12,7 @@ from markov.inputs.definitions.quantities import (
     Quantity,
     money,
 )
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 from markov.terms import AfterStopping
 
 EVENTS: tuple[Definition, ...] = (

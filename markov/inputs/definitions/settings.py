@@ -2,7 +2,7 @@
 
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.quantities import ANNUAL_RATE, CORRELATION, DAYS, SEED, WHOLE_YEAR, YEARS
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 from markov.terms import (
     Agency,
     Correction,

@@ -18,7 +18,7 @@ from markov.inputs.definitions.quantities import (
     RATIO,
     TIME_RATIO,
 )
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 from markov.terms import Endpoint, Family
 
 _CURVE_NUMBERS = (

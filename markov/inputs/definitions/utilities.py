@@ -2,7 +2,7 @@
 
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.quantities import DECREMENT, DURATION, UTILITY
-from markov.inputs.sheets import Sheet
+from markov.inputs.definitions.sheets import Sheet
 from markov.terms import LIVING, STATE_WORDS
 
 UTILITIES: tuple[Definition, ...] = (

@@ -10,7 +10,7 @@ from functools import lru_cache
 from markov.inputs.definitions import DEFINITIONS, STRATEGY_INCLUDED
 from markov.inputs.definitions.definition import Definition
 from markov.inputs.definitions.quantities import Quantity
-from markov.inputs.sheets import (
+from markov.inputs.definitions.sheets import (
     NUMERIC,
     OPTIONAL_SHEETS,
     PARAMETER_SHEETS,
