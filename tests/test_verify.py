@@ -15,9 +15,9 @@ import pytest
 from markov.analysis.base_case import base_case
 from markov.analysis.sensitivity.everything import deterministic
 from markov.cli import main
-from markov.inputs.grid import read_file
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
+from markov.inputs.reading.file import read_file
 from markov.inputs.template import shipped
 from markov.inputs.upgrade import _values
 from markov.inputs.workbook import read_inputs

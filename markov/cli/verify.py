@@ -65,7 +65,7 @@ def verify(
     Exit code 1 says that a test failed, or that a cell differs.
     """
     one_thread()
-    from markov.inputs.grid import read_file
+    from markov.inputs.reading.file import read_file
     from markov.report.recovered import is_report
 
     if is_report(read_file(file)):

@@ -73,8 +73,8 @@ def _crossings(inputs: "Inputs") -> "list[Problem]":
 
 def _is_readable(workbook: Path) -> bool:
     """Whether there are cells at all on which problems can be marked."""
-    from markov.inputs.grid import read_file
     from markov.inputs.problems import InputError
+    from markov.inputs.reading.file import read_file
 
     try:
         read_file(workbook)

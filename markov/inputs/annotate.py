@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from markov.excel.files import write_packed
 from markov.excel.style import BAD, FONT, HEADER, PAPER, WARN
-from markov.inputs.package import MB, whole_book
 from markov.inputs.problems import Problem
+from markov.inputs.reading.archive import MB, whole_book
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell

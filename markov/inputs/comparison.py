@@ -18,9 +18,9 @@ from markov.inputs.definitions.schema import (
     match,
     units_of,
 )
-from markov.inputs.grid import File, Grid, read_file
 from markov.inputs.problems import InputError, Problem
-from markov.inputs.tables import cover_entries, read_tables
+from markov.inputs.reading.file import File, Grid, read_file
+from markov.inputs.reading.headers import cover_entries, read_tables
 from markov.terms import Distribution
 
 Fields = Mapping[str, object]

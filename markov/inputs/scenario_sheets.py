@@ -7,10 +7,10 @@ from pathlib import Path
 from markov.inputs import side_tables
 from markov.inputs.cells import Row, Sheets, unreadable
 from markov.inputs.definitions.schema import Sheet, match
-from markov.inputs.grid import read_file
 from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem, raise_errors
-from markov.inputs.tables import read_table
+from markov.inputs.reading.file import read_file
+from markov.inputs.reading.headers import read_table
 from markov.inputs.value_checks import place_of
 from markov.inputs.workbook import assemble, read_sheets
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from markov.inputs.cells import RawCell, number
 from markov.inputs.definitions.schema import match
 from markov.inputs.differences import TABLES
-from markov.inputs.grid import File, Grid, address, read_file
 from markov.inputs.problems import InputError, Problem
+from markov.inputs.reading.file import File, Grid, address, read_file
 from markov.inputs.value_checks import suggestion
 
 HEADERS = ("order", "step", "id")

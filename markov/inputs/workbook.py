@@ -21,10 +21,10 @@ from markov.inputs.definitions.schema import (
     label_of,
     match,
 )
-from markov.inputs.grid import File, read_file
 from markov.inputs.parameters import Inputs, Parameter, Strategy
 from markov.inputs.problems import Problem, raise_errors
-from markov.inputs.tables import cover_entries, read_tables
+from markov.inputs.reading.file import File, read_file
+from markov.inputs.reading.headers import cover_entries, read_tables
 from markov.inputs.value_checks import suggestion
 from markov.terms import Distribution
 

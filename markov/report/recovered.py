@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from markov.inputs.cells import RawCell, Row, Sheets
 from markov.inputs.definitions.schema import TABLES, Sheet, columns_of, match
-from markov.inputs.grid import File, Grid
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
+from markov.inputs.reading.file import File, Grid
 from markov.inputs.workbook import assemble
 from markov.report.carried_pages import CARRYING, CELL, PARAMETERS, POPULATION, POPULATION_TABLES, TABLES_PAGE
 from markov.report.provenance import TIME_FORMAT

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markov.inputs.grid import File, Grid, address, read_file
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
+from markov.inputs.reading.file import File, Grid, address, read_file
 from markov.report.recipe import BASE, LIVE, SENSITIVITY, UNCERTAINTY, Recipe, results_again
 from markov.report.recovered import Recovered, recovered
 from markov.report.reports import write_report

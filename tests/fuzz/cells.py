@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from markov.inputs.definitions.schema import PARAMETER_SHEETS
-from markov.inputs.grid import File, Grid, Position
+from markov.inputs.reading.file import File, Grid, Position
 
 PARAMETERS = tuple(sheet.value for sheet in PARAMETER_SHEETS)
 HEADER_ROW = 4  # of the shipped workbooks

@@ -14,9 +14,9 @@ import numpy as np
 from markov.analysis.base_case import base_case
 from markov.analysis.uncertainty.invariants import excesses
 from markov.inputs.definitions.sheets import Sheet
-from markov.inputs.grid import read_file
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError, Problem
+from markov.inputs.reading.file import read_file
 from markov.inputs.template import shipped
 from markov.inputs.workbook import assemble, read_inputs, sheets_of
 from markov.model.evaluate import evaluate

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from markov.inputs.package import SLIM, content_of, damaged, refusal
+from markov.inputs.reading.archive import SLIM, content_of, damaged, refusal
 
 if TYPE_CHECKING:
-    from markov.inputs.parts import Cells
+    from markov.inputs.reading.parts import Cells
 
 Position = tuple[int, int]
 """Row and column, both from 1."""
@@ -68,7 +68,7 @@ class _Grids(Mapping[str, Grid]):
     """Sheets by name, each read when it is first asked for: what the model has no use for costs no time."""
 
     def __init__(self, path: Path, content: bytes):
-        from markov.inputs.parts import open_parts  # here, because openpyxl takes long to import
+        from markov.inputs.reading.parts import open_parts  # here, because openpyxl takes long to import
 
         self.path, self.read = path, dict[str, Grid]()
         self.parts = self._told(lambda: open_parts(zipfile.ZipFile(io.BytesIO(content))))
@@ -87,7 +87,7 @@ class _Grids(Mapping[str, Grid]):
         return len(self.parts.sheets)
 
     def _told(self, read: Callable[[], Read]) -> Read:
-        from markov.inputs.parts import StrictError, TooLargeError
+        from markov.inputs.reading.parts import StrictError, TooLargeError
 
         try:
             return read()

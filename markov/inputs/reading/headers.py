@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from markov.inputs.cells import RawCell, Row
 from markov.inputs.definitions.schema import OPTIONAL_SHEETS, PARAMETER_SHEETS, TABLES, Sheet, columns_of
-from markov.inputs.grid import File, Grid, Position, address
 from markov.inputs.problems import Problem
+from markov.inputs.reading.file import File, Grid, Position, address
 
 HEADER_ROWS = 30  # a header row stands within the first rows of its sheet
 COVER_ROWS, COVER_COLUMNS = 60, 6

@@ -1,0 +1,1 @@
+"""From the bytes of a workbook to rows by header, safely."""
