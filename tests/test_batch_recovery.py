@@ -18,7 +18,7 @@ from markov.batch.engines import LOST, Cluster, Cores, EngineError, Finished, In
 from markov.batch.plan import Plan, Request, make_plan
 from markov.batch.run import Watch, run_plan
 from markov.batch.store import Counts, Store
-from markov.inputs.checks import scenario_names
+from markov.inputs.rules.between_values import scenario_names
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from markov.inputs.checks import problems
 from markov.inputs.correlations import (
     advised,
     blocks,
@@ -16,6 +15,7 @@ from markov.inputs.correlations import (
 )
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs
+from markov.inputs.rules.between_values import problems
 from markov.terms import Array
 
 MEDIAN, SHAPE, RATIO = "os.median.no_maintenance", "os.shape.no_maintenance", "os.hazard_ratio.lenalidomide"

@@ -15,11 +15,11 @@ from scipy import stats
 from support.made_inputs import changed, with_row
 
 from markov.analysis.draws import Draws, random_draws, sampled, uniforms
-from markov.inputs import checks
 from markov.inputs.definitions.schema import match
 from markov.inputs.distributions import inverse
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, Parameter, with_values
+from markov.inputs.rules import between_values
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import Rows, evaluate
@@ -372,10 +372,10 @@ def test_without_spread_every_run_is_the_base_case(calgb: Inputs) -> None:
 
 @pytest.mark.parametrize(
     ("name", "scenario"),
-    [(name, scenario) for name in worked_names() for scenario in checks.scenario_names(read(name))],
+    [(name, scenario) for name in worked_names() for scenario in between_values.scenario_names(read(name))],
 )
 def test_every_shipped_scenario_can_be_drawn_from(name: str, scenario: str) -> None:
-    inputs = with_values(read(name), checks.scenario_changes(read(name), scenario))
+    inputs = with_values(read(name), between_values.scenario_changes(read(name), scenario))
     assert np.all(np.isfinite(list(random_draws(inputs, 20).columns().values())))
     assert np.all(np.isfinite(figures(evaluate(inputs, random_draws(inputs, 3)))))
 

@@ -12,11 +12,11 @@ from published.known_answers import assert_agrees, read_case
 from scipy import special, stats
 from support.made_inputs import changed
 
-from markov.inputs import checks
 from markov.inputs.definitions.schema import Quantity, match
 from markov.inputs.distributions import EDGE, distribution_problems, interval, inverse, is_certain
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
+from markov.inputs.rules import between_values
 from markov.terms import Array, Distribution
 
 unhurried = settings(deadline=None, max_examples=150)  # a busy machine is not a failure
@@ -410,29 +410,31 @@ def test_what_single_values_have_wrong_is_left_to_their_own_rules() -> None:
 
 def test_an_impossible_distribution_is_found_when_a_workbook_is_read_with_its_cell(calgb: Inputs) -> None:
     share = "toxicity.proportion.lenalidomide"
-    errors = [p for p in checks.problems(changed(calgb, share, se=0.31)) if not p.warning]
+    errors = [p for p in between_values.problems(changed(calgb, share, se=0.31)) if not p.warning]
     assert len(errors) == 1
     assert errors[0].place == f"calgb_100104.xlsx, {calgb.parameters[share].cell}"
     assert errors[0].remedy.startswith("Lower the standard error below 0.3")
-    assert not [p for p in checks.problems(changed(calgb, share, se=0.29)) if not p.warning]
+    assert not [p for p in between_values.problems(changed(calgb, share, se=0.29)) if not p.warning]
 
 
 @pytest.mark.parametrize("identifier", ["settings.discount_rate.costs", "pfs.family.lenalidomide"])
 def test_a_choice_of_method_is_never_sampled(calgb: Inputs, identifier: str) -> None:
-    errors = [p for p in checks.problems(changed(calgb, identifier, distribution="normal", se=0.01)) if not p.warning]
+    errors = [
+        p for p in between_values.problems(changed(calgb, identifier, distribution="normal", se=0.01)) if not p.warning
+    ]
     assert [f"{identifier} is a choice of method, never sampled" in p.rule for p in errors] == [True]
 
 
 def test_a_group_of_one_is_a_warning(calgb: Inputs) -> None:
     cell = "cost.event.death"
     before, after = (
-        [p for p in checks.problems(inputs) if "only sampled parameter of its group" in p.rule]
+        [p for p in between_values.problems(inputs) if "only sampled parameter of its group" in p.rule]
         for inputs in (calgb, changed(calgb, cell, group="spm_of"))
     )
     assert before == []
     assert [(p.warning, p.found, calgb.parameters[cell].cell in p.place) for p in after] == [(True, "spm_of", True)]
     joined = changed(changed(calgb, cell, group="late"), "cost.event.spm_solid", group="late")
-    assert not [p for p in checks.problems(joined) if "group" in p.rule]
+    assert not [p for p in between_values.problems(joined) if "group" in p.rule]
 
 
 def test_every_family_of_the_workbook_can_be_drawn() -> None:

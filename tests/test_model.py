@@ -9,9 +9,9 @@ from support.made_inputs import bare, exponential, survival
 from support.plain_model import Plain, background_increments
 
 from markov.analysis.base_case import base_case
-from markov.inputs.checks import problems, scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.problems import InputError
+from markov.inputs.rules.between_values import problems, scenario_changes, scenario_names
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import SCHEDULES, Outcomes
 from markov.terms import LIVING, State

@@ -12,8 +12,8 @@ from support.plain_model import background_increments
 from support.workbooks import contents
 
 from markov.analysis.draws import random_draws
-from markov.inputs.checks import problems, scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.rules.between_values import problems, scenario_changes, scenario_names
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate

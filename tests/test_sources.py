@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from markov.inputs.checks import scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.rules.between_values import scenario_changes, scenario_names
 from markov.inputs.sources import read_sources, sources_folder
 from markov.inputs.template import build, shipped, worked_names
 from markov.inputs.workbook import read_inputs

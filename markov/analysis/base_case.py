@@ -9,9 +9,9 @@ from markov.analysis.checks import Check, stopped_for_toxicity, verify
 from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
 from markov.analysis.interpretation.bridge import Bridge, bridge
 from markov.analysis.together import evaluate_together, single_runs
-from markov.inputs import checks
 from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
 from markov.inputs.problems import raise_errors
+from markov.inputs.rules import between_values
 from markov.model.evaluate import evaluate
 from markov.model.hazards import crossing_problems
 from markov.model.outcomes import Outcomes
@@ -131,14 +131,14 @@ def _headlines(inputs: Inputs) -> Iterator[Headline]:
 
 def _broken_rule(inputs: Inputs) -> str:
     """Why inputs cannot run; empty where they can."""
-    problems = [*checks.problems(inputs), *crossing_problems(inputs)]
+    problems = [*between_values.problems(inputs), *crossing_problems(inputs)]
     return next((problem.rule for problem in problems if not problem.warning), "")
 
 
 def price_rows(inputs: Inputs) -> tuple[list[PriceSet], dict[str, Array]]:
     """The price sets for which all products in use have a price, and a row of prices for each of them."""
     paid = inputs.text("settings.price_set")
-    products = {p for s in inputs.compared for p in checks.products_of(inputs, s)}
+    products = {p for s in inputs.compared for p in between_values.products_of(inputs, s)}
     sets = [s for s in PriceSet if all(inputs.given(f"price.{product}.{s}") for product in products)]
     columns = {}
     for product in sorted(products):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from markov.inputs.checks import products_of
 from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Columns, Inputs, Parameter, Value, with_values
+from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate_side_by_side
 from markov.model.hazards import Hazards, build_hazards, horizon_years
 from markov.model.outcomes import Outcomes, Trace

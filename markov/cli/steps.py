@@ -40,16 +40,16 @@ Json = Annotated[
 def read(workbook: Path, changes: list[str] | None) -> "Inputs":
     """Read and check a workbook with the changes of the command line, or stop with every problem."""
     from markov.excel.files import PROTECTED
-    from markov.inputs import checks
     from markov.inputs.parameters import with_values
     from markov.inputs.problems import raise_errors
+    from markov.inputs.rules import between_values
     from markov.inputs.workbook import read_inputs
 
     PROTECTED.add(workbook.resolve())
     inputs = read_inputs(workbook)
     if changes:
         inputs = with_values(inputs, dict(parse(inputs, changes)), place="--set")
-        raise_errors(checks.problems(inputs))
+        raise_errors(between_values.problems(inputs))
     warn_of_confidential(inputs)
     return inputs
 
@@ -70,7 +70,7 @@ def parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]"
     """ID=VALUE texts as ids and values; proportions may be typed as 52%."""
     from markov.inputs.definitions.schema import match
     from markov.inputs.problems import InputError, Problem
-    from markov.inputs.value_checks import suggestion
+    from markov.inputs.rules.one_value import suggestion
 
     problems = []
     for change in changes:

@@ -288,15 +288,15 @@ def _inputs(workbook: Path, changes: list[str] | None, scenario: str | None) -> 
     if scenario is None:
         return inputs
     from markov.analysis.sensitivity.scenarios import applied
-    from markov.inputs import checks
     from markov.inputs.problems import raise_errors
+    from markov.inputs.rules import between_values
 
     rows = [change for change in inputs.scenarios if change.scenario == scenario]
     if not rows:
         names = "; ".join(dict.fromkeys(change.scenario for change in inputs.scenarios))
         stop(BAD_INPUT, f'{workbook.name} has no scenario "{scenario}". It has: {names}.')
     changed = applied(inputs, rows)
-    raise_errors(checks.problems(changed))
+    raise_errors(between_values.problems(changed))
     return changed
 
 

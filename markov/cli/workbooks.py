@@ -56,8 +56,8 @@ def _crossings(inputs: "Inputs") -> "list[Problem]":
     """Where PFS would rise above OS under the policy that forbids it, in the base case and in scenarios."""
     from dataclasses import replace
 
-    from markov.inputs.checks import scenario_changes, scenario_names
     from markov.inputs.parameters import with_values
+    from markov.inputs.rules.between_values import scenario_changes, scenario_names
     from markov.model.hazards import crossing_problems
 
     found = crossing_problems(inputs)

@@ -11,7 +11,7 @@ from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem, raise_errors
 from markov.inputs.reading.file import read_file
 from markov.inputs.reading.headers import read_table
-from markov.inputs.value_checks import place_of
+from markov.inputs.rules.one_value import place_of
 from markov.inputs.workbook import assemble, read_sheets
 
 NAMELESS = "(row without a name)"

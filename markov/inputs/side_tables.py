@@ -14,7 +14,7 @@ from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number, unreadable
 from markov.inputs.definitions.schema import STRATEGY_INCLUDED, Sheet, match
 from markov.inputs.parameters import ScenarioChange, SexTable, TrialResult
 from markov.inputs.problems import Problem
-from markov.inputs.value_checks import choose, suggestion
+from markov.inputs.rules.one_value import choose, suggestion
 from markov.terms import Agency, ReferenceItem, Status
 
 SEX_COLUMNS = {Sheet.LIFE_TABLE: ("qx_male", "qx_female"), Sheet.POPULATION_UTILITY: ("male", "female")}

@@ -8,7 +8,7 @@ from markov.inputs.definitions.schema import match
 from markov.inputs.differences import TABLES
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import File, Grid, address, read_file
-from markov.inputs.value_checks import suggestion
+from markov.inputs.rules.one_value import suggestion
 
 HEADERS = ("order", "step", "id")
 HEADER_ROWS = 30

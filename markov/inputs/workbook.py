@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
-from markov.inputs import checks, evidence, side_tables
+from markov.inputs import evidence, side_tables
 from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number, unreadable
 from markov.inputs.definitions.schema import (
     ID_PATTERN,
@@ -25,7 +25,8 @@ from markov.inputs.parameters import Inputs, Parameter, Strategy
 from markov.inputs.problems import Problem, raise_errors
 from markov.inputs.reading.file import File, read_file
 from markov.inputs.reading.headers import cover_entries, read_tables
-from markov.inputs.value_checks import suggestion
+from markov.inputs.rules import between_values
+from markov.inputs.rules.one_value import suggestion
 from markov.terms import Distribution
 
 NUMBERS = frozenset(
@@ -104,7 +105,7 @@ def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
     )
     absent = {f"{sheets.name}, {sheet}" for sheet in Sheet if sheet not in sheets.rows}
     told = _without_echoes([*problems, *unreadable], found, absent)
-    return replace(inputs, warnings=raise_errors(_without_echoes(told, checks.problems(inputs), absent)))
+    return replace(inputs, warnings=raise_errors(_without_echoes(told, between_values.problems(inputs), absent)))
 
 
 def _without_echoes(told: list[Problem], more: list[Problem], absent: Set[str]) -> list[Problem]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from markov.inputs.checks import products_of
 from markov.inputs.parameters import Columns
+from markov.inputs.rules.between_values import products_of
 from markov.terms import Array
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from markov.inputs import checks
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import InputError, Problem
+from markov.inputs.rules import between_values
 from markov.report.files import ReportError
 from markov.report.pages import CONTENTS, Cell, Column, Page, Table, Text
 from markov.report.redaction import BLANK, Redacted, redact
@@ -88,7 +88,7 @@ def other_inputs(inputs: Inputs, ids: Sequence[str]) -> Iterator[Inputs]:
     for factors in (FACTORS, MILDER):
         for factor in factors:
             candidate = _changed(inputs, ids, factor)
-            if not any(not p.warning for p in checks.problems(candidate)):
+            if not any(not p.warning for p in between_values.problems(candidate)):
                 found += 1
                 yield candidate
         if found >= LEAST + 1:

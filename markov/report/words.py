@@ -6,9 +6,9 @@ import numpy as np
 
 from markov.analysis.base_case import BaseCase, Headline
 from markov.analysis.incremental import PairwiseRow, Quadrant, icer_in_words, pairwise
-from markov.inputs.checks import products_of
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Inputs, Parameter
+from markov.inputs.rules.between_values import products_of
 from markov.model.outcomes import Outcomes
 from markov.terms import COST_LABELS, TRUSTED, CostCategory, PriceSet, Status, Verdict
 from markov.terms import money as money  # sentences and pages write amounts alike

@@ -11,8 +11,8 @@ from markov.analysis.draws import Draws, random_draws
 from markov.analysis.sensitivity.one_way import Factor, OneWay, factors, one_way
 from markov.analysis.sensitivity.scenarios import Scenarios, scenarios
 from markov.analysis.uncertainty.sample import Sample, draw_sample
-from markov.inputs.checks import products_of
 from markov.inputs.parameters import Columns, Inputs, SexTable, Value, with_values
+from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate
 from markov.model.hazards import Hazards, build_hazards
 from markov.model.outcomes import Outcomes, Trace

@@ -19,8 +19,8 @@ from markov.analysis.bank.registry import (
     within,
 )
 from markov.analysis.bank.utilities import RATES
-from markov.inputs.checks import products_of
 from markov.inputs.parameters import Value, with_values
+from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate
 from markov.terms import LIVING, Array, CostCategory, PriceSet
 

@@ -9,10 +9,10 @@ from markov.analysis.bank.registry import Finding, Theme, gap, holds, listed, no
 from markov.analysis.draws import sampled
 from markov.analysis.sensitivity.one_way import Factor, declared_factors, design
 from markov.analysis.sensitivity.two_way import varies_by_row
-from markov.inputs.checks import products_of
 from markov.inputs.correlations import blocks, stream
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Parameter
+from markov.inputs.rules.between_values import products_of
 from markov.model.outcomes import Outcomes
 from markov.terms import FAMILY_PARAMETERS, MALIGNANCIES, Array, Distribution, Endpoint, Family, PostProgression, State
 

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import special
 
 from markov.analysis.bank.bench import Bench
-from markov.inputs.checks import products_of
 from markov.inputs.parameters import Inputs
+from markov.inputs.rules.between_values import products_of
 from markov.model.outcomes import Trace
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import Array, CostCategory, Endpoint, Family, State

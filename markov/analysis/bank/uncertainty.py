@@ -15,10 +15,10 @@ from markov.analysis.uncertainty.acceptability import decision
 from markov.analysis.uncertainty.invariants import excesses
 from markov.analysis.uncertainty.sample import draw_sample
 from markov.analysis.uncertainty.value_of_information import evpi, evppi
-from markov.inputs.checks import scenario_names
 from markov.inputs.correlations import blocks, stream
 from markov.inputs.dirichlet import share_groups
 from markov.inputs.parameters import Parameter
+from markov.inputs.rules.between_values import scenario_names
 from markov.model.evaluate import evaluate
 from markov.terms import Array, Distribution
 

@@ -27,8 +27,8 @@ from markov.analysis.sensitivity.value_based_price import (
     value_based_price_table,
     value_based_prices,
 )
-from markov.inputs.checks import products_of, scenario_changes, scenario_names
 from markov.inputs.parameters import Inputs, Value
+from markov.inputs.rules.between_values import products_of, scenario_changes, scenario_names
 from markov.model.outcomes import Outcomes
 from markov.model.workers import Beside
 from markov.terms import Endpoint, Family, PostProgression

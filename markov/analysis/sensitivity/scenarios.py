@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from markov.analysis.base_case import Priceable, at_price_sets_together
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, icer_in_words, incremental, net_benefit, pairwise
 from markov.analysis.sensitivity.one_way import gains, label, optimal
-from markov.inputs import checks
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.problems import raise_errors
+from markov.inputs.rules import between_values
 from markov.model.hazards import crossing_problems
 from markov.model.outcomes import Outcomes
 from markov.terms import AfterStopping, Family, PostProgression, PriceSet
@@ -144,7 +144,7 @@ def scenarios(inputs: Inputs, names: Sequence[str] | None = None) -> Scenarios:
     >>> [(count.threshold, count.favouring, count.against) for count in result.balance if count.price_set is None]
     [(25000.0, 1, 0), (35000.0, 1, 0)]
     """
-    known = checks.scenario_names(inputs)
+    known = between_values.scenario_names(inputs)
     wanted = known if names is None else tuple(names)
     unknown = [name for name in wanted if name not in known]
     if unknown:
@@ -173,7 +173,7 @@ def applied(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Inputs:
     >>> applied(inputs, [ScenarioChange("Older", "cohort.age", 63.0)]).value("cohort.age"), inputs.value("cohort.age")
     (63.0, 58.0)
     """
-    raise_errors(checks.scenario_problems(replace(inputs, scenarios=tuple(rows))))
+    raise_errors(between_values.scenario_problems(replace(inputs, scenarios=tuple(rows))))
     changed = with_values(replace(inputs, scenarios=()), {row.id: row.value for row in rows})
     raise_errors(crossing_problems(changed))
     return changed

@@ -12,8 +12,8 @@ import numpy as np
 from markov.analysis.sensitivity.one_way import CostsAndEffects
 from markov.analysis.sensitivity.threshold import NEXT_BEST, changed_or_error, gain_over
 from markov.analysis.together import evaluate_together
-from markov.inputs.checks import products_of
 from markov.inputs.parameters import Inputs, Value
+from markov.inputs.rules.between_values import products_of
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, PriceSet
 

@@ -29,8 +29,8 @@ from markov.analysis.draws import uniforms
 from markov.analysis.uncertainty.sample import Done, Sample
 from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.uncertainty.value_of_information import REFITS, InformationValue, effective_population
-from markov.inputs.checks import reference_of
 from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.rules.between_values import reference_of
 from markov.model.evaluate import Rows, evaluate
 from markov.model.hazards import LATE_EFFECT
 from markov.model.outcomes import Outcomes, Trace

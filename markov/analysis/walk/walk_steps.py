@@ -7,11 +7,11 @@ and the step says so.
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from markov.inputs import checks
-from markov.inputs.curve_checks import OF_A_FAMILY
 from markov.inputs.definitions.schema import Sheet, match
 from markov.inputs.differences import INCLUDED, InputDifference, Mixture, differences, mixture
 from markov.inputs.parameters import Inputs
+from markov.inputs.rules import between_values
+from markov.inputs.rules.curves import OF_A_FAMILY
 from markov.model.hazards import crossing_problems
 from markov.terms import Endpoint
 
@@ -267,7 +267,7 @@ def _cure(both: Mixture, moved: Set[str], problem: str, waiting: Mapping[str, Se
 def first_problem(inputs: Inputs) -> str:
     """The first rule of a workbook that inputs break, in words without a cell; empty where they are sound."""
     try:
-        for rule in (*checks.ERRORS, crossing_problems):
+        for rule in (*between_values.ERRORS, crossing_problems):
             for problem in rule(inputs):
                 if not problem.warning:
                     found = "" if problem.found is None else f" ({problem.found})"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from markov.inputs.checks import reference_of
+from markov.inputs.rules.between_values import reference_of
 from markov.report.live.curves import LABELS, Curve, growth, spline_predictor
 from markov.report.live.cycles_sheet import Cycles
 from markov.report.live.formulas import (

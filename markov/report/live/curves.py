@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.inputs.checks import reference_of
+from markov.inputs.rules.between_values import reference_of
 from markov.report.live.formulas import (
     Operand,
     Term,

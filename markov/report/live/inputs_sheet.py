@@ -8,9 +8,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from markov.inputs.checks import products_of, reference_of
 from markov.inputs.definitions.schema import DEFINITIONS, Definition, Sheet, label_of, match, units_of
 from markov.inputs.parameters import Inputs
+from markov.inputs.rules.between_values import products_of, reference_of
 from markov.report.live.formulas import Operand, Term, given, item, position_of, where
 from markov.report.pages import sheet_names
 from markov.terms import (

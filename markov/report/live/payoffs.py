@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.inputs.checks import products_of
+from markov.inputs.rules.between_values import products_of
 from markov.report.live.cycles_sheet import COSTS, EFFECTS, Clock, Cycles, Discount
 from markov.report.live.formulas import (
     Operand,

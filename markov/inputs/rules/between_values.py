@@ -6,14 +6,14 @@ Rules that need a survival curve stand in `markov.model.hazards`.
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
-from markov.inputs import curve_checks, oddities, table_checks
 from markov.inputs.correlations import correlation_problems
-from markov.inputs.curve_checks import reference_of as reference_of
 from markov.inputs.definitions.schema import Sheet, match
 from markov.inputs.dirichlet import share_problems
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, new_parameter, with_values
 from markov.inputs.problems import Problem
-from markov.inputs.value_checks import Found, parameter_problems, place_of, where
+from markov.inputs.rules import curves, other_tables, warnings
+from markov.inputs.rules.curves import reference_of as reference_of
+from markov.inputs.rules.one_value import Found, parameter_problems, place_of, where
 from markov.terms import (
     FAMILY_PARAMETERS,
     LIVING,
@@ -306,23 +306,23 @@ ERRORS: tuple[Callable[[Inputs], Found], ...] = (
     _companions,
     _subsequent,
     _times,
-    curve_checks.references,
-    curve_checks.splines,
-    curve_checks.shapes,
-    table_checks.life_tables,
-    table_checks.price_years,
-    table_checks.trial_results,
-    table_checks.curve_points,
-    table_checks.curve_choices,
-    table_checks.network,
-    table_checks.value_sets,
+    curves.references,
+    curves.splines,
+    curves.shapes,
+    other_tables.life_tables,
+    other_tables.price_years,
+    other_tables.trial_results,
+    other_tables.curve_points,
+    other_tables.curve_choices,
+    other_tables.network,
+    other_tables.value_sets,
     correlation_problems,
     share_problems,
     _weights,
 )
 """Rules that a workbook and each of its scenarios keep."""
 
-RULES: tuple[Callable[[Inputs], Found], ...] = (*ERRORS, *oddities.WARNINGS, _evidence)
+RULES: tuple[Callable[[Inputs], Found], ...] = (*ERRORS, *warnings.WARNINGS, _evidence)
 
 
 # ------------------------------------------------------------------------------------------------ scenarios

@@ -3,7 +3,7 @@
 from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import Problem
-from markov.inputs.value_checks import Found, where
+from markov.inputs.rules.one_value import Found, where
 from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, SPLINES, Endpoint, Family
 
 POSITIVE_SHAPES = (Family.WEIBULL, Family.LOG_LOGISTIC, Family.GAMMA)

@@ -9,7 +9,7 @@ from markov.inputs.definitions.quantities import SEED, WHOLE_YEAR
 from markov.inputs.definitions.schema import DEFINITIONS, Definition, Quantity, Sheet, units_of
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
-from markov.inputs.spread_checks import spread_problems
+from markov.inputs.rules.spread import spread_problems
 from markov.terms import Status
 
 Found = Iterator[Problem]

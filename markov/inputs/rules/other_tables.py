@@ -6,7 +6,7 @@ from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import QUANTITIES, CurvePoint
 from markov.inputs.parameters import Inputs, TrialResult
 from markov.inputs.problems import Problem
-from markov.inputs.value_checks import Found, choose, place_of, where
+from markov.inputs.rules.one_value import Found, choose, place_of, where
 from markov.terms import Endpoint, Family, Status
 
 OLDEST_AGE = 100.0  # where an empty horizon ends

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from markov.inputs.curve_checks import unused_numbers
 from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import Problem
-from markov.inputs.value_checks import Found, place_of, where
+from markov.inputs.rules.curves import unused_numbers
+from markov.inputs.rules.one_value import Found, place_of, where
 from markov.terms import DAYS_PER_YEAR
 
 OLDEST = 110.0  # years
