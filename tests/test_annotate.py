@@ -4,13 +4,13 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from broken_inputs.editing import Book, good_book, problems_of
-from support.command import markov
 
 from markov.excel.style import BAD, WARN
 from markov.inputs.annotate import MARK, annotate, is_marked_copy
 from markov.inputs.problems import Problem
 from markov.inputs.template import shipped
+from tests.broken_inputs.editing import Book, good_book, problems_of
+from tests.support.command import markov
 
 HR, DEATH = "os.hazard_ratio.lenalidomide", "cost.event.death"
 

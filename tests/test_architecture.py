@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "markov"
+from tests import ROOT
+
+PACKAGE = ROOT / "markov"
 ORDER = ("terms", "excel", "inputs", "survival", "model", "analysis", "report", "batch", "cli")
 HANDLE_FILES = {"excel", "inputs", "report", "batch", "cli"}
 FILE_MODULES = {"openpyxl", "xlsxwriter", "zipfile", "pathlib", "io", "csv", "shutil", "sqlite3", "tempfile"}

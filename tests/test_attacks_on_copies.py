@@ -7,17 +7,16 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import markov
-from test_redaction import PRICE, found_in, numbers, pages_of, texts
 
 from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.template import shipped
-from markov.report import redacted
 from markov.report.carried_pages import fingerprint
 from markov.report.pages import Page
 from markov.report.redacted import confidential, write_redacted
 from markov.report.telling import without_telling_words
+from tests.support.command import markov
+from tests.test_redaction import PRICE, found_in, numbers, pages_of, texts
 
 GENERIC = "price.lenalidomide_10mg.generic"
 INTENSITY = "dose.relative_intensity.lenalidomide"
@@ -50,7 +49,7 @@ def built(inputs: Inputs) -> list[Page]:
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three other sets of secrets are enough here."""
-    monkeypatch.setattr(redacted, "FACTORS", (0.2, 1.6, 4.0))
+    monkeypatch.setattr("markov.report.redacted.FACTORS", (0.2, 1.6, 4.0))
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "html", "docx"])

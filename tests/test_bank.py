@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from planted_bugs import BUGS, Bug
 
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, gap, rises, within
@@ -24,10 +23,12 @@ from markov.model.evaluate import evaluate
 from markov.report.evidence import checks_page
 from markov.report.pages import Table
 from markov.terms import Verdict
+from tests import ROOT
+from tests.planted_bugs import BUGS, Bug
 
 TESTS = {test.id: test for test in BANK}
 SCENARIOS = ("TV-70", "TV-78")  # they run every scenario: tests/test_scenarios.py does so too
-RESULTS = (Path(__file__).parents[1] / "docs" / "verification_results.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "docs" / "verification_results.md").read_text(encoding="utf-8")
 
 
 # What the bank holds -------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.plain_model import Plain
 
 from markov.analysis import checks
 from markov.analysis.base_case import ALTERNATIVES, BaseCase, TrialComparison, base_case, modelled_figure
@@ -21,6 +20,7 @@ from markov.model.payoffs import Payoffs
 from markov.model.stops import solve_stops
 from markov.model.transitions import exit_of
 from markov.terms import LIVING, Array, PriceSet, State, Verdict
+from tests.support.plain_model import Plain
 
 NAMES = ("calgb", "myeloma_ix")
 

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pytest
-from support.command import markov
-from support.reports import sheet_names
 
 from markov.analysis.sensitivity.scenarios import applied
 from markov.batch.combinations import Conflict, GridTooLargeError, conflicts, grid
@@ -24,9 +22,12 @@ from markov.inputs.parameters import Inputs, ScenarioChange, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.template import shipped
 from markov.model.evaluate import evaluate
+from tests import ROOT
+from tests.support.command import markov
+from tests.support.reports import sheet_names
 
 CALGB, MYELOMA_IX = shipped("calgb_100104"), shipped("myeloma_ix")
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = ROOT / "docs"
 BROKEN = {
     "No such id": ("utility.progresion", 0.5),
     "Text for a number": ("utility.progression", "0,5"),

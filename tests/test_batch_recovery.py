@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.command import markov
-from test_batch import MYELOMA_IX, ask
 
 from markov.batch.engines import LOST, Cluster, Cores, EngineError, Finished, InProcess, engine
 from markov.batch.plan import Plan, Request, make_plan
@@ -21,6 +19,8 @@ from markov.batch.store import Counts, Store
 from markov.inputs.rules.between_values import scenario_names
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
+from tests.support.command import markov
+from tests.test_batch import MYELOMA_IX, ask
 
 DRAWS = 10
 SCENARIOS = scenario_names(read_inputs(MYELOMA_IX))[:11]

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from support.made_inputs import with_second
 
 from markov.analysis.interpretation.benefit_risk import UTILITIES, BenefitRisk, benefit_risk, number_needed, trade_off
 from markov.inputs.parameters import Inputs, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import State
+from tests.support.made_inputs import with_second
 
 EVENTS = ("neutropenia", "thrombocytopenia", "infection")
 

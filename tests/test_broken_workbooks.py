@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from broken_inputs.case import DEATH, HR
-from broken_inputs.cells import IDS, NUMBERS, SPREADS, WORDS
-from broken_inputs.editing import NAME, good_book, problems_of, told_at
-from broken_inputs.odd import WARNINGS
-from broken_inputs.tables import CORRELATIONS, EVIDENCE, SCENARIOS, TABLES
-from broken_inputs.together import SHEETS, TOGETHER
 from openpyxl.chart import BarChart, Reference
 
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from tests.broken_inputs.case import DEATH, HR
+from tests.broken_inputs.cells import IDS, NUMBERS, SPREADS, WORDS
+from tests.broken_inputs.editing import NAME, good_book, problems_of, told_at
+from tests.broken_inputs.odd import WARNINGS
+from tests.broken_inputs.tables import CORRELATIONS, EVIDENCE, SCENARIOS, TABLES
+from tests.broken_inputs.together import SHEETS, TOGETHER
 
 ERRORS = NUMBERS | WORDS | IDS | SPREADS | TABLES | EVIDENCE | CORRELATIONS | SCENARIOS | TOGETHER | SHEETS
 

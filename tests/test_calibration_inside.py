@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import markov
 
 from markov.analysis.calibration import (
     CalibrationError,
@@ -25,6 +24,7 @@ from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import MALIGNANCIES, State
+from tests.support.command import markov
 
 RATE: dict[str, Value] = {"settings.post_progression": "rate", "settings.post_progression_rate": "common"}
 

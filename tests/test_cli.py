@@ -9,10 +9,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import markov
-from support.reports import cells
 
 from markov.inputs.template import shipped, worked_names
+from tests.support.command import markov
+from tests.support.reports import cells
 
 CALGB = shipped("calgb_100104")
 SHORT = ("--base-only", "--no-live")

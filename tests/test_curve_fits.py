@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import markov
-from support.reports import sheet_names
 
 from markov.analysis.draws import random_draws
 from markov.analysis.evidence.curve_fits import CurveFits, curves_of, describe, fit_curves, rebuild, treatment_effect
@@ -26,8 +24,11 @@ from markov.survival.fit import Fit
 from markov.survival.fitting import fit_all
 from markov.survival.records import Records
 from markov.terms import Family
+from tests import ROOT
+from tests.support.command import markov
+from tests.support.reports import sheet_names
 
-EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "invented_trial.csv"
+EXAMPLE = ROOT / "docs" / "examples" / "invented_trial.csv"
 CALGB = shipped("calgb_100104")
 TRUE_SHAPE, TRUE_MEDIANS = 1.3, {"no_maintenance": 24.0, "lenalidomide": 38.0}  # docs/examples/invented_trial.py
 

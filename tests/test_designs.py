@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from support.made_inputs import changed, with_row
 
 from markov.analysis.draws import Draws, random_draws, sampled, uniforms
 from markov.inputs.definitions.schema import match
@@ -25,6 +24,7 @@ from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, Distribution
+from tests.support.made_inputs import changed, with_row
 
 unhurried = settings(deadline=None, max_examples=100)  # a busy machine is not a failure
 MEAN_KEPT = (Distribution.NORMAL, Distribution.BETA, Distribution.GAMMA)

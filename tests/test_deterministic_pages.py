@@ -42,8 +42,8 @@ from markov.report.tornado_page import tornado_page
 from markov.report.treatment_page import malignancy_page, treatment_page
 from markov.report.two_way_page import TINTS, two_way_page
 from markov.terms import MALIGNANCIES, Array, State
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 SHEETS = [
     "Scenarios",
     "Scenario inputs",

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial.legendre import leggauss
-from published.known_answers import assert_agrees, read_case
 from scipy import special, stats
-from support.made_inputs import changed
 
 from markov.inputs.definitions.schema import Quantity, match
 from markov.inputs.distributions import EDGE, distribution_problems, interval, inverse, is_certain
@@ -18,6 +16,8 @@ from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.inputs.problems import Problem
 from markov.inputs.rules import between_values
 from markov.terms import Array, Distribution
+from tests.published.known_answers import assert_agrees, read_case
+from tests.support.made_inputs import changed
 
 unhurried = settings(deadline=None, max_examples=150)  # a busy machine is not a failure
 QUARTILES = np.array([0.25, 0.5, 0.75])

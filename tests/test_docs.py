@@ -14,8 +14,9 @@ from markov.analysis.base_case import base_case
 from markov.inputs.definitions.schema import DEFINITIONS, Sheet
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from tests import ROOT
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = ROOT / "docs"
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 
 

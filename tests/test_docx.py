@@ -9,7 +9,6 @@ from pathlib import Path
 import docx
 import pytest
 from docx.table import Table as WordTable
-from support.libreoffice import convert, needs_libreoffice
 
 from markov import BaseCase, base_case
 from markov.report.docx import write_docx
@@ -18,6 +17,7 @@ from markov.report.pages import Chart, Column, Page, Series, Table, Text
 from markov.report.reports import report_pages
 from markov.report.word_charts import explicit, word_charts
 from markov.report.workbook import ReportError
+from tests.support.libreoffice import convert, needs_libreoffice
 
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
-from support.normal_gain import against_nothing, expected_gain
 
 from markov.analysis.draws import random_draws, uniforms
 from markov.analysis.uncertainty.follow_up import (
@@ -24,6 +23,7 @@ from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate
 from markov.model.hazards import LATE_EFFECT
+from tests.support.normal_gain import against_nothing, expected_gain
 
 RUNS = 4096
 X, NOISE, OTHER = stats.norm.ppf(stats.qmc.Sobol(3, seed=2).random(RUNS)).T

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import markov
 
 from markov.batch.exports import as_text
 from markov.inputs.template import shipped
+from tests.support.command import markov
 
 LABELS = ("=cmd|'/C calc'!A0", "@SUM(1+1)*cmd|' /C calc'!A0")
 SCENARIOS = ("+1+cmd|' /C calc'!A0", "-10 % price", '=HYPERLINK("http://127.0.0.1/","a")', "＝1+1", "-10")

@@ -14,9 +14,10 @@ from typing import Any
 
 import openpyxl
 import pytest
-from support.reports import cells, sheet_names
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+from tests.support.reports import cells, sheet_names
+
 GUIDE = ROOT / "docs" / "guide.md"
 EDIT, ROW = ["workbook", "sheet", "id", "column", "type"], ["workbook", "sheet", "scenario", "id", "value", "reason"]
 ANY = "…"

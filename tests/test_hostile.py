@@ -17,11 +17,6 @@ from xml.etree import ElementTree
 import numpy as np
 import openpyxl
 import pytest
-from broken_inputs.editing import good_book
-from fuzz import oracle
-from fuzz.__main__ import run_block
-from hostile.files import ELSEWHERE, FILES, changed
-from kills import kill_many
 
 from markov import base_case, write_report
 from markov.analysis.base_case import BaseCase
@@ -34,6 +29,12 @@ from markov.inputs.problems import InputError
 from markov.inputs.sources import CoverText, read_sources, sources_folder
 from markov.inputs.template import shipped, write_workbook
 from markov.inputs.workbook import read_inputs
+from tests import ROOT
+from tests.broken_inputs.editing import good_book
+from tests.fuzz import oracle
+from tests.fuzz.__main__ import run_block
+from tests.hostile.files import ELSEWHERE, FILES, changed
+from tests.kills import kill_many
 
 HEAVY = (
     *("a part of 300 MB in 300 kB", "30 parts of 10 MB", "a million blank rows with a format", "6,000,000 blank cells"),
@@ -380,7 +381,7 @@ def test_mutated_workbooks_are_refused_with_places_or_run_to_sound_results(start
 
 def test_a_case_of_the_fuzzer_can_be_run_again() -> None:
     command = [sys.executable, "-m", "tests.fuzz", "--seed", "1", "--case", "285"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert "settings.cycle_days must be at least 1" in done.stdout
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import markov
 
 from markov.analysis.evidence.median_fits import fit_medians
 from markov.inputs.carry import regenerate, with_table_rows
@@ -16,6 +15,7 @@ from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs, read_sheets
+from tests.support.command import markov
 
 # Holstein, Lancet Haematology 2017, CALGB 100104 at 91 months: medians 57.3 and 28.9 months, hazard ratio 0.57.
 RATIO = TrialContrast("pfs", "CALGB", "lenalidomide", "no_maintenance", 0.57, 0.46, 0.71, status="read", place="b!E5")

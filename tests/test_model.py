@@ -5,8 +5,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from support.made_inputs import bare, exponential, survival
-from support.plain_model import Plain, background_increments
 
 from markov.analysis.base_case import base_case
 from markov.inputs.parameters import Inputs, Value, with_values
@@ -15,6 +13,8 @@ from markov.inputs.rules.between_values import problems, scenario_changes, scena
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import SCHEDULES, Outcomes
 from markov.terms import LIVING, State
+from tests.support.made_inputs import bare, exponential, survival
+from tests.support.plain_model import Plain, background_increments
 
 
 def expected_parts(plain: Plain, effects: str, costs: str) -> dict[str, Mapping[str, float]]:

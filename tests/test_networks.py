@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import markov
-from support.reports import sheet_names
 
 from markov.analysis.draws import random_draws
 from markov.analysis.evidence.networks import network_changes, networks, not_written
@@ -19,6 +17,8 @@ from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs, read_sheets
+from tests.support.command import markov
+from tests.support.reports import sheet_names
 
 FLAGSHIP = shipped("post_transplant_uk")
 

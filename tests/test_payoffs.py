@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.made_inputs import MONTH_DAYS, bare
 
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.drugs import expected_vials
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, CostCategory, State
+from tests.support.made_inputs import MONTH_DAYS, bare
 
 ARM, PRODUCT = "lenalidomide", "lenalidomide_10mg"
 YEAR, FOUR_WEEKS = 365.25, 28.0 / 365.25

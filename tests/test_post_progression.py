@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from published.known_answers import assert_agrees, read_case
-from support.made_inputs import bare, exponential, survival
-from support.plain_model import Plain, background_increments, phi
 
 from markov.inputs.parameters import Inputs, SexTable, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, State
+from tests.published.known_answers import assert_agrees, read_case
+from tests.support.made_inputs import bare, exponential, survival
+from tests.support.plain_model import Plain, background_increments, phi
 
 ARMS = ("no_maintenance", "lenalidomide")
 both_moves = pytest.mark.parametrize("moves", ["half_cycle_exposure", "one_move"])

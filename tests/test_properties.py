@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support.plain_model import background_increments
-from support.workbooks import contents
 
 from markov.analysis.draws import random_draws
 from markov.inputs.parameters import Inputs, Value, with_values
@@ -20,6 +18,8 @@ from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import LIVING, Array, State
+from tests.support.plain_model import background_increments
+from tests.support.workbooks import contents
 
 unhurried = settings(deadline=None, max_examples=60)  # a busy machine is not a failure
 SHIPPED = {name: read_inputs(shipped(name)) for name in ("calgb_100104", "myeloma_ix")}

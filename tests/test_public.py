@@ -4,9 +4,9 @@ import importlib
 import inspect
 import pkgutil
 import re
-from pathlib import Path
 
 import markov
+from tests import ROOT
 
 PUBLIC = {
     "BaseCase",
@@ -23,7 +23,6 @@ PUBLIC = {
     "with_values",
     "write_report",
 }
-ROOT = Path(markov.__file__).parents[1]
 
 
 def test_the_public_names_are_pinned() -> None:

@@ -14,19 +14,19 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from broken_inputs.editing import good_book
-from random_edits.case import WORKBOOKS, Case, original
-from random_edits.harmful import HARMFUL
-from random_edits.harmless import HARMLESS
-from random_edits.meant import MEANT
-from random_edits.unsure import UNSURE
-from support.workbooks import contents
 
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate
+from tests.broken_inputs.editing import good_book
+from tests.random_edits.case import WORKBOOKS, Case, original
+from tests.random_edits.harmful import HARMFUL
+from tests.random_edits.harmless import HARMLESS
+from tests.random_edits.meant import MEANT
+from tests.random_edits.unsure import UNSURE
+from tests.support.workbooks import contents
 
 CASES, A_TEST = 2000, 100
 PLACE = re.compile(r"[^!]+, (?P<sheet>[^,!]+)!(?P<cell>[A-Z]{1,3}\d+)")

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from support.libreoffice import convert, needs_libreoffice
-from support.reports import cells, sheet_names
 
 from markov import BaseCase, base_case, read_inputs, write_report
 from markov.analysis.sensitivity.everything import deterministic
@@ -15,6 +13,8 @@ from markov.inputs.parameters import Inputs
 from markov.inputs.template import shipped
 from markov.report.workbook import ReportError
 from markov.terms import LIVING, CostCategory, State
+from tests.support.libreoffice import convert, needs_libreoffice
+from tests.support.reports import cells, sheet_names
 
 FIRST = ("Summary", "Contents", "Results", "Disaggregated", "Incremental")
 PAGES = (*FIRST, "Survival", "Bridge", "Inputs used", "Checks")

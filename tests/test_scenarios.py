@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from support.made_inputs import with_second
 
 from markov.analysis.sensitivity.scenarios import (
     Priced,
@@ -23,6 +22,7 @@ from markov.inputs.problems import InputError
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
 from markov.model.evaluate import evaluate
 from markov.terms import PriceSet
+from tests.support.made_inputs import with_second
 
 NAMES = ("calgb", "myeloma_ix")
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import markov
 
 from markov.analysis.base_case import base_case
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
@@ -13,8 +12,10 @@ from markov.inputs.sources import read_sources, sources_folder
 from markov.inputs.starting import chosen, strategy_ids
 from markov.inputs.template import shipped, worked_names, write_workbook
 from markov.inputs.workbook import read_inputs
+from tests import ROOT
+from tests.support.command import markov
 
-INPUTS = Path(__file__).parents[1] / "inputs"
+INPUTS = ROOT / "inputs"
 THREE = "post_transplant_uk"
 
 

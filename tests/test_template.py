@@ -11,7 +11,6 @@ import pytest
 from openpyxl.cell.cell import Cell
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
-from support.workbooks import cells_below, contents, headers
 
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.parameters import Inputs
@@ -19,6 +18,7 @@ from markov.inputs.problems import InputError
 from markov.inputs.sources import CoverText, read_sources, sources_folder
 from markov.inputs.template import blank_sheets, build, shipped, worked_names, write_workbook
 from markov.inputs.workbook import read_inputs, read_sheets
+from tests.support.workbooks import cells_below, contents, headers
 
 every_workbook = pytest.mark.parametrize("name", worked_names())
 

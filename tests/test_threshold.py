@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import optimize
-from support.made_inputs import with_second
 
 from markov.analysis.sensitivity import threshold as module
 from markov.analysis.sensitivity.scenarios import overall_survival_alternatives
@@ -23,6 +22,7 @@ from markov.analysis.sensitivity.value_based_price import value_based_price_tabl
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import Array
+from tests.support.made_inputs import with_second
 
 BRAND = "price.lenalidomide_10mg.brand"
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published.known_answers import assert_agrees, read_case
-from support.made_inputs import MONTH_DAYS, bare, survival
-from support.plain_model import Plain, phi
 
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import Array, State
+from tests.published.known_answers import assert_agrees, read_case
+from tests.support.made_inputs import MONTH_DAYS, bare, survival
+from tests.support.plain_model import Plain, phi
 
 ARM = "lenalidomide"
 unhurried = settings(deadline=None, max_examples=40)  # a busy machine is not a failure

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from support.command import markov
-from support.reports import cells, sheet_names
 
 from markov.analysis.draws import random_draws
 from markov.analysis.sensitivity.scenarios import applied
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.template import shipped
 from markov.model.evaluate import evaluate
+from tests.support.command import markov
+from tests.support.reports import cells, sheet_names
 
 CALGB = shipped("calgb_100104")
 CARRIED = ("Inputs in full", "Population tables", "Evidence and scenarios", "Provenance")

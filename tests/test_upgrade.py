@@ -7,9 +7,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from broken_inputs.editing import good_book
 from openpyxl.comments import Comment
-from support.workbooks import contents
 
 from markov.inputs import upgrade as module
 from markov.inputs.definitions.schema import SCHEMA_VERSION
@@ -17,6 +15,8 @@ from markov.inputs.problems import InputError
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.upgrade import UpgradeError, upgrade
 from markov.inputs.workbook import read_inputs
+from tests.broken_inputs.editing import good_book
+from tests.support.workbooks import contents
 
 NEW_SHEETS = ("Kaplan-Meier", "Curve choice", "Evidence network", "Correlations")
 

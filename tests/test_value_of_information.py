@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
-from support.normal_gain import against_nothing, expected_gain
 
 from markov.analysis.draws import sampled
 from markov.analysis.uncertainty.regression import distinct, regress
@@ -22,6 +21,7 @@ from markov.analysis.uncertainty.value_of_information import (
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs
 from markov.terms import Array
+from tests.support.normal_gain import against_nothing, expected_gain
 
 RUNS = 4096
 SCORES = stats.norm.ppf(stats.qmc.Sobol(4, seed=2).random(RUNS))

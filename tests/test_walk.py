@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from broken_inputs.editing import good_book
 
 from markov import Outcomes, base_case, evaluate, read_inputs
 from markov.analysis.base_case import at_price_sets_together
@@ -19,6 +18,7 @@ from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.template import shipped
 from markov.terms import PriceSet
+from tests.broken_inputs.editing import good_book
 
 HR, FAMILY = "os.hazard_ratio.lenalidomide", "os.family.no_maintenance"
 SHAPE, MEDIAN = "os.shape.no_maintenance", "os.median.no_maintenance"

@@ -12,7 +12,6 @@ from zipfile import ZipFile
 
 import openpyxl
 import pytest
-from broken_inputs.editing import good_book
 
 from markov import read_inputs
 from markov.analysis.walk.walk import NET_BENEFIT, Walk, walk
@@ -26,6 +25,7 @@ from markov.report.svg import chart_svg
 from markov.report.walk_chart import RISE, waterfall
 from markov.report.walk_page import answer, walk_pages
 from markov.report.workbook import write_pages
+from tests.broken_inputs.editing import good_book
 
 HR = "os.hazard_ratio.lenalidomide"
 CALGB = shipped("calgb_100104")

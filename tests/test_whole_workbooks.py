@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from broken_inputs.editing import Book, good_book
 
 from markov.cli import main
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
@@ -14,6 +13,7 @@ from markov.inputs.sources import CoverText
 from markov.inputs.template import blank_sheets, shipped, worked_names, write_workbook
 from markov.inputs.workbook import read_inputs, read_sheets
 from markov.model.evaluate import evaluate
+from tests.broken_inputs.editing import Book, good_book
 
 SHORT = {"settings.horizon_years": 8.0}
 OTHER_UNIT = {

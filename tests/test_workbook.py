@@ -15,12 +15,12 @@ import pytest
 import xlsxwriter
 from openpyxl.cell.cell import Cell
 from openpyxl.workbook.workbook import Workbook
-from support.workbooks import cells_below, contents, headers
 
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
+from tests.support.workbooks import cells_below, contents, headers
 
 NAME = "edited.xlsx"
 

@@ -4,6 +4,7 @@ import csv
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from markov.inputs.cells import RawCell, Row, Sheets
@@ -36,7 +37,7 @@ class CoverText:
 
 def sources_folder() -> Path:
     """Where the shipped sources are: in the installed package, or in the repository's `inputs/sources`."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(str(files("markov"))).resolve()
     installed = package / "sources"
     return installed if installed.exists() else package.parent / "inputs" / "sources"
 

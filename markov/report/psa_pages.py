@@ -201,8 +201,8 @@ def _plane_page(inputs: Inputs, result: Probabilistic) -> Page:
     notes = (
         "The ellipse would hold 95 % of the draws if they were bivariate normal; the last column says how many it does "
         f"hold. The grey line is the threshold of {per_qaly(result.thresholds[-1], inputs.currency)}: draws "
-        f"below it are cost-effective there. The pictures show the first {psa_charts.SHOWN:,} draws at most, the "
-        "figures rest on all.",
+        f"below it are cost-effective there. The pictures show the first {psa_charts.SHOWN:,} "
+        "draws at most, the figures rest on all.",
     )
     table = Table("Where the draws lie", columns, rows, "quadrants", notes)
     subtitle = "Differences from the reference in each draw, discounted, per patient."

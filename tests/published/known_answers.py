@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import ArrayLike
 
 from markov.terms import Array, Family
+from tests import ROOT
 
 CASES = Path(__file__).parent / "cases"
-OUTSIDE = Path(__file__).resolve().parents[3] / "shared" / "validation"
+OUTSIDE = ROOT.parent / "shared" / "validation"
 """Tables of other packages, whose licences forbid copying them here: read where they are, if they are there."""
 
 FAMILIES = {

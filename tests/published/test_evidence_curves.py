@@ -7,7 +7,7 @@ import pytest
 
 from markov.survival.curves import cumulative_hazard
 from markov.terms import Family
-from published.known_answers import CASES
+from tests.published.known_answers import CASES
 
 
 def rows_of(name: str) -> list[dict[str, str]]:

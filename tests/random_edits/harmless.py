@@ -2,9 +2,8 @@
 
 import datetime
 
-from broken_inputs.editing import Page
-
 from markov.inputs.definitions.schema import Sheet
+from tests.broken_inputs.editing import Page
 
 from .case import Case, Edit, tables
 

@@ -6,8 +6,3 @@ Parts: `bank` (the verification bank on every shipped workbook), `bugs` (on one 
 `reports` (every report is computed again), `fuzz` and `kills`. Every part is cut into pieces; what a piece gave stands
 on one line of a log, with the state of the program, so that a run goes on where it was stopped.
 """
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the other modules of the tests, by the names that tests import

@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .log import ROOT, Log, Piece, present_state, today
+from tests import ROOT
+
+from .log import Log, Piece, present_state, today
 from .page import PAGE, write
 from .parts import Part, parts
 

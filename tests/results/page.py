@@ -7,8 +7,9 @@ from itertools import groupby
 from markov.analysis.bank.bench import DRAWS
 from markov.analysis.bank.run import BANK
 from markov.terms import Verdict
+from tests import ROOT
 
-from .log import ROOT, Log, Piece, present_state
+from .log import Log, Piece, present_state
 from .parts import BUGGY, BUGGY_DRAWS, SCENARIOS, Part
 
 PAGE = ROOT / "docs" / "verification_results.md"

@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import kills
 import pytest
-from fuzz.__main__ import BLOCK, run_block
-from planted_bugs import BUGS
 
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.run import BANK, count, verify_workbook
 from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
 from markov.terms import Verdict
-
-from .log import ROOT
+from tests import ROOT, kills
+from tests.fuzz.__main__ import BLOCK, run_block
+from tests.planted_bugs import BUGS
 
 BUGGY, BUGGY_DRAWS = "calgb_100104", 100
 SCENARIOS = ("TV-70", "TV-78")  # they run every scenario: what they would see, others see in the base case
