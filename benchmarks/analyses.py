@@ -20,7 +20,7 @@ from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.sobol_design import sobol_rows
 from markov.analysis.uncertainty.sobol_indices import sobol_indices
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
-from markov.inputs.template import shipped, worked_names
+from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.report.reports import write_report
 from markov.terms import Array

@@ -8,7 +8,7 @@ import numpy as np
 from measuring import figures, interleaved, own_peak, peak_memory, table
 
 from markov import Inputs, evaluate, random_draws, read_inputs, with_values
-from markov.inputs.template import shipped, worked_names
+from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import Rows
 from markov.terms import Array
 

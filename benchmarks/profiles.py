@@ -19,7 +19,7 @@ from markov import base_case, read_inputs
 from markov.analysis.sensitivity.everything import deterministic
 from markov.analysis.uncertainty.sample import draw_sample
 from markov.analysis.uncertainty.sobol import sobol_analysis
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.report.reports import write_report
 
 SHOWN = 6

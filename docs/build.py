@@ -14,8 +14,8 @@ from markov.inputs.definitions.schema import (
     units_of,
 )
 from markov.inputs.parameters import Inputs
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 
 HERE = Path(__file__).parent
 ENDPOINTS = {

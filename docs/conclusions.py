@@ -27,8 +27,8 @@ from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilist
 from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs, with_values
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
 from markov.report.sobol_page import source_words
 from markov.report.words import money, per_qaly

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from markov.inputs.sources import sources_folder
-from markov.inputs.template import BLANK_COVER, blank_sheets, build, worked_names, write_workbook
+from markov.inputs.writing.sources import sources_folder
+from markov.inputs.writing.template import BLANK_COVER, blank_sheets, build, worked_names, write_workbook
 
 
 def main() -> None:

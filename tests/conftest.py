@@ -3,8 +3,8 @@
 import pytest
 
 from markov.inputs.parameters import Inputs
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from pathlib import Path
 from markov.cli.steps import write_text
 from markov.excel.files import PART
 from markov.inputs.cells import Sheets
-from markov.inputs.sources import CoverText
-from markov.inputs.template import blank_sheets, write_workbook
+from markov.inputs.writing.sources import CoverText
+from markov.inputs.writing.template import blank_sheets, write_workbook
 from markov.report.docx import write_docx
 from markov.report.html import write_html
 from markov.report.pages import Column, Page, Table

@@ -6,9 +6,9 @@ import openpyxl
 import pytest
 
 from markov.excel.style import BAD, WARN
-from markov.inputs.annotate import MARK, annotate, is_marked_copy
 from markov.inputs.problems import Problem
-from markov.inputs.template import shipped
+from markov.inputs.writing.annotate import MARK, annotate, is_marked_copy
+from markov.inputs.writing.template import shipped
 from tests.broken_inputs.editing import Book, good_book, problems_of
 from tests.support.command import markov
 

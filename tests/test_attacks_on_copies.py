@@ -10,7 +10,7 @@ import pytest
 
 from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.report.carried_pages import fingerprint
 from markov.report.pages import Page
 from markov.report.redacted import confidential, write_redacted

@@ -17,8 +17,8 @@ from markov.analysis.base_case import base_case
 from markov.analysis.sensitivity.scenarios import applied
 from markov.cli import main
 from markov.inputs.parameters import Inputs, Value, with_values
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
 from markov.report.evidence import checks_page
 from markov.report.pages import Table

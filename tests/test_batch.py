@@ -20,7 +20,7 @@ from markov.batch.store import Store, StoreError
 from markov.batch.tasks import Totals, run_task
 from markov.inputs.parameters import Inputs, ScenarioChange, with_values
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
 from tests import ROOT
 from tests.support.command import markov

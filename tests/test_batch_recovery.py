@@ -17,8 +17,8 @@ from markov.batch.plan import Plan, Request, make_plan
 from markov.batch.run import Watch, run_plan
 from markov.batch.store import Counts, Store
 from markov.inputs.rules.between_values import scenario_names
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped
 from tests.support.command import markov
 from tests.test_batch import MYELOMA_IX, ask
 

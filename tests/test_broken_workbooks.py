@@ -16,8 +16,8 @@ import pytest
 from openpyxl.chart import BarChart, Reference
 
 from markov.inputs.problems import InputError, Problem
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 from tests.broken_inputs.case import DEATH, HR
 from tests.broken_inputs.cells import IDS, NUMBERS, SPREADS, WORDS
 from tests.broken_inputs.editing import NAME, good_book, problems_of, told_at

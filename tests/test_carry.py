@@ -8,7 +8,9 @@ import openpyxl
 import pytest
 from openpyxl.comments import Comment
 
-from markov.inputs.carry import (
+from markov.inputs.definitions.schema import Sheet
+from markov.inputs.workbook import read_inputs, read_sheets
+from markov.inputs.writing.change_rows import (
     regenerate,
     taken_away,
     with_correlations,
@@ -17,9 +19,7 @@ from markov.inputs.carry import (
     with_rows_in_place,
     with_table_rows,
 )
-from markov.inputs.definitions.schema import Sheet
-from markov.inputs.template import shipped, worked_names
-from markov.inputs.workbook import read_inputs, read_sheets
+from markov.inputs.writing.template import shipped, worked_names
 
 CALGB = shipped("calgb_100104")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from markov.inputs.template import shipped, worked_names
+from markov.inputs.writing.template import shipped, worked_names
 from tests.support.command import markov
 from tests.support.reports import cells
 

@@ -12,13 +12,13 @@ import pytest
 from markov.analysis.draws import random_draws
 from markov.analysis.evidence.curve_fits import CurveFits, curves_of, describe, fit_curves, rebuild, treatment_effect
 from markov.analysis.evidence.fitted_parameters import correlation_rows, parameter_changes, scenario_rows
-from markov.inputs.carry import regenerate, with_table_rows
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import CurvePoint
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs, read_sheets
+from markov.inputs.writing.change_rows import regenerate, with_table_rows
+from markov.inputs.writing.template import shipped
 from markov.report.curve_arm_page import arm_name, data_name
 from markov.survival.fit import Fit
 from markov.survival.fitting import fit_all

@@ -19,8 +19,8 @@ from markov.inputs.distributions import inverse
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, Parameter, with_values
 from markov.inputs.rules import between_values
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, Distribution

@@ -24,7 +24,7 @@ from markov.analysis.sensitivity.scenarios import scenarios
 from markov.analysis.sensitivity.two_way import Axis, BorderPoint, TwoWay
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.report import words

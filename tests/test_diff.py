@@ -11,7 +11,7 @@ from markov import base_case, read_inputs, write_report
 from markov.inputs.comparison import Comparison, Difference, compare
 from markov.inputs.parameters import with_values
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from tests.broken_inputs.editing import Book, good_book
 
 HR = "os.hazard_ratio.lenalidomide"

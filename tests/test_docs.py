@@ -12,8 +12,8 @@ import pytest
 import markov
 from markov.analysis.base_case import base_case
 from markov.inputs.definitions.schema import DEFINITIONS, Sheet
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 from tests import ROOT
 
 DOCS = ROOT / "docs"

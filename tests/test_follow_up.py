@@ -19,8 +19,8 @@ from markov.analysis.uncertainty.sample import Sample, draw_sample
 from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.uncertainty.value_of_information import effective_population, evppi
 from markov.inputs.parameters import Inputs, Value, with_values
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
 from markov.model.hazards import LATE_EFFECT
 from tests.support.normal_gain import against_nothing, expected_gain

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from markov.batch.exports import as_text
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from tests.support.command import markov
 
 LABELS = ("=cmd|'/C calc'!A0", "@SUM(1+1)*cmd|' /C calc'!A0")

@@ -26,9 +26,9 @@ from markov.inputs.cells import RawCell
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
-from markov.inputs.sources import CoverText, read_sources, sources_folder
-from markov.inputs.template import shipped, write_workbook
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.sources import CoverText, read_sources, sources_folder
+from markov.inputs.writing.template import shipped, write_workbook
 from tests import ROOT
 from tests.broken_inputs.editing import good_book
 from tests.fuzz import oracle
@@ -204,7 +204,7 @@ LIMITED = """
 import resource, signal, sys
 from markov import base_case, read_inputs
 from markov.cli import main
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 main(["run", str(shipped("calgb_100104")), "--base-only", "--no-live", "--out", sys.argv[1], *sys.argv[2:]])

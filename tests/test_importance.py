@@ -15,8 +15,8 @@ from markov.analysis.uncertainty.sobol import active_factors, sobol_analysis, un
 from markov.analysis.uncertainty.sobol_indices import Statement
 from markov.analysis.uncertainty.value_of_information import value_of_information
 from markov.inputs.parameters import Inputs, with_values
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
 
 RATES = ("post_progression.excess_rate", "calibration.os_survival", "calibration.os_median")

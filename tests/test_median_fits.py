@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from markov.analysis.evidence.median_fits import fit_medians
-from markov.inputs.carry import regenerate, with_table_rows
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import CurvePoint, TrialContrast
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs, read_sheets
+from markov.inputs.writing.change_rows import regenerate, with_table_rows
+from markov.inputs.writing.template import shipped
 from tests.support.command import markov
 
 # Holstein, Lancet Haematology 2017, CALGB 100104 at 91 months: medians 57.3 and 28.9 months, hazard ratio 0.57.

@@ -10,13 +10,13 @@ import pytest
 from markov.analysis.draws import random_draws
 from markov.analysis.evidence.networks import network_changes, networks, not_written
 from markov.analysis.evidence.synthesis import SynthesisModel
-from markov.inputs.carry import regenerate, with_table_rows
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs, read_sheets
+from markov.inputs.writing.change_rows import regenerate, with_table_rows
+from markov.inputs.writing.template import shipped
 from tests.support.command import markov
 from tests.support.reports import sheet_names
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from markov.analysis.draws import random_draws
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.rules.between_values import problems, scenario_changes, scenario_names
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.model.structure import MAINTENANCE_MODEL

@@ -17,8 +17,8 @@ from markov.cli import main
 from markov.excel.style import CONFIDENTIAL
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped
 from markov.report.pages import Column, Page, Table
 from markov.report.redacted import confidential, public_command, write_redacted
 from markov.report.redaction import BLANK, redact

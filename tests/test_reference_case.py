@@ -10,8 +10,8 @@ from markov.analysis.interpretation.reference_case import respects
 from markov.inputs.agencies import DEFAULTS
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 from markov.report.pages import Table
 from markov.report.reference_case_page import AS_ASKED, NOTHING_ASKED, reference_case_page
 

@@ -10,7 +10,7 @@ import pytest
 from markov import BaseCase, base_case, read_inputs, write_report
 from markov.analysis.sensitivity.everything import deterministic
 from markov.inputs.parameters import Inputs
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.report.workbook import ReportError
 from markov.terms import LIVING, CostCategory, State
 from tests.support.libreoffice import convert, needs_libreoffice

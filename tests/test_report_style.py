@@ -11,7 +11,7 @@ import pytest
 
 from markov import BaseCase, base_case, read_inputs
 from markov.analysis.sensitivity.everything import Deterministic, deterministic
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.report.looks import number_format, shown
 from markov.report.pages import (
     CATEGORY_COLOURS,

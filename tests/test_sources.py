@@ -12,9 +12,9 @@ import pytest
 
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
-from markov.inputs.sources import read_sources, sources_folder
-from markov.inputs.template import build, shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.sources import read_sources, sources_folder
+from markov.inputs.writing.template import build, shipped, worked_names
 from markov.model.evaluate import evaluate
 from markov.terms import Array, Status
 

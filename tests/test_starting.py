@@ -8,10 +8,10 @@ import pytest
 from markov.analysis.base_case import base_case
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.problems import InputError
-from markov.inputs.sources import read_sources, sources_folder
-from markov.inputs.starting import chosen, strategy_ids
-from markov.inputs.template import shipped, worked_names, write_workbook
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.sources import read_sources, sources_folder
+from markov.inputs.writing.start_from import chosen, strategy_ids
+from markov.inputs.writing.template import shipped, worked_names, write_workbook
 from tests import ROOT
 from tests.support.command import markov
 

@@ -23,7 +23,7 @@ from markov.analysis.evidence.synthesis import (
     league_table,
     synthesise,
 )
-from markov.inputs.sources import sources_folder
+from markov.inputs.writing.sources import sources_folder
 from markov.survival.effects import Effect, Estimate, effect_from_interval, time_ratio
 from markov.terms import Array
 

@@ -15,9 +15,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
-from markov.inputs.sources import CoverText, read_sources, sources_folder
-from markov.inputs.template import blank_sheets, build, shipped, worked_names, write_workbook
 from markov.inputs.workbook import read_inputs, read_sheets
+from markov.inputs.writing.sources import CoverText, read_sources, sources_folder
+from markov.inputs.writing.template import blank_sheets, build, shipped, worked_names, write_workbook
 from tests.support.workbooks import cells_below, contents, headers
 
 every_workbook = pytest.mark.parametrize("name", worked_names())

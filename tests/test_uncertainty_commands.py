@@ -12,7 +12,7 @@ import pytest
 from markov.analysis.draws import random_draws
 from markov.analysis.sensitivity.scenarios import applied
 from markov.inputs.parameters import Inputs, with_values
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
 from tests.support.command import markov
 from tests.support.reports import cells, sheet_names

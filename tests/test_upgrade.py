@@ -9,12 +9,12 @@ import openpyxl
 import pytest
 from openpyxl.comments import Comment
 
-from markov.inputs import upgrade as module
 from markov.inputs.definitions.schema import SCHEMA_VERSION
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped, worked_names
-from markov.inputs.upgrade import UpgradeError, upgrade
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing import upgrade as module
+from markov.inputs.writing.template import shipped, worked_names
+from markov.inputs.writing.upgrade import UpgradeError, upgrade
 from tests.broken_inputs.editing import good_book
 from tests.support.workbooks import contents
 

@@ -18,9 +18,9 @@ from markov.cli import main
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.reading.file import read_file
-from markov.inputs.template import shipped
-from markov.inputs.upgrade import _values
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped
+from markov.inputs.writing.upgrade import _values
 from markov.report.recovered import is_report, recovered
 from markov.report.reports import write_report
 from markov.report.verify import verify

@@ -16,7 +16,7 @@ from markov.inputs.definitions.schema import match
 from markov.inputs.differences import INERT, Differences, differences, mixture
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.terms import PriceSet
 from tests.broken_inputs.editing import good_book
 

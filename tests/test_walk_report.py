@@ -18,7 +18,7 @@ from markov.analysis.walk.walk import NET_BENEFIT, Walk, walk
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.steps_sheet import read_steps
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.report.drawn_series import pieces, read_series
 from markov.report.pages import Chart, Page, Table, Text
 from markov.report.svg import chart_svg

@@ -18,8 +18,8 @@ from openpyxl.workbook.workbook import Workbook
 
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
-from markov.inputs.template import shipped
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped
 from tests.support.workbooks import cells_below, contents, headers
 
 NAME = "edited.xlsx"

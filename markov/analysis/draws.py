@@ -73,7 +73,7 @@ def sampled(inputs: Inputs) -> tuple[Parameter, ...]:
     They have a value and a distribution other than fixed, belong to no strategy or to one that is compared, are no
     choice of method, and are not certain (`distributions.is_certain`).
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> [parameter.id for parameter in sampled(inputs)][:3]
@@ -87,7 +87,7 @@ def random_draws(inputs: Inputs, runs: int, seed: int | None = None) -> Draws:
 
     Raises ValueError for less than one run.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> draws = random_draws(inputs, 1000, seed=1)

@@ -30,7 +30,7 @@ def evaluate_together(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
     """Outcomes of each question, as `evaluate` would give them one by one, or the error that it would raise.
 
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> older = with_values(inputs, {"utility.progression": 0.5})

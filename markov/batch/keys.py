@@ -50,7 +50,7 @@ class Keys:
     draws; a report on every cell that it prints. What many inputs have in common is spelled out once.
 
     >>> from dataclasses import replace
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> keys = Keys(Analysis.BASE)

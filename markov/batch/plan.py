@@ -111,7 +111,7 @@ def make_plan(request: Request) -> Plan:
     Raises InputError where nothing can be run: no workbook can be read, the shared scenarios cannot, no workbook has a
     scenario that was named; GridTooLargeError for a grid beyond 20,000 combinations.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> plan = make_plan(Request((shipped("calgb_100104"),), ("Generic prices",)))
     >>> [(job.scenario, job.analysis.value) for job in plan.jobs]
     [('Base case', 'base'), ('Generic prices', 'base')]

@@ -79,8 +79,8 @@ def _with_points(sheets: "Sheets", file: Path) -> "tuple[Inputs, Sheets]":
 
     from markov.inputs.cells import EMPTY
     from markov.inputs.definitions.schema import Sheet, columns_of
-    from markov.inputs.sources import csv_rows
     from markov.inputs.workbook import assemble
+    from markov.inputs.writing.sources import csv_rows
 
     if not file.is_file():
         stop(BAD_INPUT, f"{file}: does not exist. Check the spelling and the folder.")
@@ -109,8 +109,8 @@ def _fit_points(
         parameter_changes,
         scenario_rows,
     )
-    from markov.inputs.carry import with_correlations, with_rows, with_rows_in_place
     from markov.inputs.definitions.schema import Sheet
+    from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
     from markov.report.curve_fit_pages import curve_fit_pages
 
     with clock.step("Fitting the curves"):
@@ -133,7 +133,7 @@ def _fit_points(
 def _fit_medians(inputs: "Inputs", sheets: "Sheets", endpoint: str, places: "_Places", clock: Clock) -> None:
     """The part of `fit` that needs no curve."""
     from markov.analysis.evidence.median_fits import fit_medians, median_changes
-    from markov.inputs.carry import with_correlations, with_rows
+    from markov.inputs.writing.change_rows import with_correlations, with_rows
     from markov.report.median_fit_page import median_fit_page
     from markov.terms import Endpoint
 
@@ -173,7 +173,7 @@ def calibrate(
     places = _places(workbook, "calibrate", "calibrated", out, report, replace)
     from markov.analysis.calibration import CalibrationError
     from markov.analysis.evidence.calibrated_parameters import calibration_changes, calibration_story
-    from markov.inputs.carry import with_rows
+    from markov.inputs.writing.change_rows import with_rows
     from markov.report.calibration_page import calibration_pages
 
     try:
@@ -222,8 +222,8 @@ def network(
         networks,
         not_written,
     )
-    from markov.inputs.carry import with_correlations, with_rows, with_rows_in_place
     from markov.inputs.definitions.schema import Sheet
+    from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
     from markov.report.network_page import network_pages
 
     with clock.step("Synthesising the trials"):
@@ -329,8 +329,8 @@ def _finish(
     clock: Clock,
 ) -> None:
     """Check the new tables, write the workbook and its report, and say where they are."""
-    from markov.inputs.carry import regenerate, taken_away, with_log
     from markov.inputs.workbook import assemble
+    from markov.inputs.writing.change_rows import regenerate, taken_away, with_log
     from markov.report.new_workbook import new_workbook_page
     from markov.report.provenance import evidence_provenance_page
     from markov.report.workbook import write_pages

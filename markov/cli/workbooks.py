@@ -85,7 +85,7 @@ def _is_readable(workbook: Path) -> bool:
 
 def _annotate(workbook: Path, problems: "Sequence[Problem]", out: Path | None) -> list[str]:
     """Write the marked copy, and say what it is for; a file that is no marked copy is never replaced."""
-    from markov.inputs.annotate import annotate, is_marked_copy
+    from markov.inputs.writing.annotate import annotate, is_marked_copy
 
     target = out or workbook.with_name(f"{workbook.stem}.problems.xlsx")
     if target.suffix.lower() != ".xlsx":
@@ -170,9 +170,9 @@ def new(
 
 def _from_worked(example: str | None, target: Path, strategies: str | None) -> tuple[str, ...]:
     """Write a workbook from a worked problem, or a blank one; and what to say about it."""
-    from markov.inputs.sources import read_sources, sources_folder
-    from markov.inputs.template import BLANK_COVER, blank_sheets, worked_names
-    from markov.inputs.template import write_workbook as write
+    from markov.inputs.writing.sources import read_sources, sources_folder
+    from markov.inputs.writing.template import BLANK_COVER, blank_sheets, worked_names
+    from markov.inputs.writing.template import write_workbook as write
 
     if example is not None and example not in worked_names():
         stop(BAD_INPUT, f'There is no worked workbook "{example}". There are: {", ".join(worked_names())}.')
@@ -188,9 +188,9 @@ def _from_worked(example: str | None, target: Path, strategies: str | None) -> t
 
 def _from_own(source: Path, target: Path, strategies: str | None) -> tuple[str, ...]:
     """Write a workbook from another of the analyst's, which is not touched; and what was left behind."""
-    from markov.inputs.carry import regenerate
     from markov.inputs.problems import raise_errors
     from markov.inputs.workbook import read_sheets
+    from markov.inputs.writing.change_rows import regenerate
 
     sheets, problems = read_sheets(source)
     raise_errors(problems)
@@ -201,7 +201,7 @@ def _from_own(source: Path, target: Path, strategies: str | None) -> tuple[str, 
 
 def _with_strategies(sheets: "Sheets", strategies: str | None) -> "tuple[Sheets, tuple[str, ...]]":
     from markov.inputs.definitions.schema import Sheet
-    from markov.inputs.starting import chosen, parents
+    from markov.inputs.writing.start_from import chosen, parents
 
     if strategies is None:
         return sheets, ()
@@ -213,7 +213,7 @@ def _with_strategies(sheets: "Sheets", strategies: str | None) -> "tuple[Sheets,
 def _wanted(text: str) -> tuple[str, ...]:
     """Ids from a list or a number; or stop."""
     from markov.inputs.definitions.schema import NAME_PATTERN
-    from markov.inputs.starting import MOST, strategy_ids
+    from markov.inputs.writing.start_from import MOST, strategy_ids
 
     names = strategy_ids(text)
     bad = [name for name in names if not NAME_PATTERN.fullmatch(name)]
@@ -239,7 +239,7 @@ def upgrade(
     ] = None,
 ) -> None:
     """Write a workbook again under the present schema, with all its values, and name what could not come along."""
-    from markov.inputs.upgrade import upgrade as write_upgrade
+    from markov.inputs.writing.upgrade import upgrade as write_upgrade
 
     target = out or workbook.with_name(f"{workbook.stem}.upgraded.xlsx")
     check_new(target, "a new workbook")

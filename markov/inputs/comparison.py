@@ -94,7 +94,7 @@ def compare(first: Path, second: Path) -> Comparison:
 
     Against a report only what a report lists is compared: parameters with a value, and seven of their columns.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> compare(shipped("calgb_100104"), shipped("calgb_100104")).differences
     ()
     """

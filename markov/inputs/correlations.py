@@ -48,7 +48,7 @@ def blocks(inputs: Inputs) -> tuple[Block, ...]:
     which strategies are compared, so that neither the order of rows nor a scenario changes a block.
 
     >>> from dataclasses import replace
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> pair = Correlation("os.shape.no_maintenance", "os.median.no_maintenance", -0.5)
     >>> for ids, matrix in blocks(replace(read_inputs(shipped("calgb_100104")), correlations=(pair,))):

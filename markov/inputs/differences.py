@@ -93,7 +93,7 @@ def differences(first: Inputs, second: Inputs) -> Differences:
     """What differs between two workbooks, in the order of the first one's rows, then of the second's.
 
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> differences(inputs, inputs).inputs
@@ -224,7 +224,7 @@ class Mixture:
         """The first workbook with the inputs in `moved` as in the second; tables beside the base case are left out.
 
         >>> from markov.inputs.parameters import with_values
-        >>> from markov.inputs.template import shipped
+        >>> from markov.inputs.writing.template import shipped
         >>> from markov.inputs.workbook import read_inputs
         >>> first = read_inputs(shipped("calgb_100104"))
         >>> both = mixture(first, with_values(first, {"cohort.age": 63.0, "utility.progression": 0.5}))

@@ -37,7 +37,7 @@ def read_with_scenarios(path: Path) -> tuple[Inputs, ScenarioSheet]:
 
     Raises InputError where the workbook itself cannot be run.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> inputs, sheet = read_with_scenarios(shipped("calgb_100104"))
     >>> len(sheet.names), dict(sheet.problems)
     (22, {})
@@ -56,7 +56,7 @@ def read_with_scenarios(path: Path) -> tuple[Inputs, ScenarioSheet]:
 def is_blank(path: Path) -> bool:
     """Whether a workbook is a template that nobody has filled in: no survival curve and no life table.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> is_blank(shipped("calgb_100104"))
     False
     """
@@ -94,7 +94,7 @@ def unknown_names(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Iterator[Pr
 
     An id that the workbook merely leaves empty, such as the start of waning, is none of them.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> row = ScenarioChange("Dearer", "price.bortezomib.brand", 800.0, cell="Scenarios!C2 of shared.xlsx")
     >>> print(*unknown_names(read_inputs(shipped("calgb_100104")), [row]))

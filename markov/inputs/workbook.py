@@ -42,7 +42,7 @@ RESERVED = ("common",)  # what ids call a rate or a target that all strategies s
 def read_inputs(path: str | Path) -> Inputs:
     """Read a workbook, or raise InputError with every problem and its cell.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> inputs.compared
     ('no_maintenance', 'lenalidomide')

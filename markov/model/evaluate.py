@@ -62,7 +62,7 @@ def evaluate(
     for each processor unless told otherwise.
 
     >>> from markov import evaluate, read_inputs
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> import numpy as np
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> outcomes = evaluate(inputs, {"price.lenalidomide_10mg.brand": np.array([3780.0, 7560.0])})
@@ -163,7 +163,7 @@ def evaluate_side_by_side(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -
 
     >>> from markov import evaluate, read_inputs
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> late = with_values(inputs, {"treatment.planned_stop.lenalidomide": 24.0})
     >>> found = evaluate_side_by_side([(inputs, {}), (late, {})])

@@ -40,7 +40,7 @@ def cycle_boundaries(inputs: Inputs, at_least: float = 0.0) -> Array:
 
     A horizon that is not whole cycles is rounded up, to an even number under Simpson's rule.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> cycle_boundaries(read_inputs(shipped("calgb_100104")))[:2].round(6).tolist()
     [0.0, 0.07666]

@@ -28,7 +28,7 @@ def partitioned_survival(inputs: Inputs) -> Outcomes:
 
     Raises KeyError where a strategy has no overall-survival curve.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> outcomes = partitioned_survival(read_inputs(shipped("calgb_100104")))
     >>> float(outcomes.part("life_years", "spm_solid")[0, 1])

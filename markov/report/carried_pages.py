@@ -93,7 +93,7 @@ def check_of(row: Iterable[Cell]) -> str:
 def fingerprint(inputs: Inputs) -> str:
     """Fingerprint of all that a report carries, from those of its rows.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> len(fingerprint(read_inputs(shipped("calgb_100104"))))
     64

@@ -31,7 +31,7 @@ def confidential(inputs: Inputs) -> tuple[str, ...]:
     Raises InputError where none is marked, where another amount is a whole percentage of a marked one and nobody said
     whether it may be shown, and where the name of the file tells one.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> confidential(read_inputs(shipped("calgb_100104")))
     Traceback (most recent call last):

@@ -104,7 +104,7 @@ def write_report(
 
     >>> import tempfile
     >>> from markov import base_case, read_inputs
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> result = base_case(read_inputs(shipped("calgb_100104")))
     >>> write_report(result, Path(tempfile.mkdtemp()) / "report.xlsx").name
     'report.xlsx'

@@ -61,7 +61,7 @@ def factor_words(inputs: Inputs, result: Sobol) -> Words:
 def source_words(inputs: Inputs, parameters: Sequence[str]) -> str:
     """A source of uncertainty by the label of its first parameter, and what moves with it.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> source_words(inputs, ["os.hazard_ratio.lenalidomide", "pfs.time_ratio.lenalidomide"])

@@ -139,7 +139,7 @@ def weak(parameters: Iterable[Parameter]) -> list[Parameter]:
 def prices(inputs: Inputs) -> str:
     """What a pack of each drug compared costs at every price set, with the status of a price that nobody looked up.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> prices(read_inputs(shipped("calgb_100104")))
     'lenalidomide 10mg £3,780 brand, £378 generic (assumption)'

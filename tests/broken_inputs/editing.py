@@ -10,8 +10,8 @@ import openpyxl
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import File, Grid, Position, address, read_file
-from markov.inputs.template import shipped
 from markov.inputs.workbook import assemble, sheets_of
+from markov.inputs.writing.template import shipped
 
 NAME = "broken.xlsx"
 

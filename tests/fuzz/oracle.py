@@ -17,8 +17,8 @@ from markov.inputs.definitions.sheets import Sheet
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import read_file
-from markov.inputs.template import shipped
 from markov.inputs.workbook import assemble, read_inputs, sheets_of
+from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.report.reports import write_report

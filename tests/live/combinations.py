@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from markov import Inputs, read_inputs, with_values
-from markov.inputs.template import shipped
+from markov.inputs.writing.template import shipped
 from markov.report.live.writer import write_live_workbook
 
 from .recalculation import TOLERANCE, Edits, largest_difference, recalculated, spoil

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from markov import Inputs, read_inputs, with_values
-from markov.inputs.template import shipped, worked_names
+from markov.inputs.writing.template import shipped, worked_names
 from markov.report.live.writer import write_live_workbook
 
 from .recalculation import (

@@ -15,8 +15,8 @@ import pytest
 
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.run import BANK, count, verify_workbook
-from markov.inputs.template import shipped, worked_names
 from markov.inputs.workbook import read_inputs
+from markov.inputs.writing.template import shipped, worked_names
 from markov.terms import Verdict
 from tests import ROOT, kills
 from tests.fuzz.__main__ import BLOCK, run_block

@@ -43,7 +43,7 @@ def verify_workbook(
 
     Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER).
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> price = [test for test in BANK if test.id == "TV-01"]
     >>> [tested.check.verdict.value for tested in verify_workbook(Bench(read_inputs(shipped("calgb_100104"))), price)]
@@ -60,7 +60,7 @@ def verify_workbook(
 def short_form(inputs: Inputs, base: Outcomes) -> tuple[Tested, ...]:
     """The tests that need no more than a base case with its trace: those of every report.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> from markov.model.evaluate import evaluate
     >>> inputs = read_inputs(shipped("calgb_100104"))

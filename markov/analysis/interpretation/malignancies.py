@@ -36,7 +36,7 @@ class Malignancies:
 def malignancies(inputs: Inputs, outcomes: Outcomes) -> Malignancies:
     """Second malignancies of a base case with its trace.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> from markov.model.evaluate import evaluate
     >>> inputs = read_inputs(shipped("calgb_100104"))

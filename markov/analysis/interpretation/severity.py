@@ -101,7 +101,7 @@ def severity(inputs: Inputs, outcomes: Outcomes | None = None, current_care: str
     Absolute: Q_population − Q_care; proportional: that over Q_population; both discounted.  `outcomes` of a base case,
     one run, or None to run it.  Raises ValueError for a strategy that is not compared.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> result = severity(read_inputs(shipped("calgb_100104")))
     >>> result.weight, result.absolute < 12.0, result.proportional < 0.85
@@ -142,7 +142,7 @@ def shortfalls(
     Raises ValueError for a strategy that is not compared, and where values and outcomes differ in rows.
 
     >>> from markov.analysis.draws import random_draws
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> draws = random_draws(inputs, 3).columns()
@@ -183,7 +183,7 @@ def population(inputs: Inputs, values: Mapping[str, Array] | None = None) -> Pop
 
     `values` may vary `cohort.age` and `cohort.proportion_female` by row; others are ignored.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> left = population(read_inputs(shipped("calgb_100104")))
     >>> bool(left.qalys[0] < left.qalys_undiscounted[0] < left.life_years[0])

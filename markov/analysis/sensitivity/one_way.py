@@ -182,7 +182,7 @@ def one_way(inputs: Inputs) -> OneWay:
     Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER);
     Briggs, Weinstein, Fenwick and others 2012, Value Health 15:835.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> result = one_way(read_inputs(shipped("calgb_100104")))
     >>> first, second, *_ = result.tornado(25000.0, "lenalidomide")
@@ -201,7 +201,7 @@ def one_way(inputs: Inputs) -> OneWay:
 def factors(inputs: Inputs) -> tuple[Factor, ...]:
     """Every sampled parameter over five points of its distribution, those of one group and correlated ones together.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> found = {factor.name: factor for factor in factors(read_inputs(shipped("calgb_100104")))}
     >>> [member.id for member in found["utility_pf"].members]
@@ -255,7 +255,7 @@ def declared_factors(inputs: Inputs) -> tuple[Factor, ...]:
 
     Choices of method and parameters of strategies that are not compared are left out.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> found = {factor.name: factor for factor in declared_factors(read_inputs(shipped("calgb_100104")))}
     >>> found["price.lenalidomide_10mg.generic"].declared
@@ -302,7 +302,7 @@ def _member(inputs: Inputs, identifier: str, values: Array, *, follows: bool) ->
 def label(inputs: Inputs, identifier: str) -> str:
     """A parameter's label as the workbook has it, or the schema's where it has none.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> label(read_inputs(shipped("calgb_100104")), "os.hazard_ratio.lenalidomide")
     'OS: hazard ratio against its reference, Lenalidomide'

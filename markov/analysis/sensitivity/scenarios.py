@@ -136,7 +136,7 @@ def scenarios(inputs: Inputs, names: Sequence[str] | None = None) -> Scenarios:
     Raises ValueError for a name that the workbook does not have, and InputError where the base itself cannot run.
     Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER).
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> result = scenarios(read_inputs(shipped("calgb_100104")), ["Generic prices"])
     >>> result.scenarios[0].own.of("lenalidomide").cost < result.base.own.of("lenalidomide").cost
@@ -167,7 +167,7 @@ def applied(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Inputs:
 
     Raises InputError, with every problem, where the result cannot be run.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> applied(inputs, [ScenarioChange("Older", "cohort.age", 63.0)]).value("cohort.age"), inputs.value("cohort.age")
@@ -191,7 +191,7 @@ def overall_survival_alternatives(
     Waning is in the unit of the workbook's cell; None: never.
     Raises ValueError where deaths after progression do not follow an overall-survival curve, which then does nothing.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> list(overall_survival_alternatives(inputs, "lenalidomide", hazard_ratios=[0.7], waning=[(60.0, 120.0), None]))

@@ -28,7 +28,7 @@ ROUNDING = 1e-9  # relative: what rates that are solved for may differ by
 def idle_parameters(inputs: Inputs) -> tuple[str, ...]:
     """Sampled parameters that change nothing when they alone are at their 10 or 90 % point.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> idle_parameters(read_inputs(shipped("calgb_100104")))
     ()

@@ -133,7 +133,7 @@ def survival_at(boundaries: Array, survival: Array, times: Sequence[float]) -> A
 def followed_strategies(inputs: Inputs) -> tuple[tuple[str, ...], str]:
     """Strategies whose longer follow-up can be valued, and in words what is missing where there are none.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> followed_strategies(read_inputs(shipped("calgb_100104")))
     (('lenalidomide',), '')
@@ -162,7 +162,7 @@ def longer_follow_up(
     Raises ValueError for a sample without its draws, and for follow-up beyond the horizon.
 
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> found = longer_follow_up(inputs, draw_sample(inputs, 60, 1, traced=False), "lenalidomide", [2.0], refits=5)

@@ -95,7 +95,7 @@ def importance_tables(
     >>> from markov.analysis.uncertainty.sample import draw_sample
     >>> from markov.analysis.uncertainty.sobol import sobol_analysis
     >>> from markov.analysis.uncertainty.value_of_information import value_of_information
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("myeloma_ix"))
     >>> information = value_of_information(inputs, draw_sample(inputs, 60, seed=1, traced=False), refits=0)

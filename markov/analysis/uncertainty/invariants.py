@@ -92,7 +92,7 @@ def excesses(inputs: Inputs, outcomes: Outcomes, values: Mapping[str, Array]) ->
 
     Rules on occupancy, flows and the general population need the trace.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> from markov.model.evaluate import evaluate
     >>> inputs = read_inputs(shipped("calgb_100104"))

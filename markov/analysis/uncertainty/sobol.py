@@ -129,7 +129,7 @@ def sobol_analysis(
     mean less that of the second, the two held fixed over all rows.
     Raises ValueError as `sobol` does, and where fewer than two strategies are compared.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> result = sobol_analysis(read_inputs(shipped("calgb_100104")), 4, second_order=False, resamples=20)
     >>> [indices.output for indices in result.indices][:3]
@@ -161,7 +161,7 @@ def sobol_analysis(
 def active_factors(inputs: Inputs) -> tuple[Factor, ...]:
     """The sources of uncertainty that change an output when they alone change: what indices are worth paying for.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("post_transplant_uk"))  # nobody has injections but in a scenario
     >>> {f.name for f in uncertain_factors(inputs)} - {f.name for f in active_factors(inputs)}
@@ -179,7 +179,7 @@ def uncertain_factors(inputs: Inputs) -> tuple[Factor, ...]:
     Parameters of one group share one uniform and are one factor. Correlated parameters are one factor of as many
     uniforms, put through the Gaussian copula of the random draws.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> factors = uncertain_factors(read_inputs(shipped("calgb_100104")))
     >>> next(factor for factor in factors if factor.name == "group utility_pf").parameters

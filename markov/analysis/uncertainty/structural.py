@@ -73,7 +73,7 @@ def structural_average(
     Raises ValueError where weights do not sum to 1, strategies differ, or a scenario would have less than two draws.
 
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> other = with_values(inputs, {"settings.discount_rate.effects": 0.015})
@@ -110,7 +110,7 @@ def declared(inputs: Inputs) -> tuple[Structure, ...]:
     Raises ValueError where no scenario has one, and InputError where one cannot be run.
 
     >>> from markov.inputs.parameters import ScenarioChange
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> older = ScenarioChange("Older", "cohort.age", 63.0, weight=0.25)

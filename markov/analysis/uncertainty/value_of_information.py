@@ -182,7 +182,7 @@ def value_of_information(
     Raises ValueError for a sample without its draws, or an id that was not drawn.
 
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> sample = draw_sample(inputs, 60, seed=1, traced=False)
@@ -229,7 +229,7 @@ def _partial(
 def evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
     """Sampled parameters by what one study could inform together; groups without any are left out.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> list(evidence_groups(read_inputs(shipped("calgb_100104"))))[:2]
     ['Overall survival and death after progression', 'Treatment and stops for toxicity']

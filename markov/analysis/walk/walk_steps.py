@@ -72,7 +72,7 @@ def default_plan(both: Mixture, found: Sequence[InputDifference]) -> dict[str, t
 
     >>> from markov.inputs.differences import differences, mixture
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> first = read_inputs(shipped("calgb_100104"))
     >>> second = with_values(first, {"utility.progression": 0.5, "cohort.age": 63.0})
@@ -140,7 +140,7 @@ def links(both: Mixture, identifiers: Sequence[str]) -> list[tuple[frozenset[str
 
     >>> from markov.inputs.differences import mixture
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> first = read_inputs(shipped("calgb_100104"))
     >>> moved = ["os.family.no_maintenance", "os.shape.no_maintenance", "cohort.age"]

@@ -38,7 +38,7 @@ SLIM = "Delete sheets, pictures and formatted empty rows that it does not need, 
 def content_of(path: Path) -> bytes:
     """The bytes of a workbook that is safe to read; raises InputError for anything else, saying what it is.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> content_of(shipped("calgb_100104"))[:2]
     b'PK'
     """

@@ -342,7 +342,7 @@ def scenario_problems(inputs: Inputs) -> list[Problem]:
     """Problems of the scenarios alone, each applied to a base that is known to be sound.
 
     >>> from dataclasses import replace
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> row = ScenarioChange("Utility of 2", "utility.progression", 2.0)

@@ -46,7 +46,7 @@ class LiveModel:
 def live_model(inputs: Inputs, outcomes: Outcomes | None = None) -> LiveModel:
     """The live model of a base case; `outcomes` are those of `evaluate(inputs, trace=True)`, where they are known.
 
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> model = live_model(read_inputs(shipped("calgb_100104")))
     >>> [grid.name for grid in model.grids][:3]

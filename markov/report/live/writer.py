@@ -45,7 +45,7 @@ def write_live_workbook(inputs: Inputs, path: str | Path, outcomes: Outcomes | N
     """Write a workbook that holds the live model alone, and return its path.
 
     >>> import tempfile
-    >>> from markov.inputs.template import shipped
+    >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> write_live_workbook(read_inputs(shipped("myeloma_ix")), Path(tempfile.mkdtemp()) / "live.xlsx").name
     'live.xlsx'

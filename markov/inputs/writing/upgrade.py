@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markov.excel.files import write_whole
-from markov.inputs.carry import regenerate
 from markov.inputs.cells import RawCell
 from markov.inputs.definitions.schema import SCHEMA_VERSION
 from markov.inputs.parameters import Inputs
 from markov.inputs.reading.file import read_file
 from markov.inputs.reading.headers import cover_entries
 from markov.inputs.workbook import assemble, read_inputs, sheets_of
+from markov.inputs.writing.change_rows import regenerate
 
 
 class UpgradeError(RuntimeError):

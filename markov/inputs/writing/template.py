@@ -24,7 +24,7 @@ from markov.inputs.definitions.schema import (
     match,
     units_of,
 )
-from markov.inputs.sources import CoverText, read_sources, sources_folder
+from markov.inputs.writing.sources import CoverText, read_sources, sources_folder
 from markov.terms import Distribution, Endpoint, Status
 
 HEADER_ROW = 3  # counted from 0: title, purpose and link stand above

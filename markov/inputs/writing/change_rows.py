@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from markov.inputs.cells import RawCell, Row, Sheets
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, match
 from markov.inputs.reading.archive import whole_book
-from markov.inputs.sources import CoverText
-from markov.inputs.template import write_workbook
+from markov.inputs.writing.sources import CoverText
+from markov.inputs.writing.template import write_workbook
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell

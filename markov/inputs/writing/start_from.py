@@ -8,7 +8,7 @@ from types import MappingProxyType
 from markov.inputs.cells import EMPTY, RawCell, Row, Sheets
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.problems import InputError, Problem
-from markov.inputs.template import blank_sheets
+from markov.inputs.writing.template import blank_sheets
 from markov.terms import Status
 
 MOST = 20  # strategies that a number may ask for
