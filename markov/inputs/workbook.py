@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
-from markov.inputs import evidence, side_tables
+from markov.inputs import evidence, other_tables
 from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number, unreadable
 from markov.inputs.definitions.schema import (
     ID_PATTERN,
@@ -90,18 +90,18 @@ def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
         sheets.title,
         strategies,
         parameters,
-        side_tables.sex_table(sheets, Sheet.LIFE_TABLE, found),
-        side_tables.sex_table(sheets, Sheet.POPULATION_UTILITY, found),
-        side_tables.price_index(rows(Sheet.PRICE_INDEX), found),
-        tuple(side_tables.trial_results(rows(Sheet.TRIAL_RESULTS), found)),
-        tuple(side_tables.scenarios(rows(Sheet.SCENARIOS), found)),
+        other_tables.sex_table(sheets, Sheet.LIFE_TABLE, found),
+        other_tables.sex_table(sheets, Sheet.POPULATION_UTILITY, found),
+        other_tables.price_index(rows(Sheet.PRICE_INDEX), found),
+        tuple(other_tables.trial_results(rows(Sheet.TRIAL_RESULTS), found)),
+        tuple(other_tables.scenarios(rows(Sheet.SCENARIOS), found)),
         tuple(tuple(cell.text() for cell in row.values()) for row in rows(Sheet.CHANGE_LOG)),
         curve_points=tuple(evidence.curve_points(rows(Sheet.CURVE_POINTS), labels, found)),
         network=tuple(evidence.network(rows(Sheet.NETWORK), found)),
         curve_choices=tuple(evidence.curve_choices(rows(Sheet.CURVE_CHOICE), found)),
         correlations=tuple(evidence.correlations(rows(Sheet.CORRELATIONS), parameters, found)),
-        reference_cases=tuple(side_tables.reference_cases(rows(Sheet.REFERENCE_CASE), found)),
-        analyst_words=side_tables.analyst_words(rows(Sheet.REPORTING), found),
+        reference_cases=tuple(other_tables.reference_cases(rows(Sheet.REFERENCE_CASE), found)),
+        analyst_words=other_tables.analyst_words(rows(Sheet.REPORTING), found),
     )
     absent = {f"{sheets.name}, {sheet}" for sheet in Sheet if sheet not in sheets.rows}
     told = _without_echoes([*problems, *unreadable], found, absent)
