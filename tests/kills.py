@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from markov.cli.steps import write_text
+from markov.cli.shared import write_text
 from markov.excel.files import PART
 from markov.inputs.cells import Sheets
 from markov.inputs.writing.sources import CoverText

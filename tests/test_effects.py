@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from markov.survival.curves import cumulative_hazard, with_median
 from markov.survival.effects import (
     ENDPOINT_CORRELATION,
     ENDPOINT_CORRELATION_SCENARIOS,
@@ -32,6 +31,7 @@ from markov.survival.effects import (
     time_ratio,
     trial_correlations,
 )
+from markov.survival.families import cumulative_hazard, with_median
 from markov.terms import Array, Family
 
 unhurried = settings(deadline=None, max_examples=100)

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from markov.survival.arm_comparison import Ties, cox, log_rank
-from markov.survival.curves import cumulative_hazard
 from markov.survival.densities import log_hazard
+from markov.survival.families import cumulative_hazard
 from markov.survival.fit import Failure, Fit, is_log_scale
 from markov.survival.fitting import OWN_FAMILIES, NotFittedError, fit_all, fit_family, spline_knots
 from markov.survival.kaplan_meier import Interval, kaplan_meier, smoothed_hazard

@@ -258,7 +258,7 @@ def test_new_names_a_place_that_cannot_be_written_once(tmp_path: Path, capsys: p
 
 
 def test_json_into_a_device_is_refused_and_the_device_is_still_there(capsys: pytest.CaptureFixture[str]) -> None:
-    from markov.cli.steps import write_text
+    from markov.cli.shared import write_text
 
     with pytest.raises(ReportError, match="device or a pipe"):
         write_text("/dev/null", "{}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from markov.cli import batch, evidence, run, uncertainty, verify, walk, workbooks
-from markov.cli.steps import BAD_INPUT, INTERRUPTED, NOT_WRITTEN, stop
+from markov.cli.shared import BAD_INPUT, INTERRUPTED, NOT_WRITTEN, stop
 
 if TYPE_CHECKING:
     from markov.inputs.problems import Problem

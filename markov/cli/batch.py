@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, progress, stop, warn_of_confidential
+from markov.cli.shared import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, progress, stop, warn_of_confidential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Clock, Workbook, check_new, read, stop, target_of
+from markov.cli.shared import BAD_INPUT, NOT_WRITTEN, Changes, Clock, Workbook, check_new, read, stop, target_of
 
 if TYPE_CHECKING:
     from markov.analysis.evidence.synthesis import SynthesisModel

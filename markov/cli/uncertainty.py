@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import (
+from markov.cli.shared import (
     BAD_INPUT,
     CHECK_FAILED,
     Changes,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Clock, read, stop, target_of, write_text
+from markov.cli.shared import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Clock, read, stop, target_of, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Changes, Clock, one_thread, stop
+from markov.cli.shared import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Changes, Clock, one_thread, stop
 from markov.cli.verification import Asked, run_bank
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from markov.cli.run import Kind
-from markov.cli.steps import (
+from markov.cli.shared import (
     BAD_INPUT,
     CHECK_FAILED,
     NOT_WRITTEN,

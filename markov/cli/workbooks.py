@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.steps import BAD_INPUT, NOT_WRITTEN, Changes, Workbook, check_new, read, stop
+from markov.cli.shared import BAD_INPUT, NOT_WRITTEN, Changes, Workbook, check_new, read, stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

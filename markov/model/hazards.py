@@ -11,7 +11,7 @@ import numpy as np
 from markov.inputs.parameters import Columns, Inputs
 from markov.inputs.problems import Problem
 from markov.inputs.rules.between_values import reference_of
-from markov.survival.curves import Hazard, curve, with_median
+from markov.survival.families import Hazard, curve, with_median
 from markov.survival.hazards import CrossingPolicy, Flags, accumulate, wane, waning_weights
 from markov.survival.life_table import LifeTable
 from markov.terms import (

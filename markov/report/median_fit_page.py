@@ -6,7 +6,7 @@ from markov.analysis.evidence.median_fits import MedianFit
 from markov.inputs.parameters import Inputs
 from markov.report.curve_arm_page import ENDPOINT_NAMES
 from markov.report.pages import STRATEGY_COLOURS, Chart, Column, Page, Series, Table, Text
-from markov.survival.curves import cumulative_hazard, with_median
+from markov.survival.families import cumulative_hazard, with_median
 from markov.terms import Endpoint, Family
 
 MONTHS = np.arange(0.0, 241.0, 3.0)

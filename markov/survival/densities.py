@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy import special
 
-from markov.survival.curves import SMALLEST_P, Parameters, cumulative_hazard
+from markov.survival.families import SMALLEST_P, Parameters, cumulative_hazard
 from markov.terms import Array, Family
 
 HALF_LOG_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from markov.survival.curves import shape_from_medians
+from markov.survival.families import shape_from_medians
 from markov.terms import Array
 
 P_VALUE_SLACK = 0.3

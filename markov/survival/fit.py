@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from markov.survival.curves import Parameters, cumulative_hazard
 from markov.survival.densities import log_hazard
+from markov.survival.families import Parameters, cumulative_hazard
 from markov.terms import Array, Family
 
 POSITIVE = {"rate", "scale", "shape", "sdlog", "sigma", "p"}

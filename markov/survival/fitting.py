@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from markov.survival.climb import FAR, climb, observed_information
-from markov.survival.curves import Parameters, cumulative_hazard
 from markov.survival.densities import LOG_DENSITIES, spline_basis
+from markov.survival.families import Parameters, cumulative_hazard
 from markov.survival.fit import Failure, Fit, natural_parameters
 from markov.survival.kaplan_meier import kaplan_meier
 from markov.survival.records import Records

@@ -14,7 +14,7 @@ from markov.model.cohort import rule_from_increments, rule_from_probabilities, r
 from markov.model.discounting import discount_factors
 from markov.model.structure import Structure
 from markov.model.transitions import Moves, shares
-from markov.survival.curves import cumulative_hazard, with_median
+from markov.survival.families import cumulative_hazard, with_median
 from markov.survival.hazards import (
     cap_crossing,
     probability_from_rate,

@@ -12,7 +12,6 @@ from markov.inputs.correlations import Block
 from markov.model.cohort import rule_from_increments, rule_from_probabilities, trace
 from markov.model.structure import Structure
 from markov.model.transitions import shares
-from markov.survival.curves import cumulative_hazard, shape_from_medians, with_median
 from markov.survival.effects import (
     Effect,
     asymmetry,
@@ -22,6 +21,7 @@ from markov.survival.effects import (
     effect_from_p_value_and_events,
     effect_from_total_events,
 )
+from markov.survival.families import cumulative_hazard, shape_from_medians, with_median
 from markov.survival.hazards import (
     cumulative_incidence,
     probability_from_rate,

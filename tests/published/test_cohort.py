@@ -8,7 +8,7 @@ import pytest
 from markov.analysis.incremental import incremental
 from markov.model.cohort import rule_from_probabilities, trace
 from markov.model.structure import Structure
-from markov.survival.curves import cumulative_hazard
+from markov.survival.families import cumulative_hazard
 from markov.survival.hazards import probability_from_rate
 from markov.terms import Array, Correction, Family, Position
 

@@ -8,7 +8,7 @@ import pytest
 from markov.analysis.incremental import incremental, net_benefit
 from markov.model.cohort import rule_from_increments, run_cohort
 from markov.model.structure import Structure
-from markov.survival.curves import cumulative_hazard
+from markov.survival.families import cumulative_hazard
 from markov.terms import Array, Correction, Family
 
 from .counting import boundaries_of, discount, integral

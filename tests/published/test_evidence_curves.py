@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from markov.survival.curves import cumulative_hazard
+from markov.survival.families import cumulative_hazard
 from markov.terms import Family
 from tests.published.known_answers import CASES
 

@@ -20,7 +20,7 @@ from markov.analysis.bank.registry import (
 )
 from markov.inputs.parameters import Columns, Value, with_values
 from markov.model.hazards import build_hazards
-from markov.survival.curves import curve
+from markov.survival.families import curve
 from markov.survival.hazards import (
     cumulative_incidence,
     probability_from_rate,

@@ -1,6 +1,6 @@
 """Survival curves in cells: the family and parameters that each strategy uses, and its hazard in each cycle.
 
-Parameterisation as in `markov.survival.curves`. A curve built on a reference strategy's takes that one's family and
+Parameterisation as in `markov.survival.families`. A curve built on a reference strategy's takes that one's family and
 parameters, with a factor on the hazard or on time.
 """
 
