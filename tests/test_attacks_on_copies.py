@@ -12,9 +12,9 @@ from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.writing.template import shipped
 from markov.report.carried_pages import fingerprint
+from markov.report.delivered.redact import confidential, write_redacted
+from markov.report.delivered.secrets_in_words import without_telling_words
 from markov.report.pages import Page
-from markov.report.redacted import confidential, write_redacted
-from markov.report.telling import without_telling_words
 from tests.support.command import markov
 from tests.test_redaction import PRICE, found_in, numbers, pages_of, texts
 
@@ -49,7 +49,7 @@ def built(inputs: Inputs) -> list[Page]:
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three other sets of secrets are enough here."""
-    monkeypatch.setattr("markov.report.redacted.FACTORS", (0.2, 1.6, 4.0))
+    monkeypatch.setattr("markov.report.delivered.redact.FACTORS", (0.2, 1.6, 4.0))
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "html", "docx"])

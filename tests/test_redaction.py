@@ -19,9 +19,9 @@ from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
+from markov.report.delivered.blank_what_differs import BLANK, redact
+from markov.report.delivered.redact import confidential, public_command, write_redacted
 from markov.report.pages import Column, Page, Table
-from markov.report.redacted import confidential, public_command, write_redacted
-from markov.report.redaction import BLANK, redact
 from markov.report.reports import report_pages, write_report
 
 PRICE = "price.lenalidomide_10mg.brand"
@@ -47,7 +47,7 @@ def copies(calgb: Inputs, tmp_path_factory: pytest.TempPathFactory) -> dict[floa
     """The redacted copies of two workbooks that differ in nothing but the confidential price."""
     folder = tmp_path_factory.mktemp("copies")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("markov.report.redacted.FACTORS", (0.2, 1.6, 4.0))  # three other prices are enough here
+        patch.setattr("markov.report.delivered.redact.FACTORS", (0.2, 1.6, 4.0))  # three other prices are enough here
         return {
             price: write_redacted(with_secret(calgb, price), folder / f"{i}.xlsx", pages_of)
             for i, price in enumerate((SECRET, ANOTHER))

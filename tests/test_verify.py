@@ -21,9 +21,9 @@ from markov.inputs.reading.file import read_file
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.inputs.writing.upgrade import _values
-from markov.report.recovered import is_report, recovered
+from markov.report.delivered.read_back import is_report, recovered
+from markov.report.delivered.verify import verify
 from markov.report.reports import write_report
-from markov.report.verify import verify
 
 PRICE = "price.thalidomide_50mg.brand"
 CARRYING = ("Inputs in full", "Population tables", "Evidence and scenarios")

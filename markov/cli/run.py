@@ -111,7 +111,7 @@ def run(
     with clock.step("Reading the workbook"):
         inputs = read(workbook, changes)
     if redact:
-        from markov.report.redacted import confidential
+        from markov.report.delivered.redact import confidential
 
         confidential(inputs)  # stops where there is nothing to redact, before anything is run
     target = target_of(workbook, out, kind, "base" if base_only else "report")
@@ -188,8 +188,8 @@ class Results:
         """Write the copy for the public beside the report."""
         import datetime
 
+        from markov.report.delivered.redact import confidential, public_command, write_redacted
         from markov.report.recipe import results_again, run_recipe
-        from markov.report.redacted import confidential, public_command, write_redacted
         from markov.report.reports import report_pages
 
         inputs = self.base.inputs

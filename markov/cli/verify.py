@@ -9,7 +9,7 @@ from markov.cli.shared import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Changes, Clo
 from markov.cli.verification import Asked, run_bank
 
 if TYPE_CHECKING:
-    from markov.report.verify import Verification
+    from markov.report.delivered.verify import Verification
 
 LISTED = 25  # differences before the rest is only counted
 
@@ -66,7 +66,7 @@ def verify(
     """
     one_thread()
     from markov.inputs.reading.file import read_file
-    from markov.report.recovered import is_report
+    from markov.report.delivered.read_back import is_report
 
     if is_report(read_file(file)):
         if changes or only or json_file or seed is not None:
@@ -80,7 +80,7 @@ def verify(
 
 def _compute_again(report: Path, repeat: bool, out: Path | None, every: bool) -> None:
     """Compare a report with what the program computes from the inputs that it carries."""
-    from markov.report.verify import verify as compared
+    from markov.report.delivered.verify import verify as compared
 
     target = (out or report.with_name(f"{report.stem}.repeated.xlsx")) if repeat else None
     if target is not None and target.resolve() == report.resolve():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from markov.inputs.parameters import Inputs, Parameter
-from markov.report.redaction import BLANK
+from markov.report.delivered.blank_what_differs import BLANK
 from markov.terms import DAYS_PER_YEAR, MONTHS_PER_YEAR
 
 NUMBER = re.compile(r"\d[\d,.'\u00a0\u202f ]*\d|\d")

@@ -9,11 +9,11 @@ from pathlib import Path
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.rules import between_values
+from markov.report.delivered.blank_what_differs import BLANK, Redacted, redact
+from markov.report.delivered.secrets_in_words import secrets_of, without_telling_words
 from markov.report.files import ReportError
 from markov.report.pages import CONTENTS, Cell, Column, Page, Table, Text
-from markov.report.redaction import BLANK, Redacted, redact
 from markov.report.reports import write_kind
-from markov.report.telling import secrets_of, without_telling_words
 
 NAME = "Redacted copy"
 FACTORS = (0.02, 0.2, 0.5, 1.6, 4.0, 50.0)

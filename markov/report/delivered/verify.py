@@ -12,8 +12,8 @@ from typing import Any
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import File, Grid, address, read_file
+from markov.report.delivered.read_back import Recovered, recovered
 from markov.report.recipe import BASE, LIVE, SENSITIVITY, UNCERTAINTY, Recipe, results_again
-from markov.report.recovered import Recovered, recovered
 from markov.report.reports import write_report
 from markov.report.uncertainty_reports import WORDS, pages_again, write_uncertainty_report
 
