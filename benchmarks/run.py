@@ -17,7 +17,7 @@ import profiles
 import scipy
 
 from markov.report.pages import Chart, Column, Series, Table
-from markov.report.svg import chart_svg
+from markov.report.writers.html_charts import chart_svg
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -73,7 +73,7 @@ def test_every_module_stands_in_a_known_folder_under_a_telling_name(module: str)
     ("module", "source", "offence"),
     [
         ("survival/curves.py", "from markov.model.cohort import trace", "markov.model.cohort.trace"),
-        ("model/cohort.py", "def f():\n    import markov.report.workbook", "markov.report.workbook"),
+        ("model/cohort.py", "def f():\n    import markov.report.writers.excel", "markov.report.writers.excel"),
         ("model/cohort.py", "from ..analysis import incremental", "markov.analysis.incremental"),
         ("model/cohort.py", "from markov import evaluate", "markov.evaluate"),
         ("terms.py", "import markov", "markov"),

@@ -11,12 +11,12 @@ import pytest
 from docx.table import Table as WordTable
 
 from markov import BaseCase, base_case
-from markov.report.docx import write_docx
-from markov.report.looks import look_of, shown
 from markov.report.pages import Chart, Column, Page, Series, Table, Text
 from markov.report.reports import report_pages
-from markov.report.word_charts import explicit, word_charts
-from markov.report.workbook import ReportError
+from markov.report.writers.excel import ReportError
+from markov.report.writers.number_formats import look_of, shown
+from markov.report.writers.word import write_docx
+from markov.report.writers.word_charts import explicit, word_charts
 from tests.support.libreoffice import convert, needs_libreoffice
 
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
@@ -247,7 +247,7 @@ def test_intervals_and_words_of_a_forest_are_stored_with_it() -> None:
     series = Series("Trials", "P", "t", 1, 2, "#123456", markers=True, error=(3, 4), names=0)
     chart = Chart("points", "Forest", "Ratio", "", (series,), x_log=True, y_limit=3.0, y_hidden=True)
     page = Page("P", "P", "", (table, (chart,)))
-    from markov.report.drawn_series import read_series
+    from markov.report.writers.drawn_series import read_series
 
     drawn = ET.fromstring(explicit(word_charts([page])[chart], [read_series(chart, series, {("P", "t"): table})]))
     (line,) = drawn.iter(f"{C}ser")

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from markov import BaseCase, base_case
-from markov.report.axes import range_of
-from markov.report.drawn_series import Tables, read_series
-from markov.report.html import document, write_html
-from markov.report.looks import shown
 from markov.report.pages import Chart, Column, Look, Page, Series, Table, Text
 from markov.report.reports import report_pages
-from markov.report.svg import chart_svg
-from markov.report.workbook import ReportError
+from markov.report.writers.axes import range_of
+from markov.report.writers.drawn_series import Tables, read_series
+from markov.report.writers.excel import ReportError
+from markov.report.writers.html import document, write_html
+from markov.report.writers.html_charts import chart_svg
+from markov.report.writers.number_formats import shown
 
 VOID = {"meta", "col", "wbr", "br", "hr", "img", "input", "link"}
 NOW = datetime.datetime(2026, 1, 1)

@@ -11,7 +11,7 @@ from markov import BaseCase, base_case, read_inputs, write_report
 from markov.analysis.sensitivity.everything import deterministic
 from markov.inputs.parameters import Inputs
 from markov.inputs.writing.template import shipped
-from markov.report.workbook import ReportError
+from markov.report.writers.excel import ReportError
 from markov.terms import LIVING, CostCategory, State
 from tests.support.libreoffice import convert, needs_libreoffice
 from tests.support.reports import cells, sheet_names

@@ -12,7 +12,6 @@ import pytest
 from markov import BaseCase, base_case, read_inputs
 from markov.analysis.sensitivity.everything import Deterministic, deterministic
 from markov.inputs.writing.template import shipped
-from markov.report.looks import number_format, shown
 from markov.report.pages import (
     CATEGORY_COLOURS,
     LINE_COLOURS,
@@ -25,7 +24,8 @@ from markov.report.pages import (
     Table,
 )
 from markov.report.reports import report_pages
-from markov.report.workbook import write_pages
+from markov.report.writers.excel import write_pages
+from markov.report.writers.number_formats import number_format, shown
 from markov.terms import STATE_LABELS, CostCategory, State, money
 
 SIGNS = {"calgb_100104": "£", "post_transplant_us": "$"}

@@ -19,12 +19,12 @@ from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.steps_sheet import read_steps
 from markov.inputs.writing.template import shipped
-from markov.report.drawn_series import pieces, read_series
 from markov.report.pages import Chart, Page, Table, Text
-from markov.report.svg import chart_svg
 from markov.report.walk_chart import RISE, waterfall
 from markov.report.walk_page import answer, walk_pages
-from markov.report.workbook import write_pages
+from markov.report.writers.drawn_series import pieces, read_series
+from markov.report.writers.excel import write_pages
+from markov.report.writers.html_charts import chart_svg
 from tests.broken_inputs.editing import good_book
 
 HR = "os.hazard_ratio.lenalidomide"

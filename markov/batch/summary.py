@@ -6,7 +6,7 @@ from markov.batch.comparison import Comparison, compare
 from markov.batch.exports import export
 from markov.batch.pages import batch_pages
 from markov.batch.store import Store
-from markov.report.workbook import write_pages
+from markov.report.writers.excel import write_pages
 
 FILE = "batch.xlsx"
 

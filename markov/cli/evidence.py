@@ -333,7 +333,7 @@ def _finish(
     from markov.inputs.writing.change_rows import regenerate, taken_away, with_log
     from markov.report.new_workbook import new_workbook_page
     from markov.report.provenance import evidence_provenance_page
-    from markov.report.workbook import write_pages
+    from markov.report.writers.excel import write_pages
 
     now = datetime.datetime.now(datetime.UTC)
     command = f"markov {told.command}"

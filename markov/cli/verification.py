@@ -36,7 +36,7 @@ def run_bank(workbook: Path, asked: Asked, out: Path | None, json_file: str | No
     from markov.model.hazards import crossing_problems
     from markov.report.provenance import evidence_provenance_page
     from markov.report.verification_page import verification_page, verification_words
-    from markov.report.workbook import write_pages
+    from markov.report.writers.excel import write_pages
 
     raise_errors(crossing_problems(inputs))
     bench, tests = Bench(inputs, draws=asked.draws, seed=asked.seed), _chosen(asked.only or [])

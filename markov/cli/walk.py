@@ -129,15 +129,15 @@ def _write_report(found: "Walk", target: Path, kind: str, command: str, clock: C
 
 def _write_pages(pages: "list[Page]", target: Path, kind: str, title: str) -> None:
     if kind == Kind.HTML:
-        from markov.report.html import write_html
+        from markov.report.writers.html import write_html
 
         write_html(pages, target, title)
     elif kind == Kind.DOCX:
-        from markov.report.docx import write_docx
+        from markov.report.writers.word import write_docx
 
         write_docx(pages, target, title)
     else:
-        from markov.report.workbook import write_pages
+        from markov.report.writers.excel import write_pages
 
         write_pages(pages, target, title)
 
@@ -181,7 +181,7 @@ def _write_plan(sides: "tuple[Inputs, Inputs]", plan: "Plan | None", target: Pat
     """Write the sheet of steps, and say what to do with it; an existing file is left as it is."""
     from markov.analysis.walk.walk_steps import planned_steps
     from markov.report.walk_inputs_page import steps_page
-    from markov.report.workbook import write_pages
+    from markov.report.writers.excel import write_pages
 
     check_new(target, "a sheet of steps")
     found, steps = planned_steps(*sides, plan)

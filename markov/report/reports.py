@@ -24,7 +24,7 @@ from markov.report.standards_pages import standards_pages
 from markov.report.summary import summary_page
 from markov.report.tables import disaggregated_page, incremental_page, results_page, trace_page
 from markov.report.uncertainty_pages import uncertainty_data_pages, uncertainty_pages
-from markov.report.workbook import write_pages
+from markov.report.writers.excel import write_pages
 
 LIVE_GUIDE = ("Live guide", "The model as Excel formulas: where to type another value, and how the answer moves.")
 
@@ -129,9 +129,9 @@ def write_kind(pages: Sequence[Page], path: str | Path, title: str, kind: str) -
         return write_pages(pages, path, title)
     pages = [page for page in pages if page.name != CONTENTS]  # a page has its own contents, a document its headings
     if kind == "html":
-        from markov.report.html import write_html
+        from markov.report.writers.html import write_html
 
         return write_html(pages, path, title)
-    from markov.report.docx import write_docx  # python-docx takes a third of a second to import
+    from markov.report.writers.word import write_docx  # python-docx takes a third of a second to import
 
     return write_docx(pages, path, title)

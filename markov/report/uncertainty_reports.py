@@ -22,7 +22,7 @@ from markov.report.recipe import PSA, SOBOL, VOI, Recipe, years_of
 from markov.report.sobol_page import sobol_pages
 from markov.report.structural_page import structural_page
 from markov.report.voi_page import voi_page
-from markov.report.workbook import write_pages
+from markov.report.writers.excel import write_pages
 
 WORDS = {PSA: "psa", SOBOL: "sobol", VOI: "voi"}
 

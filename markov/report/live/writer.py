@@ -23,7 +23,7 @@ from markov.report.live.results_sheet import NAME as RESULTS
 from markov.report.live.results_sheet import Block
 from markov.report.live.tables_sheet import FIRST, TableColumn
 from markov.report.live.tables_sheet import NAME as TABLES
-from markov.report.looks import number_format
+from markov.report.writers.number_formats import number_format
 
 NUMBER_FORMATS = {
     "qaly": "0.0000_)",

@@ -9,12 +9,12 @@ from html import escape
 from pathlib import Path
 
 from markov.excel.style import ACCENT, BAD, CHANGED, GOOD, HEADER, INK, PAPER, RULE, SOFT, WARN, WEAK
-from markov.report.drawing import FONT
-from markov.report.drawn_series import Tables
 from markov.report.files import write_whole
-from markov.report.looks import is_long, is_numeric, look_of, mark_of, shown, tint_of, widths_of
 from markov.report.pages import Cell, Chart, Page, Table, Text
-from markov.report.svg import chart_svg
+from markov.report.writers.drawing import FONT
+from markov.report.writers.drawn_series import Tables
+from markov.report.writers.html_charts import chart_svg
+from markov.report.writers.number_formats import is_long, is_numeric, look_of, mark_of, shown, tint_of, widths_of
 
 ALONE, BESIDE = 760.0, 560.0  # width of a chart that stands alone, and of charts side by side
 STYLE = f"""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from markov.report.drawing import Frame, Point
 from markov.report.pages import Cell, Chart, Series, Table
+from markov.report.writers.drawing import Frame, Point
 
 Tables = Mapping[tuple[str, str], Table]
 

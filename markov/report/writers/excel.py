@@ -13,9 +13,8 @@ from typing import Any
 
 from markov.excel.style import FONT, FORMATS, INK, PAGE_HEIGHT, PAGE_WIDTH, make_formats, set_page, width_in_points
 from markov.report.files import ReportError, write_packed
-from markov.report.looks import is_numeric, look_of, number_format, verdict_look
 from markov.report.pages import CONTENTS, Block, Cell, Chart, Page, Series, Table, Text
-from markov.report.paper import (
+from markov.report.writers.excel_layout import (
     CHART_ROWS,
     PAGE_FILLED,
     ROW_POINTS,
@@ -27,6 +26,7 @@ from markov.report.paper import (
     row_points,
     title_end,
 )
+from markov.report.writers.number_formats import is_numeric, look_of, number_format, verdict_look
 
 __all__ = ["ReportError", "write_pages"]
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from markov.excel.style import FONT
-from markov.report.drawn_series import Drawn
 from markov.report.pages import Block, Chart, Page
-from markov.report.workbook import packed
+from markov.report.writers.drawn_series import Drawn
+from markov.report.writers.excel import packed
 
 CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 
-from markov.report.axes import Range
+from markov.report.writers.axes import Range
 
 Point = tuple[float, float]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from markov.report.looks import decimals_of, formatted
+from markov.report.writers.number_formats import decimals_of, formatted
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 START_AT_ZERO = 1.0 / 6.0

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html import escape
 
-from markov.report.axes import Range, range_of, ratio_range
-from markov.report.drawing import (
+from markov.report.pages import Chart, Series
+from markov.report.writers.axes import Range, range_of, ratio_range
+from markov.report.writers.drawing import (
     CENTRED,
     FONT,
     GRID,
@@ -26,10 +27,9 @@ from markov.report.drawing import (
     text_width,
     wrapped,
 )
-from markov.report.drawn_series import IN_BANDS, STACKED, Drawn, Piece, Tables, categories, describe, pieces
-from markov.report.drawn_series import read_series as read
-from markov.report.drawn_series import runs as runs_of
-from markov.report.pages import Chart, Series
+from markov.report.writers.drawn_series import IN_BANDS, STACKED, Drawn, Piece, Tables, categories, describe, pieces
+from markov.report.writers.drawn_series import read_series as read
+from markov.report.writers.drawn_series import runs as runs_of
 
 PLOT_HEIGHT = 270.0
 NAMED_HEIGHT = 34.0  # of a row with a word above its point

@@ -1,0 +1,1 @@
+"""Pages into files: Excel, a web page, a Word document."""
