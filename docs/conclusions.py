@@ -30,7 +30,7 @@ from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
-from markov.report.sobol_page import source_words
+from markov.report.sheets.sobol import source_words
 from markov.report.words import money, per_qaly
 from markov.terms import PriceSet
 

@@ -19,7 +19,7 @@ from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs, read_sheets
 from markov.inputs.writing.change_rows import regenerate, with_table_rows
 from markov.inputs.writing.template import shipped
-from markov.report.curve_arm_page import arm_name, data_name
+from markov.report.sheets.fits_by_arm import arm_name, data_name
 from markov.survival.fit import Fit
 from markov.survival.fitting import fit_all
 from markov.survival.records import Records

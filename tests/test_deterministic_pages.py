@@ -28,19 +28,19 @@ from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.report import words
-from markov.report.applicability_page import TOPICS, applicability_page
-from markov.report.assumptions_page import assumptions_page
-from markov.report.benefit_risk_page import benefit_risk_page
 from markov.report.export import as_data
 from markov.report.pages import Page, Table, Text
 from markov.report.reports import report_pages
-from markov.report.scenario_page import scenario_pages
-from markov.report.severity_page import severity_page
-from markov.report.summary import summary_page
-from markov.report.threshold_page import threshold_page
-from markov.report.tornado_page import tornado_page
-from markov.report.treatment_page import malignancy_page, treatment_page
-from markov.report.two_way_page import TINTS, two_way_page
+from markov.report.sheets.applicability import TOPICS, applicability_page
+from markov.report.sheets.assumptions import assumptions_page
+from markov.report.sheets.benefit_and_risk import benefit_risk_page
+from markov.report.sheets.scenarios import scenario_pages
+from markov.report.sheets.severity import severity_page
+from markov.report.sheets.summary import summary_page
+from markov.report.sheets.threshold import threshold_page
+from markov.report.sheets.tornado import tornado_page
+from markov.report.sheets.treatment import malignancy_page, treatment_page
+from markov.report.sheets.two_way import TINTS, two_way_page
 from markov.terms import MALIGNANCIES, Array, State
 from tests import ROOT
 

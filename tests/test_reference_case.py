@@ -13,7 +13,7 @@ from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.report.pages import Table
-from markov.report.reference_case_page import AS_ASKED, NOTHING_ASKED, reference_case_page
+from markov.report.sheets.reference_case import AS_ASKED, NOTHING_ASKED, reference_case_page
 
 RATES = {
     "nice": (0.035, 0.035),

@@ -9,7 +9,7 @@ from markov.analysis.sensitivity.everything import deterministic
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.standards import ADVISHE, CHEERS
 from markov.report.pages import Page, Table, Text
-from markov.report.standards_pages import BEGUN, COMPLETE, NOT_APPLICABLE, OPEN, standards_pages
+from markov.report.sheets.checklists import BEGUN, COMPLETE, NOT_APPLICABLE, OPEN, standards_pages
 
 FROM_THE_RUN = {"1", "7", "8", "9", "10", "15", "17", "20", "22", "23", "24"}
 PARTLY = {"2", "5", "6", "11", "12", "13", "14", "16", "18", "26"}

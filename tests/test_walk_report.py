@@ -20,8 +20,8 @@ from markov.inputs.problems import InputError
 from markov.inputs.steps_sheet import read_steps
 from markov.inputs.writing.template import shipped
 from markov.report.pages import Chart, Page, Table, Text
-from markov.report.walk_chart import RISE, waterfall
-from markov.report.walk_page import answer, walk_pages
+from markov.report.sheets.walk import answer, walk_pages
+from markov.report.sheets.walk_chart import RISE, waterfall
 from markov.report.writers.drawn_series import pieces, read_series
 from markov.report.writers.excel import write_pages
 from markov.report.writers.html_charts import chart_svg

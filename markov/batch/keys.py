@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from markov.inputs.parameters import Inputs
-from markov.report.provenance import program
+from markov.report.sheets.provenance import program
 
 PACKAGE = Path(__file__).parents[1]
 COMPUTING = ("terms.py", "inputs", "survival", "model", "analysis", "batch/tasks.py")

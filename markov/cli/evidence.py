@@ -111,7 +111,7 @@ def _fit_points(
     )
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
-    from markov.report.curve_fit_pages import curve_fit_pages
+    from markov.report.sheets.fits import curve_fit_pages
 
     with clock.step("Fitting the curves"):
         found = fit_curves(inputs, families, knots, joint=joint)
@@ -134,7 +134,7 @@ def _fit_medians(inputs: "Inputs", sheets: "Sheets", endpoint: str, places: "_Pl
     """The part of `fit` that needs no curve."""
     from markov.analysis.evidence.median_fits import fit_medians, median_changes
     from markov.inputs.writing.change_rows import with_correlations, with_rows
-    from markov.report.median_fit_page import median_fit_page
+    from markov.report.sheets.fits_from_medians import median_fit_page
     from markov.terms import Endpoint
 
     if endpoint not in (Endpoint.PFS, Endpoint.OS):
@@ -174,7 +174,7 @@ def calibrate(
     from markov.analysis.calibration import CalibrationError
     from markov.analysis.evidence.calibrated_parameters import calibration_changes, calibration_story
     from markov.inputs.writing.change_rows import with_rows
-    from markov.report.calibration_page import calibration_pages
+    from markov.report.sheets.calibration import calibration_pages
 
     try:
         with clock.step("Solving the rates"):
@@ -224,7 +224,7 @@ def network(
     )
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
-    from markov.report.network_page import network_pages
+    from markov.report.sheets.network import network_pages
 
     with clock.step("Synthesising the trials"):
         found = networks(inputs, _models(model or []))
@@ -331,8 +331,8 @@ def _finish(
     """Check the new tables, write the workbook and its report, and say where they are."""
     from markov.inputs.workbook import assemble
     from markov.inputs.writing.change_rows import regenerate, taken_away, with_log
-    from markov.report.new_workbook import new_workbook_page
-    from markov.report.provenance import evidence_provenance_page
+    from markov.report.sheets.new_workbook import new_workbook_page
+    from markov.report.sheets.provenance import evidence_provenance_page
     from markov.report.writers.excel import write_pages
 
     now = datetime.datetime.now(datetime.UTC)

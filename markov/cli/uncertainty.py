@@ -100,7 +100,7 @@ def psa(
 
         write_text(json_file, as_text({"confidential": list(inputs.confidential), "psa": psa_data(result, mixture)}))
     if export_to:
-        from markov.report.draws import export
+        from markov.report.sheets.draws import export
 
         export(inputs, result.sample, export_to)
     with clock.step("Writing the report"):
@@ -154,7 +154,7 @@ def check_draws(kind: str) -> None:
 
 def keep_draws(result: "Probabilistic", target: Path, kind: str) -> Path | None:
     """Write more draws than a sheet holds beside the report; None where they stand on the sheet, or are not kept."""
-    from markov.report.draws import KINDS, ON_SHEET, write_draws
+    from markov.report.sheets.draws import KINDS, ON_SHEET, write_draws
 
     if result.sample.runs <= ON_SHEET or kind == "none":
         return None
@@ -196,7 +196,7 @@ def sobol(
     inputs = _inputs(workbook, changes, None)
     from markov.analysis.uncertainty.sobol import sobol_analysis
     from markov.report.recipe import SOBOL, Recipe, sobol_options
-    from markov.report.sobol_page import sobol_pages, sobol_words
+    from markov.report.sheets.sobol import sobol_pages, sobol_words
 
     with explained(workbook), clock.tracked("Sobol design") as done:
         result = sobol_analysis(
@@ -237,10 +237,10 @@ def voi(
     from markov.analysis.uncertainty.everything import value_of_waiting
     from markov.analysis.uncertainty.sample import draw_sample
     from markov.analysis.uncertainty.value_of_information import value_of_information
-    from markov.report.follow_up_page import follow_up_lead
     from markov.report.recipe import VOI, Recipe
+    from markov.report.sheets.follow_up_value import follow_up_lead
+    from markov.report.sheets.value_of_information import perfect_words
     from markov.report.uncertainty_reports import voi_report_pages
-    from markov.report.voi_page import perfect_words
 
     with explained(workbook):
         with clock.tracked("Random draws") as done:

@@ -34,8 +34,8 @@ def run_bank(workbook: Path, asked: Asked, out: Path | None, json_file: str | No
     from markov.analysis.bank.run import verify_workbook
     from markov.inputs.problems import raise_errors
     from markov.model.hazards import crossing_problems
-    from markov.report.provenance import evidence_provenance_page
-    from markov.report.verification_page import verification_page, verification_words
+    from markov.report.sheets.provenance import evidence_provenance_page
+    from markov.report.sheets.verification import verification_page, verification_words
     from markov.report.writers.excel import write_pages
 
     raise_errors(crossing_problems(inputs))

@@ -119,8 +119,8 @@ def _target(first: Path, second: Path, out: Path | None, kind: str) -> Path:
 
 
 def _write_report(found: "Walk", target: Path, kind: str, command: str, clock: Clock) -> None:
-    from markov.report.provenance import pair_provenance_page
-    from markov.report.walk_page import walk_pages
+    from markov.report.sheets.provenance import pair_provenance_page
+    from markov.report.sheets.walk import walk_pages
 
     now = datetime.datetime.now(datetime.UTC)
     pages = [*walk_pages(found), pair_provenance_page(found.first, found.second, command, clock.elapsed, now)]
@@ -157,7 +157,7 @@ def _left_over(found: "Walk", plan: "Plan | None") -> list[str]:
 
 def _told(found: "Walk") -> list[str]:
     """The walk in a few lines."""
-    from markov.report.walk_page import answer
+    from markov.report.sheets.walk import answer
 
     other = len(found.found.inert) + sum(found.found.described.values()) + sum(found.found.beside.values())
     if not found.steps:
@@ -180,7 +180,7 @@ def _told(found: "Walk") -> list[str]:
 def _write_plan(sides: "tuple[Inputs, Inputs]", plan: "Plan | None", target: Path) -> None:
     """Write the sheet of steps, and say what to do with it; an existing file is left as it is."""
     from markov.analysis.walk.walk_steps import planned_steps
-    from markov.report.walk_inputs_page import steps_page
+    from markov.report.sheets.inputs_that_differ import steps_page
     from markov.report.writers.excel import write_pages
 
     check_new(target, "a sheet of steps")

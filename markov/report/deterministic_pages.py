@@ -2,16 +2,16 @@
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
-from markov.report.applicability_page import applicability_page
-from markov.report.assumptions_page import assumptions_page
-from markov.report.benefit_risk_page import benefit_risk_page
 from markov.report.pages import Page
-from markov.report.scenario_page import scenario_pages
-from markov.report.severity_page import severity_page
-from markov.report.threshold_page import threshold_page
-from markov.report.tornado_page import tornado_page
-from markov.report.treatment_page import malignancy_page, treatment_page
-from markov.report.two_way_page import two_way_page
+from markov.report.sheets.applicability import applicability_page
+from markov.report.sheets.assumptions import assumptions_page
+from markov.report.sheets.benefit_and_risk import benefit_risk_page
+from markov.report.sheets.scenarios import scenario_pages
+from markov.report.sheets.severity import severity_page
+from markov.report.sheets.threshold import threshold_page
+from markov.report.sheets.tornado import tornado_page
+from markov.report.sheets.treatment import malignancy_page, treatment_page
+from markov.report.sheets.two_way import two_way_page
 
 
 def sensitivity_pages(result: BaseCase, found: Deterministic) -> list[Page]:

@@ -14,7 +14,7 @@ from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Inputs, Parameter
 from markov.model.outcomes import LANDMARK_YEARS, SCHEDULES, Outcomes
 from markov.report.deterministic_json import deterministic_data
-from markov.report.provenance import program
+from markov.report.sheets.provenance import program
 from markov.report.uncertainty_json import uncertainty_data
 from markov.terms import LIVING, MONTHS_PER_YEAR, Array, CostCategory, State
 

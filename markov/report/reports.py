@@ -10,19 +10,19 @@ from markov.analysis.bank.run import short_form
 from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.uncertainty.everything import Uncertainty
-from markov.report.bridge_page import bridge_page
-from markov.report.carried_pages import carried_pages
-from markov.report.contents_page import contents_page
 from markov.report.deterministic_pages import plausibility_pages, sensitivity_pages
-from markov.report.evidence import checks_page, inputs_page, survival_page
-from markov.report.glossary_page import glossary_page
 from markov.report.pages import CONTENTS, Page, in_currency
-from markov.report.provenance import provenance_page
 from markov.report.recipe import run_recipe
-from markov.report.reference_case_page import reference_case_page
-from markov.report.standards_pages import standards_pages
-from markov.report.summary import summary_page
-from markov.report.tables import disaggregated_page, incremental_page, results_page, trace_page
+from markov.report.sheets.bridge import bridge_page
+from markov.report.sheets.checklists import standards_pages
+from markov.report.sheets.contents import contents_page
+from markov.report.sheets.evidence import checks_page, inputs_page, survival_page
+from markov.report.sheets.glossary import glossary_page
+from markov.report.sheets.inputs_in_full import carried_pages
+from markov.report.sheets.provenance import provenance_page
+from markov.report.sheets.reference_case import reference_case_page
+from markov.report.sheets.results import disaggregated_page, incremental_page, results_page, trace_page
+from markov.report.sheets.summary import summary_page
 from markov.report.uncertainty_pages import uncertainty_data_pages, uncertainty_pages
 from markov.report.writers.excel import write_pages
 

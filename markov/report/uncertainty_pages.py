@@ -4,13 +4,13 @@ from pathlib import Path
 
 from markov.analysis.uncertainty.everything import Uncertainty
 from markov.inputs.parameters import Inputs
-from markov.report.draws import draws_page
-from markov.report.follow_up_page import follow_up_page
-from markov.report.importance_page import importance_page
 from markov.report.pages import Page
-from markov.report.psa_pages import probabilistic_pages
-from markov.report.sobol_page import sobol_pages
-from markov.report.voi_page import voi_page
+from markov.report.sheets.draws import draws_page
+from markov.report.sheets.follow_up_value import follow_up_page
+from markov.report.sheets.importance import importance_page
+from markov.report.sheets.probabilistic import probabilistic_pages
+from markov.report.sheets.sobol import sobol_pages
+from markov.report.sheets.value_of_information import voi_page
 
 
 def uncertainty_pages(inputs: Inputs, found: Uncertainty) -> list[Page]:

@@ -12,16 +12,16 @@ from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.structural import StructuralAverage, declared, structural_average
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs
-from markov.report.carried_pages import carried_pages
-from markov.report.draws import draws_page
-from markov.report.follow_up_page import follow_up_page
 from markov.report.pages import Page, in_currency
-from markov.report.provenance import evidence_provenance_page
-from markov.report.psa_pages import probabilistic_pages
 from markov.report.recipe import PSA, SOBOL, VOI, Recipe, years_of
-from markov.report.sobol_page import sobol_pages
-from markov.report.structural_page import structural_page
-from markov.report.voi_page import voi_page
+from markov.report.sheets.draws import draws_page
+from markov.report.sheets.follow_up_value import follow_up_page
+from markov.report.sheets.inputs_in_full import carried_pages
+from markov.report.sheets.probabilistic import probabilistic_pages
+from markov.report.sheets.provenance import evidence_provenance_page
+from markov.report.sheets.sobol import sobol_pages
+from markov.report.sheets.structural_average import structural_page
+from markov.report.sheets.value_of_information import voi_page
 from markov.report.writers.excel import write_pages
 
 WORDS = {PSA: "psa", SOBOL: "sobol", VOI: "voi"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Tested
 from markov.analysis.bank.run import count
-from markov.report.provenance import program
+from markov.report.sheets.provenance import program
 from markov.terms import Verdict
 
 

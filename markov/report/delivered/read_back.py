@@ -10,9 +10,9 @@ from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import File, Grid
 from markov.inputs.workbook import assemble
-from markov.report.carried_pages import CARRYING, CELL, PARAMETERS, POPULATION, POPULATION_TABLES, TABLES_PAGE
-from markov.report.provenance import TIME_FORMAT
 from markov.report.recipe import Recipe, recipe_of
+from markov.report.sheets.inputs_in_full import CARRYING, CELL, PARAMETERS, POPULATION, POPULATION_TABLES, TABLES_PAGE
+from markov.report.sheets.provenance import TIME_FORMAT
 
 INCLUDED = "strategy.included."
 ROW_HEADERS = ("id", "age", "year", "strategy", "endpoint", "first", "scenario", "agency", "item")

@@ -9,10 +9,10 @@ from markov.analysis.uncertainty.invariants import CORRECTIONS, OUT_OF_REACH_WOR
 from markov.analysis.uncertainty.probabilistic import Probabilistic, Summary
 from markov.inputs.definitions.schema import label_of
 from markov.inputs.parameters import Inputs
-from markov.report import psa_charts
 from markov.report.pages import Block, Cell, Column, Look, Page, Table, Text
-from markov.report.psa_charts import chart_data_page
-from markov.report.tables import POSITIONS
+from markov.report.sheets import probabilistic_charts
+from markov.report.sheets.probabilistic_charts import chart_data_page
+from markov.report.sheets.results import POSITIONS
 from markov.report.words import money, per_qaly
 
 LOOKS: dict[str, Look] = {"cost": "money", "net_benefit": "money", "delta_cost": "money"}
@@ -180,7 +180,7 @@ def _severity_table(inputs: Inputs, result: Probabilistic) -> Iterator[Table]:
 
 
 def _plane_page(inputs: Inputs, result: Probabilistic) -> Page:
-    charts = [psa_charts.plane_chart(inputs, result, i) for i in range(len(result.planes))]
+    charts = [probabilistic_charts.plane_chart(inputs, result, i) for i in range(len(result.planes))]
     quadrants = list(dict.fromkeys(q for plane in result.planes for q in plane.quadrants))
     columns = (
         Column(f"Against {inputs.labels[result.sample.strategies[0]].lower()}", "strong"),
@@ -201,7 +201,7 @@ def _plane_page(inputs: Inputs, result: Probabilistic) -> Page:
     notes = (
         "The ellipse would hold 95 % of the draws if they were bivariate normal; the last column says how many it does "
         f"hold. The grey line is the threshold of {per_qaly(result.thresholds[-1], inputs.currency)}: draws "
-        f"below it are cost-effective there. The pictures show the first {psa_charts.SHOWN:,} "
+        f"below it are cost-effective there. The pictures show the first {probabilistic_charts.SHOWN:,} "
         "draws at most, the figures rest on all.",
     )
     table = Table("Where the draws lie", columns, rows, "quadrants", notes)
@@ -243,7 +243,7 @@ def _acceptability_page(inputs: Inputs, result: Probabilistic) -> Page:
     )
     blocks = (
         Text(words, "lead"),
-        (psa_charts.acceptability_chart(inputs, result), psa_charts.loss_chart(inputs, result)),
+        (probabilistic_charts.acceptability_chart(inputs, result), probabilistic_charts.loss_chart(inputs, result)),
         Table("Acceptability by threshold", columns, rows, "acceptability", (note,)),
     )
     subtitle = "Every strategy at once, over a range of thresholds; a chart's full data are on the sheet Chart data."
@@ -259,7 +259,7 @@ def _convergence_page(inputs: Inputs, result: Probabilistic) -> Page:
     shown = [s for s in result.summaries if s.versus is not None]
     blocks = (
         Text(_settled(inputs, result, shown), "lead"),
-        (psa_charts.running_chart(inputs, result),),
+        (probabilistic_charts.running_chart(inputs, result),),
         _precision_table(inputs, result, shown),
     )
     subtitle = "How far the means over draws would move with other random numbers, and with more draws."

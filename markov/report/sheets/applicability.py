@@ -7,7 +7,7 @@ from markov.excel.style import WARN
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.report import words
 from markov.report.pages import Block, Cell, Column, Page, Table, Text
-from markov.report.scenario_page import decision_in_words, padded
+from markov.report.sheets.scenarios import decision_in_words, padded
 
 TOPICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Effect on survival and crossover": (

@@ -6,12 +6,12 @@ from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.uncertainty.everything import Uncertainty
 from markov.report import words
-from markov.report.charts import frontier_chart, survival_charts
 from markov.report.pages import Block, Cell, Column, Page, Table, Text
-from markov.report.psa_pages import lead
-from markov.report.scenario_page import balance_in_words
-from markov.report.threshold_page import price_in_words
-from markov.report.tornado_page import in_words
+from markov.report.sheets.base_charts import frontier_chart, survival_charts
+from markov.report.sheets.probabilistic import lead
+from markov.report.sheets.scenarios import balance_in_words
+from markov.report.sheets.threshold import price_in_words
+from markov.report.sheets.tornado import in_words
 from markov.terms import PriceSet
 
 

@@ -10,8 +10,8 @@ from markov.inputs.parameters import Parameter
 from markov.inputs.standards import ADVISHE, CHEERS, Item
 from markov.report import words
 from markov.report.pages import Cell, Column, Page, Table, Text
-from markov.report.provenance import CONVENTIONS, program
-from markov.report.scenario_page import balance_in_words
+from markov.report.sheets.provenance import CONVENTIONS, program
+from markov.report.sheets.scenarios import balance_in_words
 from markov.terms import COST_LABELS, LIVING, STATE_LABELS
 
 COMPLETE, BEGUN, OPEN = "complete", "begun; analyst to complete", "analyst to complete"

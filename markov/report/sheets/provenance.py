@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from markov.analysis.base_case import BaseCase
 from markov.inputs.parameters import Inputs
-from markov.report.carried_pages import fingerprint
 from markov.report.pages import Cell, Column, Page, Table
 from markov.report.recipe import Recipe
+from markov.report.sheets.inputs_in_full import fingerprint
 
 PACKAGES = ("numpy", "scipy", "openpyxl", "xlsxwriter")
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"

@@ -6,7 +6,7 @@ from markov.analysis.uncertainty.importance import LEADING, Importance, Importan
 from markov.analysis.uncertainty.sobol import Sobol
 from markov.inputs.parameters import Inputs
 from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
-from markov.report.sobol_page import output_words, source_words
+from markov.report.sheets.sobol import output_words, source_words
 from markov.report.words import money, per_qaly
 
 PAGE = "Importance"

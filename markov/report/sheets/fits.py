@@ -6,7 +6,8 @@ import numpy as np
 
 from markov.analysis.evidence.curve_fits import ArmFits, Comparison, CurveFits, JointFits, describe, treatment_effect
 from markov.inputs.parameters import Inputs
-from markov.report.curve_arm_page import (
+from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.sheets.fits_by_arm import (
     ENDPOINT_NAMES,
     GREY,
     LONG_TERM,
@@ -16,7 +17,6 @@ from markov.report.curve_arm_page import (
     finite,
     round_up,
 )
-from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.survival.fit import Fit
 from markov.terms import Endpoint
 
