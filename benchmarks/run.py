@@ -16,7 +16,7 @@ import numpy as np
 import profiles
 import scipy
 
-from markov.report.pages import Chart, Column, Series, Table
+from markov.report.page import Chart, Column, Series, Table
 from markov.report.writers.html_charts import chart_svg
 
 DOCS = Path(__file__).parents[1] / "docs"

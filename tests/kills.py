@@ -19,7 +19,7 @@ from markov.excel.files import PART
 from markov.inputs.cells import Sheets
 from markov.inputs.writing.sources import CoverText
 from markov.inputs.writing.template import blank_sheets, write_workbook
-from markov.report.pages import Column, Page, Table
+from markov.report.page import Column, Page, Table
 from markov.report.writers.excel import write_pages
 from markov.report.writers.html import write_html
 from markov.report.writers.word import write_docx

@@ -13,7 +13,7 @@ from markov.inputs.problems import InputError, Problem
 from markov.inputs.writing.template import shipped
 from markov.report.delivered.redact import confidential, write_redacted
 from markov.report.delivered.secrets_in_words import without_telling_words
-from markov.report.pages import Page
+from markov.report.page import Page
 from markov.report.sheets.inputs_in_full import fingerprint
 from tests.support.command import markov
 from tests.test_redaction import PRICE, found_in, numbers, pages_of, texts

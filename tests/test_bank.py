@@ -20,7 +20,7 @@ from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
-from markov.report.pages import Table
+from markov.report.page import Table
 from markov.report.sheets.evidence import checks_page
 from markov.terms import Verdict
 from tests import ROOT

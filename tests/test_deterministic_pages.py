@@ -28,8 +28,8 @@ from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.report import words
-from markov.report.export import as_data
-from markov.report.pages import Page, Table, Text
+from markov.report.json import as_data
+from markov.report.page import Page, Table, Text
 from markov.report.reports import report_pages
 from markov.report.sheets.applicability import TOPICS, applicability_page
 from markov.report.sheets.assumptions import assumptions_page

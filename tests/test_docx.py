@@ -11,7 +11,7 @@ import pytest
 from docx.table import Table as WordTable
 
 from markov import BaseCase, base_case
-from markov.report.pages import Chart, Column, Page, Series, Table, Text
+from markov.report.page import Chart, Column, Page, Series, Table, Text
 from markov.report.reports import report_pages
 from markov.report.writers.excel import ReportError
 from markov.report.writers.number_formats import look_of, shown

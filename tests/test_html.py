@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from markov import BaseCase, base_case
-from markov.report.pages import Chart, Column, Look, Page, Series, Table, Text
+from markov.report.page import Chart, Column, Look, Page, Series, Table, Text
 from markov.report.reports import report_pages
 from markov.report.writers.axes import range_of
 from markov.report.writers.drawn_series import Tables, read_series

@@ -21,7 +21,7 @@ from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.report.delivered.blank_what_differs import BLANK, redact
 from markov.report.delivered.redact import confidential, public_command, write_redacted
-from markov.report.pages import Column, Page, Table
+from markov.report.page import Column, Page, Table
 from markov.report.reports import report_pages, write_report
 
 PRICE = "price.lenalidomide_10mg.brand"

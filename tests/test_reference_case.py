@@ -12,7 +12,7 @@ from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
-from markov.report.pages import Table
+from markov.report.page import Table
 from markov.report.sheets.reference_case import AS_ASKED, NOTHING_ASKED, reference_case_page
 
 RATES = {

@@ -12,7 +12,7 @@ import pytest
 from markov import BaseCase, base_case, read_inputs
 from markov.analysis.sensitivity.everything import Deterministic, deterministic
 from markov.inputs.writing.template import shipped
-from markov.report.pages import (
+from markov.report.page import (
     CATEGORY_COLOURS,
     LINE_COLOURS,
     PERIOD_COLOURS,

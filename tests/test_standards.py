@@ -8,7 +8,7 @@ from markov import BaseCase, base_case
 from markov.analysis.sensitivity.everything import deterministic
 from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.standards import ADVISHE, CHEERS
-from markov.report.pages import Page, Table, Text
+from markov.report.page import Page, Table, Text
 from markov.report.sheets.checklists import BEGUN, COMPLETE, NOT_APPLICABLE, OPEN, standards_pages
 
 FROM_THE_RUN = {"1", "7", "8", "9", "10", "15", "17", "20", "22", "23", "24"}

@@ -7,7 +7,7 @@ from markov.batch.comparison import BookResult, Case, Comparison
 from markov.batch.store import FILE
 from markov.batch.workbook_pages import best_in_words, differences_page, largest_page, ranked, totals_page
 from markov.excel.style import WARN
-from markov.report.pages import Cell, Column, Page, Table, Text, in_currency
+from markov.report.page import Cell, Column, Page, Table, Text, in_currency
 
 NAMED = 6
 SHEET_NAME = 31 - len(" totals")

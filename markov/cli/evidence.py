@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from markov.analysis.evidence.synthesis import SynthesisModel
     from markov.inputs.cells import Sheets
     from markov.inputs.parameters import Inputs
-    from markov.report.pages import Page
+    from markov.report.page import Page
     from markov.terms import Family
 
 Out = Annotated[

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from markov.analysis.sensitivity.everything import Deterministic
     from markov.analysis.uncertainty.everything import Uncertainty
     from markov.inputs.parameters import Inputs
-    from markov.report.pages import Page
+    from markov.report.page import Page
 
 
 class Kind(StrEnum):
@@ -206,7 +206,7 @@ class Results:
 
     def as_json(self, *, trace: bool) -> str:
         """The numbers, at full precision."""
-        from markov.report.export import to_json
+        from markov.report.json import to_json
 
         return to_json(self.base, deterministic=self.deterministic, uncertainty=self.uncertainty, trace=trace)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from markov.analysis.uncertainty.probabilistic import Probabilistic
     from markov.analysis.uncertainty.structural import StructuralAverage
     from markov.inputs.parameters import Inputs
-    from markov.report.pages import Page
+    from markov.report.page import Page
     from markov.report.recipe import Recipe
 
 Out = Annotated[

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from markov.analysis.walk.walk import Walk
     from markov.analysis.walk.walk_steps import Plan
     from markov.inputs.parameters import Inputs
-    from markov.report.pages import Page
+    from markov.report.page import Page
 
 Side = Annotated[Path, typer.Argument(help="Input workbook to walk from, such as the company's.", show_default=False)]
 Other = Annotated[Path, typer.Argument(help="Input workbook to walk to, such as the assessor's.", show_default=False)]

@@ -2,7 +2,7 @@
 
 from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
-from markov.report.pages import Page
+from markov.report.page import Page
 from markov.report.sheets.applicability import applicability_page
 from markov.report.sheets.assumptions import assumptions_page
 from markov.report.sheets.benefit_and_risk import benefit_risk_page

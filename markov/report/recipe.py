@@ -10,7 +10,7 @@ from markov.analysis.uncertainty.everything import Uncertainty, uncertainty
 from markov.analysis.uncertainty.follow_up import YEARS
 from markov.analysis.uncertainty.sobol import Sobol
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Cell
+from markov.report.page import Cell
 
 PARTS, OPTIONS = "Parts of this report", "Options of its analyses"
 BASE, SENSITIVITY, UNCERTAINTY, LIVE = "base case", "sensitivity analyses", "uncertainty", "live model"

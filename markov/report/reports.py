@@ -11,7 +11,7 @@ from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.uncertainty.everything import Uncertainty
 from markov.report.deterministic_pages import plausibility_pages, sensitivity_pages
-from markov.report.pages import CONTENTS, Page, in_currency
+from markov.report.page import CONTENTS, Page, in_currency
 from markov.report.recipe import run_recipe
 from markov.report.sheets.bridge import bridge_page
 from markov.report.sheets.checklists import standards_pages

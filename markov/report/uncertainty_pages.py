@@ -4,7 +4,7 @@ from pathlib import Path
 
 from markov.analysis.uncertainty.everything import Uncertainty
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Page
+from markov.report.page import Page
 from markov.report.sheets.draws import draws_page
 from markov.report.sheets.follow_up_value import follow_up_page
 from markov.report.sheets.importance import importance_page

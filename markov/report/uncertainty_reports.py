@@ -12,7 +12,7 @@ from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.structural import StructuralAverage, declared, structural_average
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Page, in_currency
+from markov.report.page import Page, in_currency
 from markov.report.recipe import PSA, SOBOL, VOI, Recipe, years_of
 from markov.report.sheets.draws import draws_page
 from markov.report.sheets.follow_up_value import follow_up_page

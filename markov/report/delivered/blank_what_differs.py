@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import Block, Cell, Chart, Column, Page, Series, Table, Text
 
 BLANK = "confidential"
 ROUNDING = re.compile(r"\d(?:\.\d+)?e-(?:1[3-9]|[2-9]\d|\d{3})")

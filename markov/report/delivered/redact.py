@@ -12,7 +12,7 @@ from markov.inputs.rules import between_values
 from markov.report.delivered.blank_what_differs import BLANK, Redacted, redact
 from markov.report.delivered.secrets_in_words import secrets_of, without_telling_words
 from markov.report.files import ReportError
-from markov.report.pages import CONTENTS, Cell, Column, Page, Table, Text
+from markov.report.page import CONTENTS, Cell, Column, Page, Table, Text
 from markov.report.reports import write_kind
 
 NAME = "Redacted copy"

@@ -12,7 +12,7 @@ from markov.inputs.definitions.schema import DEFINITIONS, Definition, Sheet, lab
 from markov.inputs.parameters import Inputs
 from markov.inputs.rules.between_values import products_of, reference_of
 from markov.report.live.formulas import Operand, Term, given, item, position_of, where
-from markov.report.pages import sheet_names
+from markov.report.page import sheet_names
 from markov.terms import (
     FAMILY_PARAMETERS,
     RATIO_FAMILIES,

@@ -6,7 +6,7 @@ from markov.analysis.sensitivity.scenarios import NO_CHANGE, Scenario, Scenarios
 from markov.excel.style import WARN
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.report import words
-from markov.report.pages import Block, Cell, Column, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.report.sheets.scenarios import decision_in_words, padded
 
 TOPICS: Mapping[str, tuple[str, tuple[str, ...]]] = {

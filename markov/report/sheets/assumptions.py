@@ -6,7 +6,7 @@ from markov.analysis.sensitivity.one_way import Bar, OneWay
 from markov.analysis.sensitivity.scenarios import Scenario, Scenarios
 from markov.inputs.parameters import Inputs, Parameter
 from markov.report import words
-from markov.report.pages import Block, Cell, Column, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.terms import PostProgression
 
 METHODS = ("settings.", "pfs.family.", "os.family.", "pps.family.", "toxicity.after_stopping.")

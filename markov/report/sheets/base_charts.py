@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from markov.analysis.base_case import BaseCase
 from markov.report import words
-from markov.report.pages import CATEGORY_COLOURS, STATE_COLOURS, STRATEGY_COLOURS, Chart, Series, trace_name
+from markov.report.page import CATEGORY_COLOURS, STATE_COLOURS, STRATEGY_COLOURS, Chart, Series, trace_name
 from markov.terms import COST_LABELS, STATE_LABELS, CostCategory, State
 
 Published = Mapping[tuple[str, str], tuple[int, int]]

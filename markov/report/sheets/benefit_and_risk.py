@@ -3,7 +3,7 @@
 from markov.analysis.interpretation.benefit_risk import BenefitRisk, Periods, QTwist
 from markov.excel.style import BAD, GOOD
 from markov.inputs.parameters import Inputs
-from markov.report.pages import PERIOD_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import PERIOD_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 
 PERIODS = (
     ("With severe toxicity (TOX)", 1),

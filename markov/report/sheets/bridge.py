@@ -5,7 +5,7 @@ import numpy as np
 from markov.analysis.base_case import BaseCase
 from markov.analysis.incremental import icer_in_words, pairwise
 from markov.model.outcomes import Outcomes
-from markov.report.pages import Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sheets.base_charts import colour
 from markov.terms import MONTHS_PER_YEAR, Array, Endpoint
 

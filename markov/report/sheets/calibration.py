@@ -6,7 +6,7 @@ from markov.analysis.calibration import COMMON, CalibratedRate
 from markov.analysis.evidence.calibrated_parameters import CalibrationStory
 from markov.inputs.definitions.schema import label_of
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Look, Page, Series, Table, Text
+from markov.report.page import STRATEGY_COLOURS, Block, Cell, Chart, Column, Look, Page, Series, Table, Text
 from markov.terms import MONTHS_PER_YEAR
 
 

@@ -9,7 +9,7 @@ from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Parameter
 from markov.inputs.standards import ADVISHE, CHEERS, Item
 from markov.report import words
-from markov.report.pages import Cell, Column, Page, Table, Text
+from markov.report.page import Cell, Column, Page, Table, Text
 from markov.report.sheets.provenance import CONVENTIONS, program
 from markov.report.sheets.scenarios import balance_in_words
 from markov.terms import COST_LABELS, LIVING, STATE_LABELS

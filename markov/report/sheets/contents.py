@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markov.analysis.base_case import BaseCase
 from markov.excel.style import BAD, CHANGED, CONFIDENTIAL, GOOD, WARN, WEAK
-from markov.report.pages import CONTENTS, STATE_COLOURS, Cell, Column, Page, Table, Text
+from markov.report.page import CONTENTS, STATE_COLOURS, Cell, Column, Page, Table, Text
 from markov.report.sheets.base_charts import colour
 from markov.terms import STATE_LABELS, State
 

@@ -13,7 +13,7 @@ import numpy as np
 from markov.analysis.uncertainty.sample import Sample
 from markov.inputs.parameters import Inputs
 from markov.report.files import write_whole
-from markov.report.pages import Column, Look, Page, Table, Text
+from markov.report.page import Column, Look, Page, Table, Text
 from markov.terms import Array
 
 ON_SHEET = 1000

@@ -9,7 +9,7 @@ from markov.analysis.base_case import BaseCase, TrialComparison
 from markov.excel.style import CONFIDENTIAL
 from markov.inputs.parameters import Parameter
 from markov.report import words
-from markov.report.pages import Cell, Column, Look, Page, Table, Text
+from markov.report.page import Cell, Column, Look, Page, Table, Text
 from markov.report.sheets.base_charts import survival_charts
 from markov.report.sheets.verification import short_form_table
 from markov.terms import MONTHS_PER_YEAR

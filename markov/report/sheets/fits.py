@@ -6,7 +6,7 @@ import numpy as np
 
 from markov.analysis.evidence.curve_fits import ArmFits, Comparison, CurveFits, JointFits, describe, treatment_effect
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sheets.fits_by_arm import (
     ENDPOINT_NAMES,
     GREY,

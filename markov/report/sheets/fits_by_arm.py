@@ -7,7 +7,7 @@ import numpy as np
 from markov.analysis.evidence.curve_fits import ArmFits, describe
 from markov.analysis.evidence.fitted_parameters import own_names
 from markov.inputs.parameters import Inputs
-from markov.report.pages import CATEGORY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text, sheet_names
+from markov.report.page import CATEGORY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text, sheet_names
 from markov.survival.fit import Fit
 from markov.survival.kaplan_meier import smoothed_hazard
 from markov.survival.life_table import LifeTable

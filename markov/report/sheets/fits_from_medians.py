@@ -4,7 +4,7 @@ import numpy as np
 
 from markov.analysis.evidence.median_fits import MedianFit
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Chart, Column, Page, Series, Table, Text
+from markov.report.page import STRATEGY_COLOURS, Chart, Column, Page, Series, Table, Text
 from markov.report.sheets.fits_by_arm import ENDPOINT_NAMES
 from markov.survival.families import cumulative_hazard, with_median
 from markov.terms import Endpoint, Family

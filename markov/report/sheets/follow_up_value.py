@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from markov.analysis.uncertainty.follow_up import FollowUp, Wait
 from markov.inputs.parameters import Inputs
-from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.words import money, per_qaly
 
 PAGE = "Follow-up value"

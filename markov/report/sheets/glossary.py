@@ -1,6 +1,6 @@
 """The Glossary sheet: the terms of the report, each in one line."""
 
-from markov.report.pages import Column, Page, Table
+from markov.report.page import Column, Page, Table
 
 TERMS = {
     "Background mortality": "Mortality of the general population of the same age and sex, from the life table.",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from markov.analysis.uncertainty.importance import LEADING, Importance, ImportanceTable
 from markov.analysis.uncertainty.sobol import Sobol
 from markov.inputs.parameters import Inputs
-from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sheets.sobol import output_words, source_words
 from markov.report.words import money, per_qaly
 

@@ -11,7 +11,7 @@ from markov.inputs.agencies import Reference
 from markov.inputs.definitions.schema import NUMERIC, STRATEGY_INCLUDED, TABLES, Sheet
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Strategy, TrialResult
-from markov.report.pages import Cell, Column, Look, Page, Table
+from markov.report.page import Cell, Column, Look, Page, Table
 from markov.report.sheets.evidence import marked
 
 PARAMETERS, POPULATION, TABLES_PAGE = "Inputs in full", "Population tables", "Evidence and scenarios"

@@ -9,7 +9,7 @@ from markov.excel.style import INPUT
 from markov.inputs.differences import InputDifference
 from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.report import words
-from markov.report.pages import Block, Cell, Column, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 
 STEPS_SHEET = "Steps"
 ROUNDING = 1e-9  # QALYs; a smaller difference is none

@@ -3,7 +3,7 @@
 from markov.analysis.evidence.networks import MODEL_NAMES, NetworkOfEndpoint, comment_of
 from markov.analysis.evidence.synthesis import Comparison, forest, inconsistency, layout, league_table
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import STRATEGY_COLOURS, Cell, Chart, Column, Page, Series, Table, Text
 
 TITLES = {"pfs": "Progression-free survival", "os": "Overall survival"}
 INK, LINE = "#1F2A37", "#9AA5B1"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from markov.inputs.definitions.schema import label_of
-from markov.report.pages import Block, Cell, Column, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 
 
 def new_workbook_page(

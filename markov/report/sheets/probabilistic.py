@@ -9,7 +9,7 @@ from markov.analysis.uncertainty.invariants import CORRECTIONS, OUT_OF_REACH_WOR
 from markov.analysis.uncertainty.probabilistic import Probabilistic, Summary
 from markov.inputs.definitions.schema import label_of
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Block, Cell, Column, Look, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Look, Page, Table, Text
 from markov.report.sheets import probabilistic_charts
 from markov.report.sheets.probabilistic_charts import chart_data_page
 from markov.report.sheets.results import POSITIONS

@@ -4,7 +4,7 @@ import numpy as np
 
 from markov.analysis.uncertainty.probabilistic import Probabilistic
 from markov.inputs.parameters import Inputs
-from markov.report.pages import STRATEGY_COLOURS, Chart, Column, Page, Series, Table
+from markov.report.page import STRATEGY_COLOURS, Chart, Column, Page, Series, Table
 from markov.report.words import money, per_qaly
 from markov.terms import Array
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from markov.analysis.base_case import BaseCase
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Cell, Column, Page, Table
+from markov.report.page import Cell, Column, Page, Table
 from markov.report.recipe import Recipe
 from markov.report.sheets.inputs_in_full import fingerprint
 

@@ -2,7 +2,7 @@
 
 from markov.analysis.interpretation.reference_case import Respect, respects
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Cell, Column, Page, Table, Text
+from markov.report.page import Cell, Column, Page, Table, Text
 from markov.terms import AGENCY_LABELS, Agency
 
 AS_ASKED, NOTHING_ASKED = "as in the reference case", "nothing on record"

@@ -8,7 +8,7 @@ from markov.analysis.base_case import BaseCase
 from markov.analysis.incremental import icer_in_words
 from markov.model.outcomes import LANDMARK_YEARS
 from markov.report import words
-from markov.report.pages import Cell, Chart, Column, Look, Page, Table, trace_name
+from markov.report.page import Cell, Chart, Column, Look, Page, Table, trace_name
 from markov.report.sheets.base_charts import cost_chart, frontier_chart, occupancy_chart, survival_charts
 from markov.terms import (
     COST_LABELS,

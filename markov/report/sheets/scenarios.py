@@ -7,7 +7,7 @@ from markov.analysis.sensitivity.scenarios import NO_CHANGE, Balance, Priced, Sc
 from markov.excel.style import WARN
 from markov.inputs.parameters import Value
 from markov.report import words
-from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sheets.base_charts import colour
 from markov.terms import PriceSet
 

@@ -2,7 +2,7 @@
 
 from markov.analysis.interpretation.severity import LEVELS, Severity
 from markov.report import words
-from markov.report.pages import Block, Cell, Column, Look, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Look, Page, Table, Text
 
 
 def severity_page(result: Severity, currency: str) -> Page:

@@ -6,7 +6,7 @@ from markov.analysis.uncertainty.sobol import Sobol
 from markov.analysis.uncertainty.sobol_indices import WIDE, Indices, Statement
 from markov.inputs.definitions.schema import label_of
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.words import per_qaly
 from markov.terms import Endpoint
 

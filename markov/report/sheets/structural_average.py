@@ -2,7 +2,7 @@
 
 from markov.analysis.uncertainty.structural import StructuralAverage
 from markov.inputs.parameters import Inputs
-from markov.report.pages import Block, Cell, Column, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.report.words import money, per_qaly
 
 

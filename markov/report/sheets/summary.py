@@ -6,7 +6,7 @@ from markov.analysis.base_case import BaseCase
 from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.uncertainty.everything import Uncertainty
 from markov.report import words
-from markov.report.pages import Block, Cell, Column, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.report.sheets.base_charts import frontier_chart, survival_charts
 from markov.report.sheets.probabilistic import lead
 from markov.report.sheets.scenarios import balance_in_words

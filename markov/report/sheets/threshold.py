@@ -6,7 +6,7 @@ from markov.analysis.sensitivity.threshold import NEXT_BEST, ThresholdValue
 from markov.analysis.sensitivity.value_based_price import PackPrice, ValueBasedPrice
 from markov.inputs.parameters import Inputs
 from markov.report import words
-from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 
 
 def threshold_page(

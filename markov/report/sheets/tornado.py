@@ -6,7 +6,7 @@ from markov.analysis.incremental import PairwiseRow, Quadrant, icer_in_words
 from markov.analysis.sensitivity.one_way import Bar, Factor, OneWay
 from markov.excel.style import WARN
 from markov.report import words
-from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 
 HIGH_END, LOW_END = LINE_COLOURS[:2]
 

@@ -7,7 +7,7 @@ import numpy as np
 from markov.analysis.base_case import BaseCase, TrialComparison
 from markov.analysis.interpretation.malignancies import Malignancies
 from markov.inputs.parameters import Parameter
-from markov.report.pages import Block, Cell, Chart, Column, Look, Page, Series, Table, Text, trace_name
+from markov.report.page import Block, Cell, Chart, Column, Look, Page, Series, Table, Text, trace_name
 from markov.report.sheets.base_charts import TRACE_YEARS, colour
 from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, STATE_LABELS, CostCategory, State
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from markov.analysis.sensitivity.two_way import Axis, BorderPoint, TwoWay
 from markov.excel.style import INK
 from markov.report import words
-from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Look, Page, Series, Table, Text
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Look, Page, Series, Table, Text
 
 TINTS = ("#E4E8ED", "#D3E3F4", "#F7E4CE", "#D5EADC", "#E6DAEE", "#F3D6D3")
 """Pale twins of the strategies' colours."""

@@ -10,7 +10,7 @@ from markov.analysis.uncertainty.value_of_information import (
     population_value,
 )
 from markov.inputs.parameters import Inputs
-from markov.report.pages import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sheets.sobol import source_words
 from markov.report.words import money, per_qaly
 

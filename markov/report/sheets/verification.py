@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Tested
 from markov.analysis.bank.run import BANK, count
-from markov.report.pages import Block, Cell, Column, Page, Table, Text
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.terms import Verdict
 
 HEADERS = (

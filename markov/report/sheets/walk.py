@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from markov.analysis.walk.walk import EQUAL, NET_BENEFIT, QALY, Path, Walk
 from markov.excel.style import WARN
 from markov.report import words
-from markov.report.pages import Block, Cell, Chart, Column, Page, Table, Text, in_currency
+from markov.report.page import Block, Cell, Chart, Column, Page, Table, Text, in_currency
 from markov.report.sheets.inputs_that_differ import inputs_page, others_page, settled
 from markov.report.sheets.walk_chart import PAGE as DATA_PAGE
 from markov.report.sheets.walk_chart import waterfall

@@ -2,7 +2,7 @@
 
 from markov.analysis.walk.walk import NET_BENEFIT, Path, Walk
 from markov.report import words
-from markov.report.pages import Cell, Chart, Column, Series, Table
+from markov.report.page import Cell, Chart, Column, Series, Table
 
 PAGE = "Chart data"
 TOTAL, RISE, FALL = "#3B4A5C", "#2E7D52", "#C0392B"  # of no strategy, state or cost

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from markov.report.pages import Cell, Chart, Series, Table
+from markov.report.page import Cell, Chart, Series, Table
 from markov.report.writers.drawing import Frame, Point
 
 Tables = Mapping[tuple[str, str], Table]

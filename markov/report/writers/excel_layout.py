@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markov.excel.style import PAGE_WIDTH, lines_needed, width_in_points
-from markov.report.pages import Block, Table, Text
+from markov.report.page import Block, Table, Text
 
 TEXT_SIZES = {"lead": 12 / 11, "note": 9 / 11}  # of paragraphs, against the text of cells
 DEFAULT_WIDTH = 8.43  # of a column that nobody has set
@@ -83,7 +83,7 @@ def points_of(block: Block, widths: Sequence[float]) -> float:
 def title_end(table: Table, widths: Sequence[float]) -> int:
     """The last column that a table's title reaches over: those of the table, or as many as its words need.
 
-    >>> from markov.report.pages import Column
+    >>> from markov.report.page import Column
     >>> title_end(Table("A title of some length", (Column("A"), Column("B")), ()), [8.0, 8.0, 8.0, 8.0])
     3
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from markov.excel.style import ACCENT, BAD, CHANGED, GOOD, HEADER, INK, PAPER, RULE, SOFT, WARN, WEAK
 from markov.report.files import write_whole
-from markov.report.pages import Cell, Chart, Page, Table, Text
+from markov.report.page import Cell, Chart, Page, Table, Text
 from markov.report.writers.drawing import FONT
 from markov.report.writers.drawn_series import Tables
 from markov.report.writers.html_charts import chart_svg

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html import escape
 
-from markov.report.pages import Chart, Series
+from markov.report.page import Chart, Series
 from markov.report.writers.axes import Range, range_of, ratio_range
 from markov.report.writers.drawing import (
     CENTRED,
@@ -47,7 +47,7 @@ def chart_svg(chart: Chart, tables: Tables, name: str, width: float = 760.0) -> 
     The element carries a title and a description in words, so that it can be read aloud.  Raises KeyError where a
     series names a table that is not there.
 
-    >>> from markov.report.pages import Column, Table
+    >>> from markov.report.page import Column, Table
     >>> table = Table("Rates", (Column("Year"), Column("Rate")), ((0, 0.1), (1, 0.2)), "rates")
     >>> chart = Chart("lines", "Rates rise", "Year", "Rate", (Series("Rate", "Data", "rates", 0, 1, "#2F6DB5"),))
     >>> "<title id=\\"rise-title\\">Rates rise</title>" in chart_svg(chart, {("Data", "rates"): table}, "rise")

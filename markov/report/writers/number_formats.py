@@ -3,7 +3,7 @@
 import math
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from markov.report.pages import Cell, Look, Page, Table
+from markov.report.page import Cell, Look, Page, Table
 from markov.terms import sign_of
 
 NUMBER_FORMATS = {
@@ -108,7 +108,7 @@ def look_of(table: Table, row: int, column: int) -> Look:
 def mark_of(table: Table, row: int, column: int) -> str:
     """Colour of a cell by name: pass, warn, fail, weak, or nothing.
 
-    >>> from markov.report.pages import Column
+    >>> from markov.report.page import Column
     >>> mark_of(Table("Checks", (Column("Verdict"),), (("fail",),), verdict=0), 0, 0)
     'fail'
     """

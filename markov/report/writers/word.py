@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from markov.excel.style import BAD, CHANGED, FIXED_DATE, FONT, GOOD, HEADER, INK, PAPER, RULE, WARN, WEAK
 from markov.report.files import write_packed
-from markov.report.pages import Chart, Page, Table, Text
+from markov.report.page import Chart, Page, Table, Text
 from markov.report.writers.drawn_series import read_series
 from markov.report.writers.html_charts import chart_in_words
 from markov.report.writers.number_formats import is_long, is_numeric, look_of, mark_of, shown, tint_of, widths_of

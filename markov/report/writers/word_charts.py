@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from markov.excel.style import FONT
-from markov.report.pages import Block, Chart, Page
+from markov.report.page import Block, Chart, Page
 from markov.report.writers.drawn_series import Drawn
 from markov.report.writers.excel import packed
 
