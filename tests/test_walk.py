@@ -18,7 +18,7 @@ from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.writing.template import shipped
 from markov.terms import PriceSet
-from tests.broken_inputs.editing import good_book
+from tests.inputs.rules.broken_inputs.editing import good_book
 
 HR, FAMILY = "os.hazard_ratio.lenalidomide", "os.family.no_maintenance"
 SHAPE, MEDIAN = "os.shape.no_maintenance", "os.median.no_maintenance"

@@ -25,7 +25,7 @@ from markov.report.sheets.walk_chart import RISE, waterfall
 from markov.report.writers.drawn_series import pieces, read_series
 from markov.report.writers.excel import write_pages
 from markov.report.writers.html_charts import chart_svg
-from tests.broken_inputs.editing import good_book
+from tests.inputs.rules.broken_inputs.editing import good_book
 
 HR = "os.hazard_ratio.lenalidomide"
 CALGB = shipped("calgb_100104")

@@ -18,12 +18,12 @@ from openpyxl.chart import BarChart, Reference
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
-from tests.broken_inputs.case import DEATH, HR
-from tests.broken_inputs.cells import IDS, NUMBERS, SPREADS, WORDS
-from tests.broken_inputs.editing import NAME, good_book, problems_of, told_at
-from tests.broken_inputs.odd import WARNINGS
-from tests.broken_inputs.tables import CORRELATIONS, EVIDENCE, SCENARIOS, TABLES
-from tests.broken_inputs.together import SHEETS, TOGETHER
+from tests.inputs.rules.broken_inputs.case import DEATH, HR
+from tests.inputs.rules.broken_inputs.cells import IDS, NUMBERS, SPREADS, WORDS
+from tests.inputs.rules.broken_inputs.editing import NAME, good_book, problems_of, told_at
+from tests.inputs.rules.broken_inputs.odd import WARNINGS
+from tests.inputs.rules.broken_inputs.tables import CORRELATIONS, EVIDENCE, SCENARIOS, TABLES
+from tests.inputs.rules.broken_inputs.together import SHEETS, TOGETHER
 
 ERRORS = NUMBERS | WORDS | IDS | SPREADS | TABLES | EVIDENCE | CORRELATIONS | SCENARIOS | TOGETHER | SHEETS
 

@@ -30,10 +30,10 @@ from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.sources import CoverText, read_sources, sources_folder
 from markov.inputs.writing.template import shipped, write_workbook
 from tests import ROOT
-from tests.broken_inputs.editing import good_book
 from tests.fuzz import oracle
 from tests.fuzz.__main__ import run_block
 from tests.hostile.files import ELSEWHERE, FILES, changed
+from tests.inputs.rules.broken_inputs.editing import good_book
 from tests.kills import kill_many
 
 HEAVY = (

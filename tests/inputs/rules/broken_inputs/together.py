@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from tests.broken_inputs.case import DEATH, LEN, Broken, add, put
-from tests.broken_inputs.editing import NAME, Book, good_book
-from tests.broken_inputs.tables import PAIR
+from tests.inputs.rules.broken_inputs.case import DEATH, LEN, Broken, add, put
+from tests.inputs.rules.broken_inputs.editing import NAME, Book, good_book
+from tests.inputs.rules.broken_inputs.tables import PAIR
 
 
 def both_median_and_scale(book: Book) -> str:

@@ -20,12 +20,12 @@ from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.workbook import read_inputs
 from markov.model.evaluate import evaluate
-from tests.broken_inputs.editing import good_book
-from tests.random_edits.case import WORKBOOKS, Case, original
-from tests.random_edits.harmful import HARMFUL
-from tests.random_edits.harmless import HARMLESS
-from tests.random_edits.meant import MEANT
-from tests.random_edits.unsure import UNSURE
+from tests.inputs.rules.broken_inputs.editing import good_book
+from tests.inputs.rules.random_edits.case import WORKBOOKS, Case, original
+from tests.inputs.rules.random_edits.harmful import HARMFUL
+from tests.inputs.rules.random_edits.harmless import HARMLESS
+from tests.inputs.rules.random_edits.meant import MEANT
+from tests.inputs.rules.random_edits.unsure import UNSURE
 from tests.support.workbooks import contents
 
 CASES, A_TEST = 2000, 100

@@ -12,7 +12,7 @@ from markov.inputs.comparison import Comparison, Difference, compare
 from markov.inputs.parameters import with_values
 from markov.inputs.problems import InputError
 from markov.inputs.writing.template import shipped
-from tests.broken_inputs.editing import Book, good_book
+from tests.inputs.rules.broken_inputs.editing import Book, good_book
 
 HR = "os.hazard_ratio.lenalidomide"
 CALGB = shipped("calgb_100104")

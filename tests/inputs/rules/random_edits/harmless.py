@@ -3,7 +3,7 @@
 import datetime
 
 from markov.inputs.definitions.schema import Sheet
-from tests.broken_inputs.editing import Page
+from tests.inputs.rules.broken_inputs.editing import Page
 
 from .case import Case, Edit, tables
 

@@ -15,7 +15,7 @@ from markov.inputs.workbook import read_inputs
 from markov.inputs.writing import upgrade as module
 from markov.inputs.writing.template import shipped, worked_names
 from markov.inputs.writing.upgrade import UpgradeError, upgrade
-from tests.broken_inputs.editing import good_book
+from tests.inputs.rules.broken_inputs.editing import good_book
 from tests.support.workbooks import contents
 
 NEW_SHEETS = ("Kaplan-Meier", "Curve choice", "Evidence network", "Correlations")

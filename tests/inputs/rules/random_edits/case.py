@@ -8,7 +8,7 @@ from typing import Any
 
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.parameters import Inputs
-from tests.broken_inputs.editing import Book, Page, good_book
+from tests.inputs.rules.broken_inputs.editing import Book, Page, good_book
 
 WORKBOOKS = ("calgb_100104", "myeloma_ix")
 NUMERIC = ("value", "se", "low", "high", "base case", "price year")

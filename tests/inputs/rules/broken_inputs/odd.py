@@ -1,9 +1,9 @@
 """What is odd but possible: each case is read, with a warning at its cell."""
 
-from tests.broken_inputs.case import DEATH, HR, LEN, Broken, add, put, row
-from tests.broken_inputs.editing import NAME, Book
-from tests.broken_inputs.tables import CHOICE, PAIR
-from tests.broken_inputs.together import without_sheet
+from tests.inputs.rules.broken_inputs.case import DEATH, HR, LEN, Broken, add, put, row
+from tests.inputs.rules.broken_inputs.editing import NAME, Book
+from tests.inputs.rules.broken_inputs.tables import CHOICE, PAIR
+from tests.inputs.rules.broken_inputs.together import without_sheet
 
 
 def emptied_source(book: Book) -> str:

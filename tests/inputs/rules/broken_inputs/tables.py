@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.broken_inputs.case import HR, LEN, NONE, Broken, put, row, rows
-from tests.broken_inputs.editing import Book
+from tests.inputs.rules.broken_inputs.case import HR, LEN, NONE, Broken, put, row, rows
+from tests.inputs.rules.broken_inputs.editing import Book
 
 
 def drop(sheet: str, key: str) -> Callable[[Book], str]:

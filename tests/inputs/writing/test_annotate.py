@@ -9,7 +9,7 @@ from markov.excel.style import BAD, WARN
 from markov.inputs.problems import Problem
 from markov.inputs.writing.annotate import MARK, annotate, is_marked_copy
 from markov.inputs.writing.template import shipped
-from tests.broken_inputs.editing import Book, good_book, problems_of
+from tests.inputs.rules.broken_inputs.editing import Book, good_book, problems_of
 from tests.support.command import markov
 
 HR, DEATH = "os.hazard_ratio.lenalidomide", "cost.event.death"

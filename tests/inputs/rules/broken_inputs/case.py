@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.broken_inputs.editing import Book
+from tests.inputs.rules.broken_inputs.editing import Book
 
 HR, STOPPED, DEATH = "os.hazard_ratio.lenalidomide", "toxicity.proportion.lenalidomide", "cost.event.death"
 NONE, LEN = "no_maintenance", "lenalidomide"

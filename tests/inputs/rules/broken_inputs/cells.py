@@ -2,7 +2,7 @@
 
 import datetime
 
-from tests.broken_inputs.case import DEATH, HR, LEN, NEEDS, STOPPED, Broken, put
+from tests.inputs.rules.broken_inputs.case import DEATH, HR, LEN, NEEDS, STOPPED, Broken, put
 
 NUMBERS: dict[str, Broken] = {
     "a decimal comma": put(HR, "0,57", NEEDS, 'found "0,57"', "Write 0.57", "point"),

@@ -13,7 +13,7 @@ from markov.inputs.workbook import read_inputs, read_sheets
 from markov.inputs.writing.sources import CoverText
 from markov.inputs.writing.template import blank_sheets, shipped, worked_names, write_workbook
 from markov.model.evaluate import evaluate
-from tests.broken_inputs.editing import Book, good_book
+from tests.inputs.rules.broken_inputs.editing import Book, good_book
 
 SHORT = {"settings.horizon_years": 8.0}
 OTHER_UNIT = {
