@@ -27,7 +27,7 @@ from tests import ROOT
 from tests.planted_bugs import BUGS, Bug
 
 TESTS = {test.id: test for test in BANK}
-SCENARIOS = ("TV-70", "TV-78")  # they run every scenario: tests/test_scenarios.py does so too
+SCENARIOS = ("TV-70", "TV-78")  # they run every scenario: tests/analysis/sensitivity/test_scenarios.py does so too
 RESULTS = (ROOT / "docs" / "verification_results.md").read_text(encoding="utf-8")
 
 
