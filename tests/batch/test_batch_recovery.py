@@ -19,8 +19,8 @@ from markov.batch.store import Counts, Store
 from markov.inputs.rules.between_values import scenario_names
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
+from tests.batch.test_batch import MYELOMA_IX, ask
 from tests.support.command import markov
-from tests.test_batch import MYELOMA_IX, ask
 
 DRAWS = 10
 SCENARIOS = scenario_names(read_inputs(MYELOMA_IX))[:11]

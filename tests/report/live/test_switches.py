@@ -1,6 +1,6 @@
 """Switches of the live model in LibreOffice: every two alternatives met at least once, and what no workbook has.
 
-All combinations of the switches that interact have a command of their own: python -m tests.live.combinations --help
+All combinations of those that interact have a command of their own: python -m tests.report.live.combinations --help
 """
 
 import csv

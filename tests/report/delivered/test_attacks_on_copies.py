@@ -15,8 +15,8 @@ from markov.report.delivered.redact import confidential, write_redacted
 from markov.report.delivered.secrets_in_words import without_telling_words
 from markov.report.page import Page
 from markov.report.sheets.inputs_in_full import fingerprint
+from tests.report.delivered.test_redaction import PRICE, found_in, numbers, pages_of, texts
 from tests.support.command import markov
-from tests.test_redaction import PRICE, found_in, numbers, pages_of, texts
 
 GENERIC = "price.lenalidomide_10mg.generic"
 INTENSITY = "dose.relative_intensity.lenalidomide"

@@ -1,8 +1,8 @@
 """All combinations of the live switches that interact, recalculated in LibreOffice and compared with the engine.
 
-    python -m tests.live.combinations                 two workbooks, everything: hours
-    python -m tests.live.combinations --share 0.1     a random tenth
-    python -m tests.live.combinations --count         how many there are
+    python -m tests.report.live.combinations                 two workbooks, everything: hours
+    python -m tests.report.live.combinations --share 0.1     a random tenth
+    python -m tests.report.live.combinations --count         how many there are
 
 Each result is a line of a file of comma-separated values, written as soon as it is known; another start goes on where
 the last one ended. Exit code 0: every total is the engine's to 1e-9; 1: one is not.
