@@ -1,7 +1,10 @@
-"""Shared by all tests: the two shipped workbooks, read once."""
+"""Shared by all tests: two shipped workbooks, read once; and the names that examples in docstrings may use."""
+
+from typing import Any
 
 import pytest
 
+from markov.analysis.base_case import base_case
 from markov.inputs.parameters import Inputs
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
@@ -23,3 +26,9 @@ def myeloma_ix() -> Inputs:
 def bases(calgb: Inputs, myeloma_ix: Inputs) -> dict[str, Inputs]:
     """Both, by name."""
     return {"calgb": calgb, "myeloma_ix": myeloma_ix}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def names_in_examples(doctest_namespace: dict[str, Any], calgb: Inputs) -> None:
+    """`calgb`: the inputs of CALGB 100104 as shipped; `calgb_base`: its base case."""
+    doctest_namespace |= {"calgb": calgb, "calgb_base": base_case(calgb)}
