@@ -6,9 +6,9 @@ import numpy as np
 
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, Theme, gap, holds, listed, not_applicable, plausible
-from markov.analysis.draws import sampled
 from markov.analysis.sensitivity.one_way import Factor, declared_factors, design
 from markov.analysis.sensitivity.two_way import varies_by_row
+from markov.analysis.sources_of_uncertainty import sampled
 from markov.inputs.correlations import blocks, stream
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Parameter

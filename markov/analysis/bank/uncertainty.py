@@ -9,8 +9,9 @@ from scipy.special import kolmogorov, ndtri
 from markov.analysis.bank.bench import MANY, Bench
 from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, listed, not_applicable, plausible
 from markov.analysis.bank.sensitivity import NOTHING_UNCERTAIN
-from markov.analysis.draws import random_draws, sampled, uniforms
+from markov.analysis.draws import random_draws, uniforms
 from markov.analysis.sensitivity.scenarios import applied
+from markov.analysis.sources_of_uncertainty import sampled
 from markov.analysis.uncertainty.acceptability import decision
 from markov.analysis.uncertainty.invariants import excesses
 from markov.analysis.uncertainty.sample import draw_sample

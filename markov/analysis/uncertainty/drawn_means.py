@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.draws import sampled
+from markov.analysis.sources_of_uncertainty import sampled
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import Rows

@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
 from markov.analysis.uncertainty.acceptability import checked
+from markov.analysis.uncertainty.active import active_sources
 from markov.analysis.uncertainty.regression import Regression, regress
 from markov.analysis.uncertainty.sample import Sample
-from markov.analysis.uncertainty.sobol import active_factors, uncertain_factors
 from markov.inputs.parameters import Inputs
 from markov.terms import Array
 
@@ -198,7 +199,7 @@ def value_of_information(
     unknown = [key for keys in named.values() for key in keys if key not in drawn]
     if unknown:
         raise ValueError(f"not drawn, so that nothing can be learned about it: {', '.join(unknown)}")
-    alone = {factor.name: factor.parameters for factor in active_factors(inputs)}
+    alone = {factor.name: factor.parameters for factor in active_sources(inputs)}
     return ValueOfInformation(
         asked,
         tuple(evpi(sample.net_benefit(threshold)) for threshold in asked),
@@ -236,7 +237,7 @@ def evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
     """
     beginnings = {prefix: name for name, prefixes in EVIDENCE.items() for prefix in prefixes}
     found: dict[str, list[str]] = {name: [] for name in (*EVIDENCE, "Other")}
-    for factor in uncertain_factors(inputs):
+    for factor in sources_of_uncertainty(inputs):
         for key in factor.parameters:
             fitting = [prefix for prefix in beginnings if key.startswith(prefix)]
             found[beginnings[max(fitting, key=len)] if fitting else "Other"].append(key)
