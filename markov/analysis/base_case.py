@@ -90,9 +90,7 @@ def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = N
     `again` gives what `verification.run_again` found, where that was begun elsewhere.
     Raises InputError where curves cross under the error policy.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> result = base_case(read_inputs(shipped("calgb_100104")))
+    >>> result = base_case(calgb)
     >>> [row.strategy for row in result.incremental]
     ['no_maintenance', 'lenalidomide']
     """

@@ -76,9 +76,7 @@ class CalibratedRate:
 def targets(inputs: Inputs) -> tuple[Target, ...]:
     """The targets that the workbook names, common ones first.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = with_values(read_inputs(shipped("calgb_100104")), {"calibration.os_median.common": 84.1})
+    >>> inputs = with_values(calgb, {"calibration.os_median.common": 84.1})
     >>> [target.rate for target in targets(inputs)]
     ['post_progression.excess_rate.common']
     """
@@ -213,10 +211,7 @@ def excess_rate_for_median(inputs: Inputs, strategy: str, median_months: float) 
 
     Raises CalibrationError, naming what is reachable, where no rate returns the median.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> 0.008 < excess_rate_for_median(inputs, "no_maintenance", 84.1) < 0.02
+    >>> 0.008 < excess_rate_for_median(calgb, "no_maintenance", 84.1) < 0.02
     True
     """
     named = with_values(inputs, {f"calibration.os_median.{strategy}": median_months})

@@ -44,11 +44,7 @@ class Rerun:
 def verify(inputs: Inputs, outcomes: Outcomes, again: Sequence[Outcomes] | None = None) -> tuple[Check, ...]:
     """Every check of the base case; `outcomes` must carry its trace, `again` may be what `run_again` gave elsewhere.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> from markov.model.evaluate import evaluate
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> any(check.verdict == "fail" for check in verify(inputs, evaluate(inputs, trace=True)))
+    >>> any(check.verdict == "fail" for check in verify(calgb, calgb_base.outcomes))
     False
     """
     bare = replace(inputs, scenarios=())

@@ -158,9 +158,7 @@ class BenefitRisk:
 def benefit_risk(inputs: Inputs) -> BenefitRisk:
     """Q-TWiST, years gained per harm and numbers needed to treat, every strategy against the reference.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> result = benefit_risk(read_inputs(shipped("calgb_100104")))
+    >>> result = benefit_risk(calgb)
     >>> [trade_off.harm for trade_off in result.trade_offs]
     ['stop for toxicity', 'second malignancy']
     >>> result.q_twist[0].grid[4][4] > result.q_twist[0].grid[4][0]  # longer life counts more, the better REL is

@@ -54,11 +54,7 @@ def bridge(inputs: Inputs, outcomes: Outcomes, structures: Mapping[str, Outcomes
     """The bridge of a base case with its trace; `structures` are the readings of mortality after progression already
     run, or the reason why one was not. Partitioned survival is added where every strategy has an OS curve.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> from markov.model.evaluate import evaluate
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> found = bridge(inputs, evaluate(inputs, trace=True), {})
+    >>> found = bridge(calgb, calgb_base.outcomes, {})
     >>> [structure.name for structure in found.structures], bool(found.gain_in_os[1] > 2.0)
     (['Partitioned survival'], True)
     """

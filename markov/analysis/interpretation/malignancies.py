@@ -36,11 +36,7 @@ class Malignancies:
 def malignancies(inputs: Inputs, outcomes: Outcomes) -> Malignancies:
     """Second malignancies of a base case with its trace.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> from markov.model.evaluate import evaluate
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> found = malignancies(inputs, evaluate(inputs, trace=True))
+    >>> found = malignancies(calgb, calgb_base.outcomes)
     >>> bool(found.ever[1] > found.ever[0]), bool(np.all(found.deaths <= found.incidence))
     (True, True)
     """

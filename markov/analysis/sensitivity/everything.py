@@ -86,9 +86,7 @@ def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) ->
     `begun` is what was begun before the base case ran.  Raises InputError where the base case itself cannot run.
 
     >>> from markov import base_case, read_inputs
-    >>> from markov.inputs.writing.template import shipped
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> found = deterministic(inputs, base_case(inputs))
+    >>> found = deterministic(calgb, calgb_base)
     >>> [grid.second.id for grid in found.two_way], len(found.scenarios.scenarios)
     (['os.hazard_ratio.lenalidomide'], 22)
     """

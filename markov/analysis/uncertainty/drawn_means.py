@@ -44,10 +44,7 @@ def drawn_means(inputs: Inputs, rows: Rows) -> tuple[DrawnMean, ...]:
     """Means of all sampled parameters in some draws, beside those of their distributions, by a midpoint rule.
 
     >>> from markov.analysis.draws import random_draws
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> all(one.is_as_asked for one in drawn_means(inputs, random_draws(inputs, 200, seed=1)))
+    >>> all(one.is_as_asked for one in drawn_means(calgb, random_draws(calgb, 200, seed=1)))
     True
     """
     parameters = sampled(inputs)

@@ -92,11 +92,7 @@ def excesses(inputs: Inputs, outcomes: Outcomes, values: Mapping[str, Array]) ->
 
     Rules on occupancy, flows and the general population need the trace.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> from markov.model.evaluate import evaluate
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> found = list(excesses(inputs, evaluate(inputs, trace=True), {}))
+    >>> found = list(excesses(calgb, calgb_base.outcomes, {}))
     >>> len(found), any((gap > rule.tolerance).any() for rule, gap in found)
     (14, False)
     """

@@ -183,11 +183,8 @@ def value_of_information(
     Raises ValueError for a sample without its draws, or an id that was not drawn.
 
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> sample = draw_sample(inputs, 60, seed=1, traced=False)
-    >>> found = value_of_information(inputs, sample, {"Utilities": ["utility.progression"]}, [25000.0], refits=5)
+    >>> sample = draw_sample(calgb, 60, seed=1, traced=False)
+    >>> found = value_of_information(calgb, sample, {"Utilities": ["utility.progression"]}, [25000.0], refits=5)
     >>> found.perfect[0].value, found.grouped[0].information.value
     (0.0, 0.0)
     """
@@ -230,9 +227,7 @@ def _partial(
 def evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
     """Sampled parameters by what one study could inform together; groups without any are left out.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> list(evidence_groups(read_inputs(shipped("calgb_100104"))))[:2]
+    >>> list(evidence_groups(calgb))[:2]
     ['Overall survival and death after progression', 'Treatment and stops for toxicity']
     """
     beginnings = {prefix: name for name, prefixes in EVIDENCE.items() for prefix in prefixes}
