@@ -206,9 +206,9 @@ class Results:
 
     def as_json(self, *, trace: bool) -> str:
         """The numbers, at full precision."""
-        from markov.report.json import to_json
+        from markov.report.json import run_json
 
-        return to_json(self.base, deterministic=self.deterministic, uncertainty=self.uncertainty, trace=trace)
+        return run_json(self.base, deterministic=self.deterministic, uncertainty=self.uncertainty, trace=trace)
 
     @property
     def failure(self) -> str:

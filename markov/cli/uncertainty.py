@@ -96,9 +96,9 @@ def psa(
 
     result, mixture = _drawn(workbook, inputs, runs, until_precision, seed, workers, average, clock)
     if json_file:
-        from markov.report.uncertainty_json import as_text, psa_data
+        from markov.report.json import document, psa_data
 
-        write_text(json_file, as_text({"confidential": list(inputs.confidential), "psa": psa_data(result, mixture)}))
+        write_text(json_file, document({"confidential": list(inputs.confidential), "psa": psa_data(result, mixture)}))
     if export_to:
         from markov.report.sheets.draws import export
 
@@ -203,9 +203,9 @@ def sobol(
             inputs, points, second_order=second_order, resamples=resamples, seed=seed, workers=workers, done=done
         )
     if json_file:
-        from markov.report.uncertainty_json import as_text, sobol_data
+        from markov.report.json import document, sobol_data
 
-        write_text(json_file, as_text({"confidential": list(inputs.confidential), "sobol": sobol_data(result)}))
+        write_text(json_file, document({"confidential": list(inputs.confidential), "sobol": sobol_data(result)}))
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="sobol")
         recipe = Recipe((SOBOL,), sobol_options(result))
@@ -249,10 +249,10 @@ def voi(
             result = value_of_information(inputs, sample)
         follow_up, note = value_of_waiting(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
     if json_file:
-        from markov.report.uncertainty_json import as_text, voi_data
+        from markov.report.json import document, voi_data
 
         write_text(
-            json_file, as_text({"confidential": list(inputs.confidential), "voi": voi_data(result, follow_up, note)})
+            json_file, document({"confidential": list(inputs.confidential), "voi": voi_data(result, follow_up, note)})
         )
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="voi")
