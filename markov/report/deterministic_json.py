@@ -3,8 +3,7 @@
 from typing import Any
 
 from markov.analysis.incremental import PairwiseRow
-from markov.analysis.interpretation.benefit_risk import BenefitRisk
-from markov.analysis.interpretation.malignancies import Malignancies
+from markov.analysis.interpretation.benefit_risk import BenefitRisk, Malignancies
 from markov.analysis.interpretation.severity import Severity
 from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.sensitivity.one_way import Bar, OneWay

@@ -7,7 +7,7 @@ import numpy as np
 
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, Theme, gap, holds, not_applicable, within
-from markov.analysis.checks import as_reference, renamed
+from markov.analysis.checks_by_rerun import as_reference, renamed
 from markov.inputs.definitions.schema import units_of
 from markov.inputs.parameters import Inputs, Parameter, with_values
 from markov.model.evaluate import evaluate

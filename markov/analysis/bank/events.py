@@ -5,7 +5,7 @@ import numpy as np
 from markov.analysis.bank import textbook
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, not_applicable, plausible, within
-from markov.analysis.checks import stopped_for_toxicity
+from markov.analysis.trial_comparison import stopped_for_toxicity
 from markov.inputs.parameters import Value
 from markov.survival.hazards import survival_from_increments
 from markov.terms import State
