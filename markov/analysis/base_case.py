@@ -28,9 +28,7 @@ ALTERNATIVES: Mapping[str, Mapping[str, Value]] = {
         "settings.post_progression": PostProgression.RATE.value,
         "settings.post_progression_rate": PostProgressionRate.BY_STRATEGY.value,
     },
-    "Deaths follow the overall-survival curves": {
-        "settings.post_progression": PostProgression.OVERALL_SURVIVAL.value,
-    },
+    "Deaths follow the overall-survival curves": {"settings.post_progression": PostProgression.OVERALL_SURVIVAL.value},
 }
 """The three readings of mortality after progression that every default report shows side by side."""
 

@@ -7,17 +7,7 @@ import numpy as np
 from markov.analysis.bank import textbook
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.events import EXACT
-from markov.analysis.bank.registry import (
-    Finding,
-    Theme,
-    amounts,
-    gap,
-    holds,
-    not_applicable,
-    plausible,
-    rises,
-    within,
-)
+from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, not_applicable, plausible, rises, within
 from markov.analysis.bank.utilities import RATES
 from markov.inputs.parameters import Value, with_values
 from markov.inputs.rules.between_values import products_of
