@@ -3,7 +3,7 @@
 What takes another run of the model stands in `checks_by_rerun`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,6 +80,17 @@ def relative_gap(found: Array, expected: Array) -> float:
     scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-12)
     difference = np.abs(np.asarray(found) - np.asarray(expected))
     return float(np.nan_to_num(np.max(difference, initial=0.0) / scale, nan=np.inf))
+
+
+def apart(found: Outcomes, expected: Outcomes, names: Mapping[str, str] | None = None) -> float:
+    """Largest relative difference in any cost or QALY, strategy by strategy; `names` are those that were exchanged.
+
+    >>> apart(calgb_base.outcomes, calgb_base.outcomes)
+    0.0
+    """
+    order = [found.strategies.index((names or {}).get(s, s)) for s in expected.strategies]
+    pairs = ((found.costs, expected.costs), (found.qalys, expected.qalys))
+    return max(relative_gap(part[:, order], other) for part, other in pairs)
 
 
 def _occupancy(run: _Run) -> Found:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from markov.analysis.checks import Check, Found, near, relative_gap
+from markov.analysis.checks import Check, Found, apart, near, relative_gap
 from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Inputs, Parameter, Value, with_values
 from markov.inputs.rules.between_values import products_of
@@ -128,10 +128,8 @@ def _swapped_arms(inputs: Inputs) -> _Rerun:
     names = {first: second, second: first}
 
     def compare(outcomes: Outcomes, again: Outcomes) -> Found:
-        order = [again.strategies.index(names.get(s, s)) for s in outcomes.strategies]
-        parts = ((again.costs, outcomes.costs), (again.qalys, outcomes.qalys))
-        gap = max(relative_gap(part[:, order], base) for part, base in parts)
-        yield near("arms.swapped", "Strategies that trade inputs trade results", "equal, within 1e-12", gap, 1e-12)
+        gap, title = apart(again, outcomes, names), "Strategies that trade inputs trade results"
+        yield near("arms.swapped", title, "equal, within 1e-12", gap, 1e-12)
 
     return _Rerun(renamed(inputs, names), compare)
 
