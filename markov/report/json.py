@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markov.analysis.bank.bench import Bench
     from markov.analysis.bank.registry import Tested
     from markov.analysis.base_case import BaseCase, Headline
-    from markov.analysis.interpretation.malignancies import Malignancies
+    from markov.analysis.interpretation.benefit_risk import Malignancies
     from markov.analysis.sensitivity.everything import Deterministic
     from markov.analysis.uncertainty.everything import Uncertainty
     from markov.analysis.uncertainty.follow_up import FollowUp

@@ -129,11 +129,7 @@ def severity(inputs: Inputs, outcomes: Outcomes | None = None, current_care: str
 
 
 def shortfalls(
-    inputs: Inputs,
-    outcomes: Outcomes,
-    values: Mapping[str, Array] | None = None,
-    *,
-    current_care: str | None = None,
+    inputs: Inputs, outcomes: Outcomes, values: Mapping[str, Array] | None = None, *, current_care: str | None = None
 ) -> Shortfalls:
     """Shortfall and weight of every run; `values` are the columns that the runs came from, age and sex mix included.
 

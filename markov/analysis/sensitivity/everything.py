@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from markov.analysis.base_case import BaseCase
-from markov.analysis.checks import run_again
-from markov.analysis.interpretation.benefit_risk import BenefitRisk, benefit_risk
-from markov.analysis.interpretation.malignancies import Malignancies, malignancies
+from markov.analysis.checks_by_rerun import run_again
+from markov.analysis.interpretation.benefit_risk import BenefitRisk, Malignancies, benefit_risk, malignancies
 from markov.analysis.interpretation.severity import Severity, severity
 from markov.analysis.sensitivity.one_way import Bar, Member, OneWay, one_way
 from markov.analysis.sensitivity.scenarios import Scenarios, overall_survival_alternatives, scenarios
@@ -106,7 +105,7 @@ def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) ->
         follow_up=follow_up,
         severity=severity(inputs, base.outcomes),
         benefit_risk=risks,
-        malignancies=malignancies(inputs, base.outcomes),
+        malignancies=malignancies(base.outcomes),
     )
 
 

@@ -22,7 +22,7 @@ from markov.analysis.incremental import IncrementalRow, PairwiseRow, incremental
 from markov.analysis.interpretation.severity import LEVELS
 from markov.analysis.uncertainty.acceptability import Acceptability, Plane, acceptability, plane, threshold_range
 from markov.analysis.uncertainty.active import idle_parameters
-from markov.analysis.uncertainty.drawn_means import DrawnMean, drawn_means
+from markov.analysis.uncertainty.invariants import DrawnMean, drawn_means
 from markov.analysis.uncertainty.sample import Collected, Done, Sample, draw_sample, standard_error, totals
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
