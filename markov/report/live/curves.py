@@ -83,7 +83,8 @@ def known_curves(live: LiveCells) -> Curves:
     """The curves of every endpoint and strategy, each worked out once, its reference's first.
 
     >>> from markov.report.live.inputs_sheet import live_cells
-    >>> known_curves(live_cells(calgb))[Endpoint.OS, "lenalidomide"].hazard_factor.text
+    >>> with np.errstate(all="ignore"):
+    ...     known_curves(live_cells(calgb))[Endpoint.OS, "lenalidomide"].hazard_factor.text
     'used.os.hazard_factor.lenalidomide'
     """
     known: dict[tuple[Endpoint, str], Curve] = {}

@@ -219,7 +219,7 @@ def dispensings_needed(live: LiveCells, horizon: float) -> int:
 
     >>> from markov.report.live.inputs_sheet import live_cells
     >>> dispensings_needed(live_cells(calgb), 1.0)
-    13
+    15
     """
     found = [0]
     for own in map(live.own, live.treated):

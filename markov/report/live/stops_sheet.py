@@ -41,7 +41,7 @@ def rows_needed(live: LiveCells, length: float) -> int:
 
     >>> from markov.report.live.inputs_sheet import live_cells
     >>> rows_needed(live_cells(calgb), 28 / 365.25)
-    51
+    49
     """
     ends = [26.0]
     for own in map(live.own, live.treated):
@@ -219,11 +219,11 @@ class _Newton:
         present, change = self._present(step, leaving, slope)
         elapsed = period.before + period.counted
         x = elapsed * leaving
-        series = 1 - x / 2 * (1 - x / THREE * (1 - x / FOUR))  # near 0, where the closed form cancels
-        phi = where(x < self.live.method("series"), series, (1 - exp(-x)) / x)
+        near, series = self.live.method("series"), 1 - x / 2 * (1 - x / THREE * (1 - x / FOUR))
+        phi = where(x < near, series, (1 - exp(-x)) / x)  # near 0 the closed form cancels
         phi = add(f"{step}: φ", "(1 − e^−x)/x of the part counted", phi)
         reached = add(f"{step}: incidence", "present × stops × φ", present * elapsed * toxicity * phi, "increment")
-        by_slope = present * slope * (phi + elapsed * toxicity * phi_slope(self.live, x, phi))
+        by_slope = present * slope * (phi + elapsed * toxicity * phi_slope(x, phi, near))
         gain = elapsed * (change * toxicity * phi + by_slope)
         gain = add(f"{step}: slope of the incidence", "by the chain rule", gain, "increment")
         lost = sum_product(period.first.every, period.before.every, exits.every)

@@ -16,16 +16,7 @@ from markov.report.live.grid import Column, Grid, Listing
 from markov.report.live.inputs_sheet import LiveCells
 from markov.report.live.moves import Flows, Moves
 from markov.report.live.stops_sheet import StopsSheet
-from markov.report.live.treatment import (
-    Malignancies,
-    Rates,
-    Shares,
-    Window,
-    malignancy_cells,
-    share_columns,
-    split_cells,
-    window_columns,
-)
+from markov.report.live.treatment import Malignancies, Rates, Shares, Split, Window
 from markov.report.live.tunnels import Switches, Tunnels
 from markov.terms import Array, Crossing, Endpoint, PostProgression, State
 
@@ -161,7 +152,7 @@ class Trace:
         planned = own.of("treatment.planned_stop")
         stop = where(given(planned), planned, live.method("never"))
         self.stop = own.add("planned_stop", "Planned stop, years; never where none is given", stop)
-        malignancies = malignancy_cells(own, cycles.times.length)
+        malignancies = Malignancies(own, cycles.times.length)
         tunnels: Tunnels | None = None
         if shared.tunnels:
             curve = shared.curves[Endpoint.POST_PROGRESSION, self.strategy]
@@ -170,18 +161,18 @@ class Trace:
             progression = (self.progression, self.progression)
             self._move(progression, term(0), malignancies.off, malignancies, tunnels, occupancy)
             return None
-        window = window_columns(own, grid, cycles.time, self.stop)
-        split = split_cells(own, cycles.times.exposure, comparator, self.progression, cycles.background)
+        window = Window(own, grid, cycles.time, self.stop)
+        split = Split.of(own, cycles.times.exposure, comparator, self.progression, cycles.background)
         stops = StopsSheet(own, shared.stop_rates, cycles, window, malignancies, split)
         behind_curve = self._observed()
         observed = stops.solve("observed", behind_curve, None)
         grid.group("In the trial behind the curve", in_turn=True)
-        trial = share_columns(own, grid, cycles.time, window.inside, observed, "Trial").toxicity
+        trial = window.shares(observed, "Trial").toxicity
         progression = split.columns(grid, "Trial", "Progression on maintenance", trial, exp(-trial / 2))
         final = stops.solve("final", own.of("toxicity.proportion"), progression[0])
         rates = self._rates_used(behind_curve, observed, final)
         grid.group("On treatment", in_turn=True)
-        shares = share_columns(own, grid, cycles.time, window.inside, rates, "Model")
+        shares = window.shares(rates, "Model")
         self.on_drug = OnDrug(window, shares)
         mean = (shares.begin + shares.finish) / 2 * window.exposed
         words = "off drug + excess × mean share on drug × years"

@@ -3,7 +3,6 @@
 The formulas are those of `markov.model.treatment`, under the same names.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +23,7 @@ from markov.report.live.formulas import (
     within,
 )
 from markov.report.live.grid import Column, Grid
-from markov.report.live.inputs_sheet import LiveCells, Own
+from markov.report.live.inputs_sheet import Own
 from markov.terms import AfterStopping, Array
 
 SPM_STEPS = 12  # of Newton, from below the root
@@ -40,23 +39,52 @@ class Rates:
     fraction: Term
 
 
-@dataclass(frozen=True)
 class Malignancies:
     """Named cells of a strategy: second malignancies a cycle off drug, the excess a year on it, by kind."""
 
-    off: Mapping[str, Term]
-    all_off: Term
-    excess: Mapping[str, Term]
+    def __init__(self, own: Own, length: Term):
+        off, share = own.of("spm.rate_off_treatment"), own.typed("spm.share_haematologic")
+        shares = {"haematologic": share, "solid": 1 - share}
+        words = "second malignancies a cycle, off drug"
+        self.off = {
+            kind: own.add(f"spm_off.{kind}", f"{kind} {words}", off * part * length) for kind, part in shares.items()
+        }
+        self.all_off = own.add("spm_off.all", words.capitalize(), total_of([*self.off.values()]))
+        self.excess: dict[str, Term] = {}
+        if own.strategy in own.live.treated:
+            on, words = _rate_on_drug(own, off), "second malignancies a year on drug, beyond those off drug"
+            for kind, part in shares.items():
+                self.excess[kind] = own.add(f"spm_excess.{kind}", f"{kind} {words}", (on - off) * part)
 
 
-@dataclass(frozen=True)
-class Window:
-    """Columns of the part of each cycle in which the drug may be given; `exposed` carries the excess of SPM."""
+def _rate_on_drug(own: Own, off: Term) -> Term:
+    """A rate, or Newton's steps towards it from −ln(1 − p)/t: λ·t·φ((λ + h)t) = p, φ(x) = (1 − e^−x)/x."""
+    proportion, typed = own.of("spm.proportion"), own.of("spm.rate")
+    years, others = own.of("spm.period"), own.of("spm.other_exit_rate")
+    by_proportion, series = given(own.typed("spm.proportion")), own.live.method("series")
 
-    begin: Column
-    finish: Column
-    inside: Column
-    exposed: Column
+    def step(name: str, words: str, formula: Operand) -> Term:
+        return own.add(f"spm_{name}", words, where(by_proportion, formula, 0))
+
+    rate = step("rate_0", "Second malignancies a year: first guess, −ln(1 − p)/t", (0 - ln(1 - proportion)) / years)
+    for i in range(1, SPM_STEPS + 1):
+        x = step(f"exits_{i}", f"Step {i}: all exits, (λ + h)·t", (rate + others) * years)
+        phi = where(x < series, 1 - x / 2 * (1 - x / THREE), (1 - exp(-x)) / x)  # near 0 the latter cancels
+        phi = step(f"phi_{i}", f"Step {i}: φ of it", phi)
+        slope = years * (phi + rate * years * phi_slope(x, phi, series))
+        newton = rate + (proportion - rate * years * phi) / slope
+        rate = step(f"rate_{i}", f"Second malignancies a year after step {i}", newton)
+    plain = where(given(own.typed("spm.rate")), typed, off)
+    return own.add("spm_rate", "Second malignancies a year on drug", where(by_proportion, rate, plain))
+
+
+def phi_slope(x: Term, phi: Term, series: Term) -> Term:
+    """Derivative of φ(x) = (1 − e^−x)/x; below `series` of a series.
+
+    >>> phi_slope(Term("x", 0.5), Term("phi", 0.79), Term("near_0", 1e-3)).text
+    'IF(x<near_0,x/(1+2)-1/2,(EXP(-x)-phi)/x)'
+    """
+    return where(x < series, x / THREE - term(1) / 2, (exp(-x) - phi) / x)
 
 
 @dataclass(frozen=True)
@@ -68,119 +96,47 @@ class Shares:
     toxicity: Column
 
 
-def malignancy_cells(own: Own, length: Term) -> Malignancies:
-    """Rates by kind; on drug from a rate, or from a crude proportion and the rate of other exits.
+class Window:
+    """Columns of the part of each cycle in which the drug may be given; `exposed` carries the excess of SPM."""
 
-    >>> from markov.report.live.inputs_sheet import live_cells
-    >>> live = live_cells(calgb)
-    >>> malignancy_cells(live.own("no_maintenance"), Term("cycle.length", 0.077)).all_off.text
-    'used.spm_off.all.no_maintenance'
-    >>> live.values.lines[-1].content.text
-    'used.spm_off.haematologic.no_maintenance+used.spm_off.solid.no_maintenance'
-    """
-    off = own.of("spm.rate_off_treatment")
-    share = own.typed("spm.share_haematologic")
-    shares = {"haematologic": share, "solid": 1 - share}
-    off_drug = {
-        kind: own.add(f"spm_off.{kind}", f"{kind} second malignancies a cycle, off drug", off * part * length)
-        for kind, part in shares.items()
-    }
-    both = total_of([*off_drug.values()])
-    total = own.add("spm_off.all", "Second malignancies a cycle, off drug", both)
-    if own.strategy not in own.live.treated:
-        return Malignancies(off_drug, total, {})
-    on, words = _rate_on_drug(own, off), "second malignancies a year on drug, beyond those off drug"
-    excess = {
-        kind: own.add(f"spm_excess.{kind}", f"{kind} {words}", (on - off) * part) for kind, part in shares.items()
-    }
-    return Malignancies(off_drug, total, excess)
+    def __init__(self, own: Own, grid: Grid, time: Column, stop: Term):
+        self.grid, self.time = grid, time
+        self.starting, self.start = own.typed("treatment.share_starting"), own.of("treatment.start")
+        grid.group("Treatment window")
+        begins = within(self.start, time, time.after)
+        self.begin = grid.add("Part begins, years", "start, held in the cycle", begins, "years")
+        until = larger(within(stop, time, time.after), self.begin)
+        self.finish = grid.add("Part ends, years", "planned stop, held in the cycle", until, "years")
+        self.inside = grid.add("Years inside", "end − beginning", self.finish - self.begin, "increment")
+        exposed = larger(self.finish - within(self.start + own.of("spm.lag"), time, time.after), 0)
+        self.exposed = grid.add("Years with SPM excess", "inside, after the lag", exposed, "increment")
 
+    def shares(self, rates: Rates, label: str) -> Shares:
+        """on = s·e^(−aδ), off = 1 − s + s·(ω/a)·(1 − e^(−aδ)); toxicity −ln(on + off), s becomes on/(on + off)."""
+        grid, inside = self.grid, self.inside
+        begins, after = self._share_path(rates)
+        begin = grid.reserve(f"{label}: share on drug at the beginning", "all who start, or the share before", begins)
+        finish = grid.reserve(f"{label}: share on drug at the end", "on / (on + off)", after)
+        before = where(self.start >= self.time, self.starting, finish.before)
+        grid.fill(begin, where(inside > 0, before, 0))
+        kept = exp(-(rates.total * inside))
+        on = grid.add(f"{label}: on", "s·e^(−(λ + ω)·inside)", begin * kept)
+        words, left = "1 − s + s·ω/(λ + ω)·(1 − kept)", 1 - begin + begin * rates.fraction * (1 - kept)
+        off = grid.add(f"{label}: off", words, left)
+        toxicity = grid.add(f"{label}: stops for toxicity", "−ln(on + off)", -ln(on + off), "increment")
+        grid.fill(finish, where(inside > 0, on / (on + off), 0))
+        return Shares(begin, finish, toxicity)
 
-def _rate_on_drug(own: Own, off: Term) -> Term:
-    """A rate, or Newton's steps towards it from −ln(1 − p)/t: λ·t·φ((λ + h)t) = p, φ(x) = (1 − e^−x)/x."""
-    proportion, typed = own.of("spm.proportion"), own.of("spm.rate")
-    years, others = own.of("spm.period"), own.of("spm.other_exit_rate")
-    by_proportion = given(own.typed("spm.proportion"))
-
-    def step(name: str, words: str, formula: Operand) -> Term:
-        return own.add(f"spm_{name}", words, where(by_proportion, formula, 0))
-
-    rate = step("rate_0", "Second malignancies a year: first guess, −ln(1 − p)/t", (0 - ln(1 - proportion)) / years)
-    for i in range(1, SPM_STEPS + 1):
-        x = step(f"exits_{i}", f"Step {i}: all exits, (λ + h)·t", (rate + others) * years)
-        series = 1 - x / 2 * (1 - x / THREE)  # near 0, where the closed form cancels
-        phi = where(x < own.live.method("series"), series, (1 - exp(-x)) / x)
-        phi = step(f"phi_{i}", f"Step {i}: φ of it", phi)
-        slope = years * (phi + rate * years * phi_slope(own.live, x, phi))
-        newton = rate + (proportion - rate * years * phi) / slope
-        rate = step(f"rate_{i}", f"Second malignancies a year after step {i}", newton)
-    plain = where(given(own.typed("spm.rate")), typed, off)
-    return own.add("spm_rate", "Second malignancies a year on drug", where(by_proportion, rate, plain))
-
-
-def phi_slope(live: LiveCells, x: Term, phi: Term) -> Term:
-    """Derivative of φ(x) = (1 − e^−x)/x; near 0 its series.
-
-    >>> from markov.report.live.inputs_sheet import live_cells
-    >>> phi_slope(live_cells(calgb), Term("x", 0.5), Term("phi", 0.79)).text
-    'IF(x<method.series,x/(1+2)-1/2,(EXP(-x)-phi)/x)'
-    """
-    return where(x < live.method("series"), x / THREE - term(1) / 2, (exp(-x) - phi) / x)
-
-
-def window_columns(own: Own, grid: Grid, time: Column, stop: Term) -> Window:
-    """Parts of each cycle inside the treatment window.
-
-    >>> from markov.report.live.inputs_sheet import live_cells
-    >>> own, grid = live_cells(calgb).own("lenalidomide"), Grid("Trace", "", "", 3)
-    >>> time = grid.reserve("Years", "", np.array([0.0, 1.0, 2.0]))
-    >>> [float(years) for years in window_columns(own, grid, time, Term("stop", 1.5)).inside.value]
-    [1.0, 0.5, 0.0]
-    """
-    grid.group("Treatment window")
-    start = own.of("treatment.start")
-    left, right = time, time.after
-    begin = grid.add("Part begins, years", "start, held in the cycle", within(start, left, right), "years")
-    until = larger(within(stop, left, right), begin)
-    finish = grid.add("Part ends, years", "planned stop, held in the cycle", until, "years")
-    inside = grid.add("Years inside", "end − beginning", finish - begin, "increment")
-    late = within(start + own.of("spm.lag"), left, right)
-    exposed = grid.add("Years with SPM excess", "inside, after the lag", larger(finish - late, 0), "increment")
-    return Window(begin, finish, inside, exposed)
-
-
-def share_columns(own: Own, grid: Grid, time: Column, inside: Column, rates: Rates, label: str) -> Shares:
-    """on = s·e^(−aδ), off = 1 − s + s·(ω/a)·(1 − e^(−aδ)); toxicity −ln(on + off), s becomes on/(on + off).
-
-    >>> from markov.report.live.inputs_sheet import live_cells
-    >>> own, grid, rate = live_cells(calgb).own("lenalidomide"), Grid("Trace", "", "", 2), Term("a", 0.5)
-    >>> inside = grid.reserve("Years inside", "", np.ones(2))
-    >>> share_columns(own, grid, inside, inside, Rates(rate, term(0), rate, term(0)), "Model").toxicity.value[0]
-    np.float64(0.5)
-    """
-    starting, start = own.typed("treatment.share_starting"), own.of("treatment.start")
-    begins, after = _share_path(time.value, inside.value, rates, starting.value, start.value)
-    begin = grid.reserve(f"{label}: share on drug at the beginning", "all who start, or the share before", begins)
-    finish = grid.reserve(f"{label}: share on drug at the end", "on / (on + off)", after)
-    grid.fill(begin, where(inside > 0, where(start >= time, starting, finish.before), 0))
-    kept = exp(-(rates.total * inside))
-    on = grid.add(f"{label}: on", "s·e^(−(λ + ω)·inside)", begin * kept)
-    off = grid.add(f"{label}: off", "1 − s + s·ω/(λ + ω)·(1 − kept)", 1 - begin + begin * rates.fraction * (1 - kept))
-    toxicity = grid.add(f"{label}: stops for toxicity", "−ln(on + off)", -ln(on + off), "increment")
-    grid.fill(finish, where(inside > 0, on / (on + off), 0))
-    return Shares(begin, finish, toxicity)
-
-
-def _share_path(times: Array, inside: Array, rates: Rates, starting: float, start: float) -> tuple[Array, Array]:
-    """Share on drug at the beginning and the end of each cycle's part in the window, step by step."""
-    total, fraction = float(rates.total.value), float(rates.fraction.value)
-    begins, after, share = np.zeros_like(inside), np.zeros_like(inside), 0.0
-    for k in np.flatnonzero(inside > 0):
-        share = starting if start >= times[k] else share
-        begins[k], kept = share, float(np.exp(-total * inside[k]))
-        on, off = share * kept, 1.0 - share + share * fraction * (1.0 - kept)
-        after[k] = share = on / (on + off)
-    return begins, after
+    def _share_path(self, rates: Rates) -> tuple[Array, Array]:
+        """Share on drug at the beginning and the end of each cycle's part in the window, step by step."""
+        total, fraction, inside = float(rates.total.value), float(rates.fraction.value), self.inside.value
+        begins, after, share = np.zeros_like(inside), np.zeros_like(inside), 0.0
+        for k in np.flatnonzero(inside > 0):
+            share = self.starting.value if self.start.value >= self.time.value[k] else share
+            begins[k], kept = share, float(np.exp(-total * inside[k]))
+            on, off = share * kept, 1.0 - share + share * fraction * (1.0 - kept)
+            after[k] = share = on / (on + off)
+        return begins, after
 
 
 @dataclass(frozen=True)
@@ -199,6 +155,19 @@ class Split:
     comparator: Term
     itt: Column
     background: Column
+
+    @classmethod
+    def of(cls, own: Own, exposure: Term, comparator: Column | None, itt: Column, background: Column) -> "Split":
+        """Of a strategy; `comparator` is None for the reference strategy itself."""
+        never = Term("FALSE", False)
+        ratio = own.typed("toxicity.progression_ratio")
+        lost = same(own.typed("toxicity.after_stopping"), AfterStopping.EFFECT_LOST)
+        words = "Whether who stops has the reference's hazard; never for the reference itself"
+        is_lost = own.add("effect_lost", words, never if comparator is None else lost)
+        together = all_of(same(ratio, 1), same(is_lost, never))
+        alike = own.add("together", "Whether progression is the same after stopping", together)
+        smallest = own.live.method("smallest")
+        return cls(alike, is_lost, ratio, exposure, smallest, comparator or term(0), itt, background)
 
     def columns(
         self, grid: Grid, label: str, header: str, toxicity: Term, half_stay: Term, first: Column | None = None
@@ -262,22 +231,3 @@ class Split:
             entering = float(np.exp(-0.5 * ends)) if self.exposure.value else 1.0
             m, t = m * float(np.exp(-stays)), t * float(np.exp(-ends)) + moved * entering
         return present, stopped
-
-
-def split_cells(own: Own, exposure: Term, comparator: Column | None, itt: Column, background: Column) -> Split:
-    """Whether progression is split, and how; `comparator` is None for the reference strategy itself.
-
-    >>> from markov.report.live.inputs_sheet import live_cells
-    >>> own, some = live_cells(calgb).own("lenalidomide"), Grid("Trace", "", "", 2).add("Some", "", 0)
-    >>> split_cells(own, Term("cycle.exposure", 1.0), None, some, some).together.text
-    'used.together.lenalidomide'
-    """
-    never = Term("FALSE", False)
-    ratio = own.typed("toxicity.progression_ratio")
-    lost = same(own.typed("toxicity.after_stopping"), AfterStopping.EFFECT_LOST)
-    words = "Whether who stops has the reference's hazard; never for the reference itself"
-    is_lost = own.add("effect_lost", words, never if comparator is None else lost)
-    together = all_of(same(ratio, 1), same(is_lost, never))
-    alike = own.add("together", "Whether progression is the same after stopping", together)
-    smallest = own.live.method("smallest")
-    return Split(alike, is_lost, ratio, exposure, smallest, comparator or term(0), itt, background)
