@@ -197,5 +197,5 @@ def _title(value: Cell, words: str) -> str:
     """All digits of a number that its cell rounds."""
     if value is None or isinstance(value, str):
         return ""
-    plain = re.sub(r"[^-.\d%]", "", words)
+    plain = re.sub(r"[^-.\de%]", "", words)
     return "" if "%" not in plain and float(plain) == value else f' title="{float(value)!r}"'
