@@ -3,11 +3,19 @@
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from markov.analysis.base_case import base_case
 from markov.inputs.parameters import Inputs
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
+
+
+# An ordinary run tries the same examples every time, so that it never fails by chance. `--hypothesis-profile=random`
+# tries others, and prints of one that fails how to try it again.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("random", print_blob=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,9 @@ def reconstruct(
     `times`, `survival` (k,) are clicks in any unit of time and on a scale from 1 to 0, cleaned by `clean_points`;
     `risk_times`, `at_risk` (m,) start with time 0 and n, in the same unit, and may end there. After the last number at
     risk, censoring leads to `total_events` if given, else keeps its earlier rate (none where m = 1); who is left
-    is censored at the end. Where points and numbers contradict each other, the points win: compare `quality`.
+    is censored at the end. So without the total the events after the last number at risk n are a guess: a fall of the
+    curve from S to S' allows any number up to n·(1 − S'/S). Where points and numbers contradict each other, the points
+    win: compare `quality`.
     Raises ValueError with the position, the value, the rule and the remedy.
     Source: Guyot, Ades, Ouwens, Welton 2012, BMC Med Res Methodol 12:9.
 
