@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from markov.excel.files import write_whole
 from markov.excel.style import ACCENT, BAD, CHANGED, GOOD, HEADER, INK, PAPER, RULE, SOFT, WARN, WEAK
-from markov.report.files import write_whole
 from markov.report.page import Cell, Chart, Page, Table, Text
 from markov.report.writers.drawing import FONT
 from markov.report.writers.drawn_series import Tables
