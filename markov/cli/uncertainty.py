@@ -234,7 +234,7 @@ def voi(
     clock = Clock(False)
     waited = years_of(years)
     inputs = _inputs(workbook, changes, None)
-    from markov.analysis.uncertainty.everything import value_of_waiting
+    from markov.analysis.uncertainty.everything import follow_up
     from markov.analysis.uncertainty.sample import draw_sample
     from markov.analysis.uncertainty.value_of_information import value_of_information
     from markov.report.recipe import VOI, Recipe
@@ -247,20 +247,20 @@ def voi(
             sample = draw_sample(inputs, runs, seed, traced=False, workers=workers, done=done)
         with clock.step("Value of information"):
             result = value_of_information(inputs, sample)
-        follow_up, note = value_of_waiting(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
+        followed, note = follow_up(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
     if json_file:
         from markov.report.json import document, voi_data
 
         write_text(
-            json_file, document({"confidential": list(inputs.confidential), "voi": voi_data(result, follow_up, note)})
+            json_file, document({"confidential": list(inputs.confidential), "voi": voi_data(result, followed, note)})
         )
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="voi")
         options = {"runs": str(runs), "seed": _seed(inputs, seed), "years": ", ".join(map(repr, waited))}
-        pages = voi_report_pages(inputs, result, follow_up, note)
+        pages = voi_report_pages(inputs, result, followed, note)
         _write(workbook, target, inputs, pages, Recipe((VOI,), options), clock)
     if json_file != "-":
-        told = [sentence for found in follow_up for sentence in follow_up_lead(inputs, found)]
+        told = [sentence for found in followed for sentence in follow_up_lead(inputs, found)]
         print("\n".join([*perfect_words(inputs, result), *told, *([note] if note else [])]))
         print(f"Report: {target}")
 

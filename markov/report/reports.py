@@ -11,7 +11,7 @@ from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.sensitivity.one_way import OneWay
 from markov.analysis.sensitivity.scenarios import Scenarios
 from markov.analysis.sensitivity.two_way import TwoWay
-from markov.analysis.uncertainty.everything import Uncertainty, value_of_waiting
+from markov.analysis.uncertainty.everything import Uncertainty, follow_up
 from markov.analysis.uncertainty.follow_up import FollowUp
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic, until_precision
 from markov.analysis.uncertainty.sample import draw_sample
@@ -324,4 +324,4 @@ def _voi(inputs: Inputs, recipe: Recipe) -> list[Page]:
     seed = recipe.number("seed")
     sample = draw_sample(inputs, recipe.number("runs"), seed, traced=False)
     found = value_of_information(inputs, sample)
-    return voi_report_pages(inputs, found, *value_of_waiting(inputs, sample, years_of(recipe), seed=seed))
+    return voi_report_pages(inputs, found, *follow_up(inputs, sample, years_of(recipe), seed=seed))

@@ -104,7 +104,7 @@ class ThresholdValue:
         return f"{side.label}: net benefit {', and '.join(crossing.words for crossing in self.crossings)}{unit}"
 
 
-def threshold_values(
+def threshold(
     inputs: Inputs,
     identifiers: Sequence[str],
     *,
@@ -121,7 +121,7 @@ def threshold_values(
     range is missed. `limits` by id default to `limits_of`, `base` is the base case where it has been run already.
     Raises ValueError for a parameter that is no number or has no limits, or a strategy that is not compared.
 
-    >>> found, = threshold_values(calgb, ["price.lenalidomide_10mg.brand"], thresholds=[35000.0])
+    >>> found, = threshold(calgb, ["price.lenalidomide_10mg.brand"], thresholds=[35000.0])
     >>> found.crossings[0].is_verified, found.at_low > 0.0 > found.at_high
     (True, True)
     """

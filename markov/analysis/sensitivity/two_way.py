@@ -96,10 +96,13 @@ class Totals:
     qaly: Array
 
 
-def two_way(inputs: Inputs, first: Axis, second: Axis, thresholds: Sequence[float] | None = None) -> TwoWay:
-    """Costs, QALYs, best strategies and the border of the decision over the grid of two axes.
+def two_way(
+    inputs: Inputs, first: Axis | str, second: Axis | str, thresholds: Sequence[float] | None = None
+) -> TwoWay:
+    """Costs, QALYs, best strategies and the border of the decision over a grid of two axes, or of two parameters.
 
-    One evaluation holds the whole grid.  Raises ValueError where the axes share a parameter.
+    A parameter is moved over its 95 % interval or its limits (`axis`). One evaluation holds the whole grid.
+    Raises ValueError as `axis` does, and where the axes share a parameter.
     Source: Briggs, Claxton, Sculpher 2006, Decision Modelling for Health Economic Evaluation, ch. 1.
 
     >>> price = axis(calgb, "price.lenalidomide_10mg.brand", [0.0, 1000.0])
@@ -107,6 +110,7 @@ def two_way(inputs: Inputs, first: Axis, second: Axis, thresholds: Sequence[floa
     >>> grid.optimal[0]
     (('lenalidomide', 'lenalidomide', 'lenalidomide'), ('no_maintenance', 'no_maintenance', 'no_maintenance'))
     """
+    first, second = (axis(inputs, side) if isinstance(side, str) else side for side in (first, second))
     shared = set(first.ids) & set(second.ids)
     if shared:
         raise ValueError(f"both axes move {sorted(shared)[0]}")
