@@ -85,6 +85,7 @@ def follow_up(
 ) -> tuple[tuple[FollowUp, ...], str]:
     """Longer follow-up of every strategy whose trial's size is known, or why it is not valued.
 
+    >>> from markov.analysis.uncertainty.sample import draw_sample
     >>> (found,), note = follow_up(calgb, draw_sample(calgb, 40), [2.0])
     >>> found.strategy, [wait.years for wait in found.waits]
     ('lenalidomide', [2.0, 2.0])
