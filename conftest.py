@@ -10,7 +10,6 @@ from markov.inputs.parameters import Inputs
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 
-
 # An ordinary run tries the same examples every time, so that it never fails by chance. `--hypothesis-profile=random`
 # tries others, and prints of one that fails how to try it again.
 settings.register_profile("same", derandomize=True)

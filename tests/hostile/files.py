@@ -163,9 +163,7 @@ FILES: dict[str, Hostile] = {
     "two parts of one name": Hostile(lambda path: _two_parts(path), ("two parts of one name", "Open it in Excel")),
     "a part with a password": Hostile(_encrypted_part, (DAMAGED, "encrypted")),
     "part names that climb out of the folder": Hostile(
-        lambda path: write(
-            path, _good() | {"../evil.txt": b"x", f"{path.parent}/evil.txt": b"x", "..\\evil.txt": b"x"}
-        )
+        lambda path: write(path, _good() | {"../evil.txt": b"x", f"{path.parent}/evil.txt": b"x", "..\\evil.txt": b"x"})
     ),
     "entities that grow tenfold ten times, in a sheet": Hostile(
         doctype(sheet_part("Costs"), LAUGHS), (ENTITIES, "Do not trust")
