@@ -428,21 +428,19 @@ def _(patch: Patch) -> None:
 
 @bug("Correlated parameters drawn alone", "TV-63")
 def _(patch: Patch) -> None:
-    from markov.analysis import draws
+    from markov.analysis import sources_of_uncertainty
 
     def alone(right: Any, block: Block, independent: Any) -> dict[str, Array]:
         return dict(zip(block.ids, map(np.asarray, independent), strict=True))
 
-    wrap(patch, draws, "correlated_uniforms", alone)
+    wrap(patch, sources_of_uncertainty, "_correlated_uniforms", alone)
 
 
 @bug("Members of a group drawn one by one", "TV-63", "TV-55")
 def _(patch: Patch) -> None:
-    from markov.analysis import draws
-    from markov.analysis.sensitivity import one_way
+    from markov.analysis import sources_of_uncertainty
 
-    for module in (draws, one_way):
-        patch.setattr(module, "stream", lambda parameter: parameter.id)
+    patch.setattr(sources_of_uncertainty, "stream", lambda parameter: parameter.id)
 
 
 @bug("Seed ignored", "TV-66")
@@ -475,7 +473,10 @@ def _(patch: Patch) -> None:
 def _(patch: Patch) -> None:
     from markov.analysis.sensitivity import one_way
 
-    wrap(patch, one_way, "sampled", lambda right, inputs: [p for p in right(inputs) if "os." not in p.id])
+    def without(right: Any, inputs: Any) -> list[Any]:
+        return [source for source in right(inputs) if not any("os." in key for key in source.parameters)]
+
+    wrap(patch, one_way, "sources_of_uncertainty", without)
 
 
 # ------------------------------------------------------------------------------------------------- decisions

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from markov.analysis.accounts import moved, so_far
 from markov.inputs.definitions.schema import label_of
 from markov.inputs.distributions import interval
 from markov.inputs.parameters import Inputs, Parameter, Value, with_values
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
-from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, Array, PostProgression, PostProgressionRate, State
 
 COMMON = "common"
@@ -76,9 +76,7 @@ class CalibratedRate:
 def targets(inputs: Inputs) -> tuple[Target, ...]:
     """The targets that the workbook names, common ones first.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = with_values(read_inputs(shipped("calgb_100104")), {"calibration.os_median.common": 84.1})
+    >>> inputs = with_values(calgb, {"calibration.os_median.common": 84.1})
     >>> [target.rate for target in targets(inputs)]
     ['post_progression.excess_rate.common']
     """
@@ -208,23 +206,6 @@ def _solve(
     return np.asarray(np.where(found.success, found.x, np.nan), dtype=float)
 
 
-def excess_rate_for_median(inputs: Inputs, strategy: str, median_months: float) -> float:
-    """Excess death rate per month after progression at which a strategy's modelled OS median is the one given.
-
-    Raises CalibrationError, naming what is reachable, where no rate returns the median.
-
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> 0.008 < excess_rate_for_median(inputs, "no_maintenance", 84.1) < 0.02
-    True
-    """
-    named = with_values(inputs, {f"calibration.os_median.{strategy}": median_months})
-    target = Target(strategy, f"calibration.os_median.{strategy}", is_median=True)
-    rate = calibrate(named, target).rate
-    return rate * named.factor(target.rate) / MONTHS_PER_YEAR
-
-
 # -------------------------------------------------------------------------------------------- second malignancies
 
 
@@ -242,9 +223,8 @@ def malignancy_rate_for(inputs: Inputs, strategy: str, incidence: float, months:
 
     def modelled(outcomes: Outcomes, at: Array) -> Array:
         assert outcomes.trace is not None
-        rows = [row for pair, row in MAINTENANCE_MODEL.row.items() if pair[1] in MALIGNANCIES]
-        entered = np.cumsum(outcomes.trace.flows[:, column][..., rows].sum(axis=-1), axis=1)
-        return _at(outcomes.trace.boundaries, np.pad(entered, ((0, 0), (1, 0))), at)
+        entered = so_far(moved(outcomes.trace, into=MALIGNANCIES)[:, column])
+        return _at(outcomes.trace.boundaries, entered, at)
 
     solved = float(_solve(model, rate, {}, modelled, np.array([incidence]), years)[0])
     if np.isnan(solved):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from markov.batch.comparison import BookResult, Case, Comparison, Line
 from markov.batch.tables import COST_COLUMNS
-from markov.report.files import ReportError, write_whole
+from markov.excel.files import ReportError, write_whole
 
 Cell = str | float | int | bool | None
 Row = dict[str, Cell]

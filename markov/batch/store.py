@@ -20,8 +20,8 @@ from pathlib import Path
 from markov.batch.plan import Book, Job, Plan
 from markov.batch.tables import COST_COLUMNS, SCHEMA, STORE_VERSION
 from markov.batch.tasks import Answer, Task, Totals
+from markov.excel.files import write_whole
 from markov.inputs.problems import Problem
-from markov.report.files import write_whole
 
 FILE = "batch.sqlite"
 PATIENCE = 60.0

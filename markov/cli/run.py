@@ -121,7 +121,7 @@ def run(
     parts = [*sets, *["--base-only"] * base_only, *["--no-live"] * no_live, *([asked.command] if asked else [])]
     command = " ".join(["markov run", workbook.name, *parts])
     results = Results.of(workbook, inputs, asked, clock, base_only=base_only)
-    results.write(target, kind, command, clock, live=not no_live, draws=draws)
+    results.write(target, command, clock, live=not no_live, draws=draws)
     copy = results.write_redacted(target, kind, command, clock) if redact else None
     if json_file:
         write_text(json_file, results.as_json(trace=trace))
@@ -166,7 +166,7 @@ class Results:
                 found = deterministic(inputs, base, begun)
         return cls(base, tested, found, asked.run(workbook, inputs, found, clock) if asked else None)
 
-    def write(self, target: Path, kind: str, command: str, clock: Clock, *, live: bool, draws: str) -> None:
+    def write(self, target: Path, command: str, clock: Clock, *, live: bool, draws: str) -> None:
         """Write the report."""
         from markov.report.reports import write_report
 
@@ -177,7 +177,6 @@ class Results:
                 deterministic=self.deterministic,
                 uncertainty=self.uncertainty,
                 draws=keep_draws(self.uncertainty.probabilistic, target, draws) if self.uncertainty else None,
-                kind=kind,
                 live=live,
                 command=command,
                 seconds=clock.elapsed,
@@ -188,6 +187,7 @@ class Results:
         """Write the copy for the public beside the report."""
         import datetime
 
+        from markov.analysis.bank.run import short_form
         from markov.report.delivered.redact import confidential, public_command, write_redacted
         from markov.report.recipe import results_again, run_recipe
         from markov.report.reports import report_pages
@@ -198,7 +198,7 @@ class Results:
 
         def build(some: "Inputs") -> "list[Page]":
             result, tested, drawn = results_again(some, recipe)
-            return report_pages(result, told, 0.0, now, tested, (), drawn)
+            return report_pages(result, told, 0.0, now, tested, (), drawn, tested=short_form(some, result.outcomes))
 
         name = f"{target.name.removesuffix(target.suffix).removesuffix('.report')}.redacted{target.suffix}"
         with clock.step("Redacting a copy"):
@@ -206,9 +206,9 @@ class Results:
 
     def as_json(self, *, trace: bool) -> str:
         """The numbers, at full precision."""
-        from markov.report.json import to_json
+        from markov.report.json import run_json
 
-        return to_json(self.base, deterministic=self.deterministic, uncertainty=self.uncertainty, trace=trace)
+        return run_json(self.base, deterministic=self.deterministic, uncertainty=self.uncertainty, trace=trace)
 
     @property
     def failure(self) -> str:

@@ -92,13 +92,13 @@ def psa(
         stop(BAD_INPUT, "--average goes with neither --scenario, --until-precision nor --export.")
     inputs = _inputs(workbook, changes, scenario)
     from markov.report.recipe import PSA, Recipe, psa_options
-    from markov.report.uncertainty_reports import psa_report_pages
+    from markov.report.reports import pages_of
 
     result, mixture = _drawn(workbook, inputs, runs, until_precision, seed, workers, average, clock)
     if json_file:
-        from markov.report.uncertainty_json import as_text, psa_data
+        from markov.report.json import document, psa_data
 
-        write_text(json_file, as_text({"confidential": list(inputs.confidential), "psa": psa_data(result, mixture)}))
+        write_text(json_file, document({"confidential": list(inputs.confidential), "psa": psa_data(result, mixture)}))
     if export_to:
         from markov.report.sheets.draws import export
 
@@ -107,7 +107,7 @@ def psa(
         target = target_of(workbook, out, word="psa")
         kept = keep_draws(result, target, draws)
         recipe = Recipe((PSA,), psa_options(result.sample.runs, _seed(inputs, seed), average, until_precision, kept))
-        _write(workbook, target, inputs, psa_report_pages(inputs, result, mixture, kept), recipe, clock)
+        _write(workbook, target, inputs, pages_of(inputs, mixture or result, kept), recipe, clock)
     if json_file != "-":
         print("\n".join(_psa_words(inputs, result)))
         print(f"Report: {target}")
@@ -203,9 +203,9 @@ def sobol(
             inputs, points, second_order=second_order, resamples=resamples, seed=seed, workers=workers, done=done
         )
     if json_file:
-        from markov.report.uncertainty_json import as_text, sobol_data
+        from markov.report.json import document, sobol_data
 
-        write_text(json_file, as_text({"confidential": list(inputs.confidential), "sobol": sobol_data(result)}))
+        write_text(json_file, document({"confidential": list(inputs.confidential), "sobol": sobol_data(result)}))
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="sobol")
         recipe = Recipe((SOBOL,), sobol_options(result))
@@ -238,9 +238,9 @@ def voi(
     from markov.analysis.uncertainty.sample import draw_sample
     from markov.analysis.uncertainty.value_of_information import value_of_information
     from markov.report.recipe import VOI, Recipe
+    from markov.report.reports import voi_report_pages
     from markov.report.sheets.follow_up_value import follow_up_lead
     from markov.report.sheets.value_of_information import perfect_words
-    from markov.report.uncertainty_reports import voi_report_pages
 
     with explained(workbook):
         with clock.tracked("Random draws") as done:
@@ -249,10 +249,10 @@ def voi(
             result = value_of_information(inputs, sample)
         follow_up, note = value_of_waiting(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
     if json_file:
-        from markov.report.uncertainty_json import as_text, voi_data
+        from markov.report.json import document, voi_data
 
         write_text(
-            json_file, as_text({"confidential": list(inputs.confidential), "voi": voi_data(result, follow_up, note)})
+            json_file, document({"confidential": list(inputs.confidential), "voi": voi_data(result, follow_up, note)})
         )
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="voi")
@@ -307,7 +307,7 @@ def _seed(inputs: "Inputs", seed: int | None) -> str:
 
 def _write(workbook: Path, target: Path, inputs: "Inputs", pages: "list[Page]", recipe: "Recipe", clock: Clock) -> None:
     """Write a report of its own, with a page on where it comes from."""
-    from markov.report.uncertainty_reports import WORDS, write_uncertainty_report
+    from markov.report.reports import WORDS, write_uncertainty_report
 
     command = f"markov {WORDS[recipe.parts[0]]} {workbook.name}"
     write_uncertainty_report(inputs, pages, target, recipe, command=command, seconds=clock.elapsed)

@@ -44,7 +44,7 @@ def run_bank(workbook: Path, asked: Asked, out: Path | None, json_file: str | No
     if sys.stderr.isatty():
         print(" " * WIDTH, end="\r", file=sys.stderr, flush=True)
     if json_file:
-        from markov.report.verification_json import verification_json
+        from markov.report.json import verification_json
 
         write_text(json_file, verification_json(bench, tested))
     now = datetime.datetime.now(datetime.UTC)

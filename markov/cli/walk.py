@@ -76,7 +76,7 @@ def walk(
     with clock.step("Walking"):
         found = analyse(*sides, plan, sorted(set(threshold)) if threshold else None)
     if json_file:
-        from markov.report.walk_json import walk_json
+        from markov.report.json import walk_json
 
         write_text(json_file, walk_json(found))
     told = [*_left_over(found, plan), *_told(found)]

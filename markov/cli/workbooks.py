@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markov.inputs.cells import Sheets
-    from markov.inputs.comparison import Comparison, Difference, Fields
+    from markov.inputs.differences import Comparison, Difference, Fields
     from markov.inputs.parameters import Inputs
     from markov.inputs.problems import Problem
 
@@ -259,7 +259,7 @@ def diff(
     every: Annotated[bool, typer.Option("--all", help="List every row, also of long tables.")] = False,
 ) -> None:
     """Say what differs between two workbooks or reports: by id, both values with their sources and statuses."""
-    from markov.inputs.comparison import compare
+    from markov.inputs.differences import compare
 
     found = compare(first, second)
     names = (found.first, found.second) if found.first != found.second else (str(first), str(second))

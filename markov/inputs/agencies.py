@@ -8,23 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markov.inputs.cells import RawCell, Row
-from markov.inputs.definitions.sheets import Sheet
+from markov.inputs.definitions.sheets import TABLES, Sheet
+from markov.inputs.evidence import Sourced
 from markov.terms import Agency, ReferenceItem, Status
 
 RATES = (ReferenceItem.DISCOUNT_COSTS, ReferenceItem.DISCOUNT_EFFECTS)
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Sourced):
     """What one agency asks for in one respect; `value` is empty where no figure is on record."""
 
     agency: str
     item: str
     value: str
-    source: str = ""
-    status: str = ""
-    comment: str = ""
-    place: str = ""
 
     @property
     def number(self) -> float:
@@ -34,16 +31,7 @@ class Reference:
     @property
     def amounts(self) -> tuple[float, ...]:
         """Thresholds per QALY."""
-        return amounts(self.value)
-
-
-def amounts(text: str) -> tuple[float, ...]:
-    """Amounts with semicolons between them.
-
-    >>> amounts("25,000; 35000")
-    (25000.0, 35000.0)
-    """
-    return tuple(float(part) for part in text.replace(",", "").split(";"))
+        return tuple(float(part) for part in self.value.replace(",", "").split(";"))
 
 
 _MANUAL = "NICE health technology evaluations manual (PMG36)"
@@ -58,14 +46,15 @@ def _row(
     agency: Agency, item: ReferenceItem, value: str, source: str, comment: str = "", read: bool = False
 ) -> Reference:
     """A row; without `read` the figure is recalled, and nobody has looked it up."""
-    status = Status.READ if read else Status.UNVERIFIED_LOW
-    return Reference(agency, item, value, source, status if value else "", comment or (_EXCERPT if read else _RECALLED))
+    status = "" if not value else Status.READ if read else Status.UNVERIFIED_LOW
+    told = comment or (_EXCERPT if read else _RECALLED)
+    return Reference(agency, item, value, source=source, status=status, comment=told)
 
 
 def _rates(agency: Agency, costs: str, effects: str, source: str, status: Status, comment: str) -> Iterator[Reference]:
     """Discount rates for costs and effects, a year."""
-    yield Reference(agency, ReferenceItem.DISCOUNT_COSTS, costs, source, status, comment)
-    yield Reference(agency, ReferenceItem.DISCOUNT_EFFECTS, effects, source, status, comment)
+    for item, rate in ((ReferenceItem.DISCOUNT_COSTS, costs), (ReferenceItem.DISCOUNT_EFFECTS, effects)):
+        yield Reference(agency, item, rate, source=source, status=status, comment=comment)
 
 
 def _defaults() -> Iterator[Reference]:
@@ -115,16 +104,12 @@ DEFAULTS = tuple(sorted(_defaults(), key=_place))
 
 
 def default_rows() -> tuple[Row, ...]:
-    """What the program knows, as rows of the sheet."""
-    headers = ("agency", "item", "value", "source", "status", "comment")
-    return tuple(
-        {header: RawCell(_typed(row, getattr(row, header)), f"default, {Sheet.REFERENCE_CASE}") for header in headers}
-        for row in DEFAULTS
-    )
+    """What the program knows, as rows of the sheet.
 
-
-def _typed(row: Reference, text: str) -> object:
-    """A rate as a number, so that Excel can show it as one."""
-    if row.item in RATES and text and text == row.value:
-        return float(text)
-    return str(text) or None
+    >>> {header: cell.value for header, cell in default_rows()[0].items()}["value"]  # a number, for Excel to show it
+    0.035
+    """
+    headers, place = [column.header for column in TABLES[Sheet.REFERENCE_CASE]], f"default, {Sheet.REFERENCE_CASE}"
+    rows = ({header: str(getattr(row, header)) or None for header in headers} for row in DEFAULTS)
+    rates = ({**row, "value": float(row["value"])} if row["item"] in RATES and row["value"] else row for row in rows)
+    return tuple({header: RawCell(value, place) for header, value in row.items()} for row in rates)

@@ -9,6 +9,7 @@ import numpy as np
 from markov.inputs.agencies import DEFAULTS, Reference
 from markov.inputs.definitions.schema import Definition, label_of, match, units_of
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
+from markov.inputs.evidence import TrialResult as TrialResult
 from markov.inputs.problems import Problem
 from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, Array, Distribution, Endpoint
 
@@ -71,24 +72,6 @@ class SexTable:
     ages: Array
     male: Array
     female: Array
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """A published figure that the report sets against the model's; times in months."""
-
-    strategy: str
-    endpoint: str
-    measure: str
-    months: float
-    value: float
-    low: float | None = None
-    high: float | None = None
-    source: str = ""
-    page: str = ""
-    status: str = ""
-    comment: str = ""
-    cell: str = ""
 
 
 @dataclass(frozen=True)

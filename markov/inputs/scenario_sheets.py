@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from markov.inputs import other_tables
 from markov.inputs.cells import Row, Sheets, unreadable
 from markov.inputs.definitions.schema import Sheet, match
+from markov.inputs.other_tables import scenarios
 from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem, raise_errors
 from markov.inputs.reading.file import read_file
@@ -127,7 +127,7 @@ def _by_scenario(file: str, rows: Sequence[Row], told: Sequence[Problem] = ()) -
         found += [
             problem for row in table for key in ("scenario", "id") for problem in unreadable(row[key], f'"{key}"')
         ]
-        read[name] = tuple(other_tables.scenarios(tuple(table), found))
+        read[name] = tuple(scenarios(tuple(table), found))
         if name == NAMELESS:
             found.append(Problem(table[0]["scenario"].place, "a scenario row has no name", remedy="Name it."))
         if any(not problem.warning for problem in found):

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
-from markov.inputs import evidence, other_tables
-from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number, unreadable
+from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, fields_of, unreadable
 from markov.inputs.definitions.schema import (
     ID_PATTERN,
     NAME_PATTERN,
+    NUMERIC,
     PARAMETER_SHEETS,
     READABLE_VERSIONS,
     SCHEMA_VERSION,
@@ -21,6 +21,7 @@ from markov.inputs.definitions.schema import (
     label_of,
     match,
 )
+from markov.inputs.other_tables import other_tables
 from markov.inputs.parameters import Inputs, Parameter, Strategy
 from markov.inputs.problems import Problem, raise_errors
 from markov.inputs.reading.file import File, read_file
@@ -29,13 +30,6 @@ from markov.inputs.rules import between_values
 from markov.inputs.rules.one_value import suggestion
 from markov.terms import Distribution
 
-NUMBERS = frozenset(
-    [
-        *("value", "base case", "se", "low", "high", "price year", "months", "age", "male", "female"),
-        *("qx_male", "qx_female", "year", "index", "hazard ratio", "p value", "events", "correlation"),
-    ]
-)
-"""Columns that are read as numbers, or as a number or a text by the row's id: their readers say what is wrong."""
 RESERVED = ("common",)  # what ids call a rate or a target that all strategies share
 
 
@@ -44,8 +38,6 @@ def read_inputs(path: str | Path) -> Inputs:
 
     >>> from markov.inputs.writing.template import shipped
     >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> inputs.compared
-    ('no_maintenance', 'lenalidomide')
     >>> inputs.parameters["os.hazard_ratio.lenalidomide"].value
     0.61
     """
@@ -81,28 +73,8 @@ def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
     labels = {strategy.id: strategy.label for strategy in strategies}
     parameters = _parameters(sheets, labels, found)
 
-    def rows(sheet: Sheet) -> tuple[Row, ...]:
-        return sheets.rows.get(sheet, ())
-
-    inputs = Inputs(
-        sheets.name,
-        sheets.sha256,
-        sheets.title,
-        strategies,
-        parameters,
-        other_tables.sex_table(sheets, Sheet.LIFE_TABLE, found),
-        other_tables.sex_table(sheets, Sheet.POPULATION_UTILITY, found),
-        other_tables.price_index(rows(Sheet.PRICE_INDEX), found),
-        tuple(other_tables.trial_results(rows(Sheet.TRIAL_RESULTS), found)),
-        tuple(other_tables.scenarios(rows(Sheet.SCENARIOS), found)),
-        tuple(tuple(cell.text() for cell in row.values()) for row in rows(Sheet.CHANGE_LOG)),
-        curve_points=tuple(evidence.curve_points(rows(Sheet.CURVE_POINTS), labels, found)),
-        network=tuple(evidence.network(rows(Sheet.NETWORK), found)),
-        curve_choices=tuple(evidence.curve_choices(rows(Sheet.CURVE_CHOICE), found)),
-        correlations=tuple(evidence.correlations(rows(Sheet.CORRELATIONS), parameters, found)),
-        reference_cases=tuple(other_tables.reference_cases(rows(Sheet.REFERENCE_CASE), found)),
-        analyst_words=other_tables.analyst_words(rows(Sheet.REPORTING), found),
-    )
+    tables = other_tables(sheets, labels, parameters, found)
+    inputs = Inputs(sheets.name, sheets.sha256, sheets.title, strategies, parameters, **tables)
     absent = {f"{sheets.name}, {sheet}" for sheet in Sheet if sheet not in sheets.rows}
     told = _without_echoes([*problems, *unreadable], found, absent)
     return replace(inputs, warnings=raise_errors(_without_echoes(told, between_values.problems(inputs), absent)))
@@ -119,7 +91,7 @@ def _unreadable_texts(sheets: Sheets) -> Iterator[Problem]:
     for rows in sheets.rows.values():
         for row in rows:
             for header, cell in row.items():
-                if header not in NUMBERS:
+                if header not in NUMERIC:  # of numbers, or of a number or a text by the row's id, readers tell
                     yield from unreadable(cell, f'"{header}"')
 
 
@@ -188,38 +160,24 @@ def _parameter(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list
     if definition is None:
         return None
     identifier = row["id"].text()
-    cell, base, year = row["value"], row.get("base case", EMPTY), row.get("price year", EMPTY)
+    cell, marked = row["value"], row.get("confidential", EMPTY)
+    numbers = {header: f"{header} of {identifier}" for header in ("se", "low", "high", "price year")}
     if definition.is_text:
         problems += unreadable(cell, identifier)
-
-    def text(header: str) -> str:
-        return row.get(header, EMPTY).text()
-
-    def limit(header: str) -> float | None:
-        return number(row.get(header, EMPTY), f"{header} of {identifier}", problems)
-
-    return Parameter(
-        identifier,
-        definition,
-        cell.text() or None if definition.is_text else number(cell, identifier, problems),
-        unit=text("unit"),
-        label=text("label") or label_of(identifier, labels),
-        cell=cell.address,
-        base_case=base.text() or None if definition.is_text else number(base, f"base case of {identifier}", problems),
-        se=limit("se"),
-        low=limit("low"),
-        high=limit("high"),
-        distribution=text("distribution") or Distribution.FIXED,
-        group=text("group"),
-        price_year=number(year, f"price year of {identifier}", problems),
-        value_set=text("value set"),
-        source=text("source"),
-        page=text("page"),
-        status=text("status"),
-        comment=text("comment"),
-        confidential=_confidential(row.get("confidential", EMPTY), identifier, definition, problems),
-        shown=row.get("confidential", EMPTY).text().lower() == "no",
-    )
+    else:
+        numbers |= {"value": identifier, "base case": f"base case of {identifier}"}
+    found = fields_of(sheet, row, numbers, problems)
+    found |= {
+        "definition": definition,
+        "value": found["value"] if found["value"] != "" else None,
+        "base_case": found["base_case"] if found["base_case"] != "" else None,
+        "cell": cell.address,
+        "label": found["label"] or label_of(identifier, labels),
+        "distribution": found["distribution"] or Distribution.FIXED,
+        "confidential": _confidential(marked, identifier, definition, problems),
+        "shown": marked.text().lower() == "no",
+    }
+    return Parameter(**found)
 
 
 def _definition(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list[Problem]) -> Definition | None:

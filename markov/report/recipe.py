@@ -14,6 +14,7 @@ from markov.report.page import Cell
 
 PARTS, OPTIONS = "Parts of this report", "Options of its analyses"
 BASE, SENSITIVITY, UNCERTAINTY, LIVE = "base case", "sensitivity analyses", "uncertainty", "live model"
+UNTESTED, MORE = "without the verification bank", "analyses chosen in Python"
 PSA, SOBOL, VOI = "probabilistic analysis", "Sobol analysis", "value of information"
 
 
@@ -50,10 +51,21 @@ def recipe_of(facts: Mapping[str, str]) -> Recipe:
 
 
 def run_recipe(
-    found: Deterministic | None, doubt: Uncertainty | None, draws: Path | None = None, *, live: bool = False
+    found: Deterministic | None,
+    doubt: Uncertainty | None,
+    draws: Path | None = None,
+    *,
+    live: bool = False,
+    tested: bool = True,
+    more: bool = False,
 ) -> Recipe:
-    """How a report of markov run is made again."""
+    """How a report of a base case is made again; with `more` analyses than these, it is not.
+
+    >>> run_recipe(None, None, tested=False).parts
+    ('base case', 'without the verification bank')
+    """
     parts = [BASE, *[SENSITIVITY] * (found is not None), *[UNCERTAINTY] * (doubt is not None), *[LIVE] * live]
+    parts += [*[UNTESTED] * (not tested), *[MORE] * more]
     if doubt is None:
         return Recipe(tuple(parts))
     years = sorted({wait.years for follow_up in doubt.follow_up for wait in follow_up.waits})

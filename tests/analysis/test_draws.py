@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from markov.analysis.draws import Draws, random_draws, sampled, uniforms
+from markov.analysis.draws import Draws, random_draws, uniforms
+from markov.analysis.sources_of_uncertainty import Source, sampled
 from markov.inputs.definitions.schema import match
 from markov.inputs.distributions import inverse
 from markov.inputs.evidence import Correlation
@@ -362,8 +363,9 @@ def without_spread(row: Parameter) -> Parameter:
 def test_without_spread_every_run_is_the_base_case(calgb: Inputs) -> None:
     still = replace(calgb, parameters={key: without_spread(p) for key, p in calgb.parameters.items()})
     assert sampled(still) == ()
-    draws = Draws(tuple(p for p in still.parameters.values() if p.is_sampled), 3, seed=5)
-    assert [p.id for p in draws.parameters] == [p.id for p in sampled(calgb)]
+    spread = {p.id: p for p in still.parameters.values() if p.is_sampled}
+    assert list(spread) == [p.id for p in sampled(calgb)]
+    draws = Draws(tuple(Source({key: (p,)}) for key, p in spread.items()), tuple(spread), 3, seed=5)
     runs, base = figures(evaluate(still, draws)), figures(evaluate(calgb))
     np.testing.assert_allclose(runs, np.repeat(base, 3, axis=0), rtol=1e-12)
     unvaried = figures(evaluate(still, random_draws(still, 3)))

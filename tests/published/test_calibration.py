@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 from scipy.integrate import quad
 
-from markov.analysis.draws import correlated_uniforms
+from markov.analysis.sources_of_uncertainty import _correlated_uniforms
 from markov.inputs.correlations import Block
 from markov.model.cohort import rule_from_increments, rule_from_probabilities, trace
 from markov.model.structure import Structure
@@ -329,7 +329,7 @@ def drawn_from(normals: Array, covariance: Array) -> Array:
     errors = np.sqrt(np.diag(covariance))
     names = tuple(str(i) for i in range(len(errors)))
     block = Block(names, covariance / np.outer(errors, errors))
-    drawn = correlated_uniforms(block, list(special.ndtr(normals.T)))
+    drawn = _correlated_uniforms(block, list(special.ndtr(normals.T)))
     return np.asarray(errors * special.ndtri(np.stack([drawn[name] for name in names], axis=1)))
 
 

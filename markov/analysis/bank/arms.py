@@ -6,20 +6,17 @@ from dataclasses import replace
 import numpy as np
 
 from markov.analysis.bank.bench import Bench
-from markov.analysis.bank.registry import Finding, Theme, gap, holds, not_applicable, within
-from markov.analysis.checks import as_reference, renamed
+from markov.analysis.bank.registry import Finding, Theme, holds, not_applicable, within
+from markov.analysis.checks import apart
+from markov.analysis.checks import relative_gap as gap
+from markov.analysis.checks_by_rerun import as_reference, renamed
 from markov.inputs.definitions.schema import units_of
 from markov.inputs.parameters import Inputs, Parameter, with_values
 from markov.model.evaluate import evaluate
-from markov.model.outcomes import Outcomes
 from markov.terms import Array
 
 theme = Theme("Strategies and repetition")
 ONE = "one strategy: nothing to compare"
-
-
-def _order(found: Outcomes, names: tuple[str, ...]) -> list[int]:
-    return [found.strategies.index(name) for name in names]
 
 
 @theme(
@@ -27,7 +24,7 @@ def _order(found: Outcomes, names: tuple[str, ...]) -> list[int]:
     "Equal effects and safety give equal life and quality",
     "Every strategy with the reference's inputs: by cycle",
 )
-def equal_effects(bench: Bench) -> Finding:
+def _equal_effects(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable(ONE)
     same = evaluate(_same(bench), trace=True)
@@ -38,7 +35,7 @@ def equal_effects(bench: Bench) -> Finding:
 
 
 @theme("TV-21", "Equal inputs give differences of nothing", "The same, and costs")
-def equal_inputs(bench: Bench) -> Finding:
+def _equal_inputs(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable(ONE)
     same = evaluate(_same(bench))
@@ -55,18 +52,18 @@ def _apart(parts: Array) -> float:
 
 
 @theme("TV-22", "Strategies that trade inputs trade results", "Names of the first two exchanged in every cell")
-def traded(bench: Bench) -> Finding:
+def _traded(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable(ONE)
     a, b = bench.names[:2]
-    again = evaluate(renamed(bench.inputs, {a: b, b: a}))
-    order = _order(again, tuple({a: b, b: a}.get(s, s) for s in bench.names))
-    worst = max(gap(again.costs[:, order], bench.base.costs), gap(again.qalys[:, order], bench.base.qalys))
-    return within(worst, 1e-12, "equal under the other's name")
+    names = {a: b, b: a}
+    return within(
+        apart(evaluate(renamed(bench.inputs, names)), bench.base, names), 1e-12, "equal under the other's name"
+    )
 
 
 @theme("TV-40", "The same inputs give the same results", "The base case run again")
-def repeated(bench: Bench) -> Finding:
+def _repeated(bench: Bench) -> Finding:
     again = evaluate(bench.inputs)
     parts = ("costs", "qalys", "life_years", "entries")
     same = all(bool(np.array_equal(getattr(again, p), getattr(bench.base, p))) for p in parts)
@@ -74,26 +71,24 @@ def repeated(bench: Bench) -> Finding:
 
 
 @theme("FT-09", "The order of strategies changes nothing", "Rows of the sheet Strategies turned round")
-def strategies_turned(bench: Bench) -> Finding:
+def _strategies_turned(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable(ONE)
     again = evaluate(replace(bench.inputs, strategies=bench.inputs.strategies[::-1]))
-    order = _order(again, bench.names)
-    worst = max(gap(again.costs[:, order], bench.base.costs), gap(again.qalys[:, order], bench.base.qalys))
-    return within(worst, 1e-12, "equal by strategy")
+    return within(apart(again, bench.base), 1e-12, "equal by strategy")
 
 
 @theme("FT-10", "The order of rows changes nothing", "Rows of every parameter sheet turned round")
-def rows_turned(bench: Bench) -> Finding:
+def _rows_turned(bench: Bench) -> Finding:
     turned = dict(reversed(list(bench.inputs.parameters.items())))
     again = evaluate(replace(bench.inputs, parameters=turned))
-    return within(max(gap(again.costs, bench.base.costs), gap(again.qalys, bench.base.qalys)), 1e-12, "equal")
+    return within(apart(again, bench.base), 1e-12, "equal")
 
 
 @theme(
     "FT-11", "Rows run together are rows run alone", "Six random draws of all uncertain inputs at once and one by one"
 )
-def rows_alone(bench: Bench) -> Finding:
+def _rows_alone(bench: Bench) -> Finding:
     values = {k: column[:6] for k, column in bench.drawn.items() if not k.startswith(bench.kept_as_observed)}
     if not values:
         return not_applicable("nothing is uncertain")
@@ -106,11 +101,10 @@ def rows_alone(bench: Bench) -> Finding:
 
 
 @theme("FT-12", "Months or years give the same result", "Every number with another accepted unit typed anew in it")
-def units(bench: Bench) -> Finding:
+def _units(bench: Bench) -> Finding:
     typed = dict(_retyped(bench.inputs))
     again = evaluate(replace(bench.inputs, parameters={**bench.inputs.parameters, **typed}))
-    worst = max(gap(again.costs, bench.base.costs), gap(again.qalys, bench.base.qalys))
-    return within(worst, 1e-9, f"equal after {len(typed)} numbers in other units")
+    return within(apart(again, bench.base), 1e-9, f"equal after {len(typed)} numbers in other units")
 
 
 LENGTHS = {"years": 365.25, "months": 365.25 / 12.0, "28 days": 28.0, "weeks": 7.0, "days": 1.0}

@@ -5,20 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from markov.analysis.bank import textbook
-from markov.analysis.bank.bench import Bench
-from markov.analysis.bank.events import EXACT
-from markov.analysis.bank.registry import (
-    Finding,
-    Theme,
-    amounts,
-    gap,
-    holds,
-    not_applicable,
-    plausible,
-    rises,
-    within,
-)
-from markov.analysis.bank.utilities import RATES
+from markov.analysis.bank.bench import EXACT, NO_EXCESS_DEATHS, NO_MALIGNANCIES, UNEQUAL_RATES, Bench
+from markov.analysis.bank.registry import Finding, Theme, amounts, holds, not_applicable, plausible, rises, within
+from markov.analysis.checks import relative_gap as gap
 from markov.inputs.parameters import Value, with_values
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate
@@ -31,7 +20,7 @@ NO_DRUG = "no strategy has a drug with a price"
 
 
 @theme("TV-01", "Twice the price of a drug is twice its cost, and nothing else", "Each price that is paid times 2")
-def price(bench: Bench) -> Finding:
+def _price(bench: Bench) -> Finding:
     if not bench.prices:
         return not_applicable(NO_DRUG)
     after, before = bench.run(bench.times(bench.prices, 2.0)), bench.base
@@ -46,7 +35,7 @@ def price(bench: Bench) -> Finding:
     "A larger body needs more of a drug dosed by its surface",
     "Mean body surface times 1.2, vials whole or shared",
 )
-def body_surface(bench: Bench) -> Finding:
+def _body_surface(bench: Bench) -> Finding:
     by_surface = [
         bench.index(s)
         for s in bench.treated
@@ -65,14 +54,14 @@ def body_surface(bench: Bench) -> Finding:
 
 
 @theme("TV-17", "Without prices and costs nothing costs", "Every amount of money 0")
-def free(bench: Bench) -> Finding:
+def _free(bench: Bench) -> Finding:
     return within(
         float(np.abs(bench.run(bench.times(bench.states_cost, 0.0)).costs).max()), 1e-9, "0 in every category"
     )
 
 
 @theme("TV-25", "Inflation raises what is priced in older years, once", "The index of the report's year times 1.1")
-def inflation(bench: Bench) -> Finding:
+def _inflation(bench: Bench) -> Finding:
     index, inputs = bench.inputs.price_index, bench.inputs
     now = int(inputs.number("settings.price_year"))
     dated = {
@@ -94,7 +83,7 @@ def inflation(bench: Bench) -> Finding:
     "A drug costs while it is given, and not after",
     "A planned stop 24 months after the start: drug cost over 3 years from the start and over the whole horizon",
 )
-def while_given(bench: Bench) -> Finding:
+def _while_given(bench: Bench) -> Finding:
     if not bench.treated:
         return not_applicable(NO_DRUG)
     stops: dict[str, Value] = {}
@@ -114,7 +103,7 @@ def while_given(bench: Bench) -> Finding:
 @theme(
     "TV-35", "The difference in cost has the sign of the drug's", "Δ total beside Δ drug and its companions", cheap=True
 )
-def signs_of_costs(bench: Bench) -> Finding:
+def _signs_of_costs(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable("one strategy")
     base = bench.base
@@ -131,17 +120,13 @@ def signs_of_costs(bench: Bench) -> Finding:
     "Adverse events: costs and decrements 0 against proportions 0. Second malignancies: excess deaths and costs 0 and "
     "one utility everywhere, against rates 0, in life-years and QALYs",
 )
-def harmless(bench: Bench) -> Finding:
+def _harmless(bench: Bench) -> Finding:
     without = bench.run(bench.times(bench.ids("adverse_event.cost.", "adverse_event.disutility."), 0.0))
     none = bench.run(bench.times(bench.ids("adverse_event.proportion.", "adverse_event.persistent_share."), 0.0))
     events = max(gap(without.costs, none.costs), gap(without.qalys, none.qalys))
-    neutral: dict[str, Value] = {**EXACT, **{f"utility.{state}": 0.7 for state in LIVING}}
-    neutral |= {"settings.post_progression": "rate", "settings.post_progression_rate": "common"}
-    neutral |= {"post_progression.excess_rate.common": 0.0, **bench.times(bench.losses, 0.0)}
-    neutral |= {f"spm.excess_death.{kind}": 0.0 for kind in ("haematologic", "solid")}
-    rates: dict[str, Value] = {f"spm.proportion.{s}": None for s in bench.names}
-    rates |= {f"{name}.{s}": 0.0 for name in ("spm.rate", "spm.rate_off_treatment") for s in bench.names}
-    with_, without_ = bench.run(neutral), bench.run({**neutral, **rates})
+    neutral: dict[str, Value] = {**EXACT, **NO_EXCESS_DEATHS, **bench.times(bench.losses, 0.0)}
+    neutral |= {f"utility.{state}": 0.7 for state in LIVING}
+    with_, without_ = bench.run(neutral), bench.run({**neutral, **bench.each(NO_MALIGNANCIES)})
     ratio = (bench.run(_nobody_stops(bench)).cost / bench.base.cost)[0]
     note = f"stopping for toxicity also ends drug cost: without it total cost × {amounts(ratio, 3)}; not neutral, shown"
     totals = (x.life_years.sum(axis=-1) for x in (with_, without_)), (x.qalys.sum(axis=-1) for x in (with_, without_))
@@ -151,9 +136,8 @@ def harmless(bench: Bench) -> Finding:
 
 
 def _nobody_stops(bench: Bench) -> dict[str, Value]:
-    names = ("toxicity.proportion", "toxicity.observed_proportion")
-    changes: dict[str, Value] = {f"{name}.{s}": None for s in bench.treated for name in names}
-    return changes | {f"toxicity.rate.{s}": 0.0 for s in bench.treated}
+    none = {"toxicity.proportion": None, "toxicity.observed_proportion": None, "toxicity.rate": 0.0}
+    return bench.each(none, bench.treated)
 
 
 @theme(
@@ -162,7 +146,7 @@ def _nobody_stops(bench: Bench) -> dict[str, Value]:
     "Undiscounted drug cost against price × units × intensity × (time on drug / interval + half a dispensing for those "
     "who start less those on drug at the last one); relative dose intensity 1 and 0.5",
 )
-def unit_cost(bench: Bench) -> Finding:
+def _unit_cost(bench: Bench) -> Finding:
     if not bench.treated or not any(bench.number(key) for key in bench.prices):
         return not_applicable(NO_DRUG)
     full, half = ({f"dose.relative_intensity.{s}": x for s in bench.treated} for x in (1.0, 0.5))
@@ -206,7 +190,7 @@ def _by_time(bench: Bench, book: textbook.Ledger, product: str) -> float:
     "More adverse events cost more and take more away",
     "Every proportion of adverse events 1; then stops for toxicity at 5 per year, of which the cost is only shown",
 )
-def extreme_events(bench: Bench) -> Finding:
+def _extreme_events(bench: Bench) -> Finding:
     shares = tuple(k for k in bench.ids("adverse_event.proportion.") if k.rsplit(".", 1)[1] in bench.names)
     often: dict[str, Value] = dict.fromkeys(shares, 1.0)
     stopping = bench.run({**_nobody_stops(bench), **_stops_at(bench, 5.0)})
@@ -235,8 +219,8 @@ def _stops_at(bench: Bench, rate: float) -> dict[str, Value]:
     "Every category recomputed from the trace: packs at their dates, vials, visits, events, price index; costs at 5 % "
     "a year, relative dose intensity 0.9",
 )
-def recomputed(bench: Bench) -> Finding:
-    changes: dict[str, Value] = {**RATES, **{f"dose.relative_intensity.{s}": 0.9 for s in bench.treated}}
+def _recomputed(bench: Bench) -> Finding:
+    changes = {**UNEQUAL_RATES, **bench.each({"dose.relative_intensity": 0.9}, bench.treated)}
     other = Bench(with_values(bench.inputs, changes), draws=bench.draws, seed=bench.seed)
     worst = dict.fromkeys(CATEGORIES, 0.0)
     for s in bench.names:
@@ -253,7 +237,7 @@ def recomputed(bench: Bench) -> Finding:
 
 
 @theme("FT-21", "Prices that are not paid change nothing", "Prices of the other set times 3")
-def other_prices(bench: Bench) -> Finding:
+def _other_prices(bench: Bench) -> Finding:
     paid = bench.inputs.text("settings.price_set")
     other = next(price_set for price_set in PriceSet if price_set != paid)
     keys = tuple(key.replace(f".{paid}", f".{other}") for key in bench.prices)
@@ -263,7 +247,7 @@ def other_prices(bench: Bench) -> Finding:
 
 
 @theme("TV-29", "Shares of a decision tree sum to 1", "Shares of courses of subsequent therapy", cheap=True)
-def mix(bench: Bench) -> Finding:
+def _mix(bench: Bench) -> Finding:
     totals = {
         s: sum(bench.number(f"subsequent.share.{c}.{s}") for c in bench.inputs.names("course")) for s in bench.names
     }

@@ -19,13 +19,7 @@ from markov.analysis.evidence.synthesis import (
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
-from markov.survival.effects import (
-    Effect,
-    doubts,
-    effect_from_interval,
-    effect_from_p_value,
-    effect_from_total_events,
-)
+from markov.survival.effects import Effect, doubts, effect_from_interval, effect_from_p_value, effect_from_total_events
 from markov.terms import Distribution, Family, weakest
 
 RowChange = Mapping[str, object]

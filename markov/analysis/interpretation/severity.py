@@ -101,9 +101,7 @@ def severity(inputs: Inputs, outcomes: Outcomes | None = None, current_care: str
     Absolute: Q_population − Q_care; proportional: that over Q_population; both discounted.  `outcomes` of a base case,
     one run, or None to run it.  Raises ValueError for a strategy that is not compared.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> result = severity(read_inputs(shipped("calgb_100104")))
+    >>> result = severity(calgb)
     >>> result.weight, result.absolute < 12.0, result.proportional < 0.85
     (1.0, True, True)
     """
@@ -131,22 +129,15 @@ def severity(inputs: Inputs, outcomes: Outcomes | None = None, current_care: str
 
 
 def shortfalls(
-    inputs: Inputs,
-    outcomes: Outcomes,
-    values: Mapping[str, Array] | None = None,
-    *,
-    current_care: str | None = None,
+    inputs: Inputs, outcomes: Outcomes, values: Mapping[str, Array] | None = None, *, current_care: str | None = None
 ) -> Shortfalls:
     """Shortfall and weight of every run; `values` are the columns that the runs came from, age and sex mix included.
 
     Raises ValueError for a strategy that is not compared, and where values and outcomes differ in rows.
 
     >>> from markov.analysis.draws import random_draws
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> draws = random_draws(inputs, 3).columns()
-    >>> shortfalls(inputs, evaluate(inputs, draws), draws).weight.tolist()
+    >>> draws = random_draws(calgb, 3).columns()
+    >>> shortfalls(calgb, evaluate(calgb, draws), draws).weight.tolist()
     [1.0, 1.0, 1.0]
     """
     care = inputs.reference if current_care is None else current_care
@@ -183,9 +174,7 @@ def population(inputs: Inputs, values: Mapping[str, Array] | None = None) -> Pop
 
     `values` may vary `cohort.age` and `cohort.proportion_female` by row; others are ignored.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> left = population(read_inputs(shipped("calgb_100104")))
+    >>> left = population(calgb)
     >>> bool(left.qalys[0] < left.qalys_undiscounted[0] < left.life_years[0])
     True
     """

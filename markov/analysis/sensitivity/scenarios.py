@@ -136,9 +136,7 @@ def scenarios(inputs: Inputs, names: Sequence[str] | None = None) -> Scenarios:
     Raises ValueError for a name that the workbook does not have, and InputError where the base itself cannot run.
     Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER).
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> result = scenarios(read_inputs(shipped("calgb_100104")), ["Generic prices"])
+    >>> result = scenarios(calgb, ["Generic prices"])
     >>> result.scenarios[0].own.of("lenalidomide").cost < result.base.own.of("lenalidomide").cost
     True
     >>> [(count.threshold, count.favouring, count.against) for count in result.balance if count.price_set is None]
@@ -167,10 +165,7 @@ def applied(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Inputs:
 
     Raises InputError, with every problem, where the result cannot be run.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> applied(inputs, [ScenarioChange("Older", "cohort.age", 63.0)]).value("cohort.age"), inputs.value("cohort.age")
+    >>> applied(calgb, [ScenarioChange("Older", "cohort.age", 63.0)]).value("cohort.age"), calgb.value("cohort.age")
     (63.0, 58.0)
     """
     raise_errors(between_values.scenario_problems(replace(inputs, scenarios=tuple(rows))))
@@ -191,10 +186,7 @@ def overall_survival_alternatives(
     Waning is in the unit of the workbook's cell; None: never.
     Raises ValueError where deaths after progression do not follow an overall-survival curve, which then does nothing.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> list(overall_survival_alternatives(inputs, "lenalidomide", hazard_ratios=[0.7], waning=[(60.0, 120.0), None]))
+    >>> list(overall_survival_alternatives(calgb, "lenalidomide", hazard_ratios=[0.7], waning=[(60.0, 120.0), None]))
     ['OS hazard ratio 0.7', 'OS effect wanes from 60 to 120 months', 'OS effect never wanes']
     """
     if inputs.text("settings.post_progression") != PostProgression.OVERALL_SURVIVAL:

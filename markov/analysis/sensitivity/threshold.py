@@ -121,10 +121,7 @@ def threshold_values(
     range is missed. `limits` by id default to `limits_of`, `base` is the base case where it has been run already.
     Raises ValueError for a parameter that is no number or has no limits, or a strategy that is not compared.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> found, = threshold_values(inputs, ["price.lenalidomide_10mg.brand"], thresholds=[35000.0])
+    >>> found, = threshold_values(calgb, ["price.lenalidomide_10mg.brand"], thresholds=[35000.0])
     >>> found.crossings[0].is_verified, found.at_low > 0.0 > found.at_high
     (True, True)
     """
@@ -173,10 +170,7 @@ def _verified(inputs: Inputs, found: Sequence[tuple[Question, float]]) -> list[C
 def changed_or_error(inputs: Inputs, name: str, changes: Mapping[str, Value]) -> Inputs | Exception:
     """Checked inputs with some values changed, or why they cannot be run.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> isinstance(changed_or_error(inputs, "Too good", {"utility.progression": 2.0}), InputError)
+    >>> isinstance(changed_or_error(calgb, "Too good", {"utility.progression": 2.0}), InputError)
     True
     """
     try:

@@ -102,11 +102,8 @@ def two_way(inputs: Inputs, first: Axis, second: Axis, thresholds: Sequence[floa
     One evaluation holds the whole grid.  Raises ValueError where the axes share a parameter.
     Source: Briggs, Claxton, Sculpher 2006, Decision Modelling for Health Economic Evaluation, ch. 1.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> price = axis(inputs, "price.lenalidomide_10mg.brand", [0.0, 1000.0])
-    >>> grid = two_way(inputs, price, axis(inputs, "os.hazard_ratio.lenalidomide", points=3), [35000.0])
+    >>> price = axis(calgb, "price.lenalidomide_10mg.brand", [0.0, 1000.0])
+    >>> grid = two_way(calgb, price, axis(calgb, "os.hazard_ratio.lenalidomide", points=3), [35000.0])
     >>> grid.optimal[0]
     (('lenalidomide', 'lenalidomide', 'lenalidomide'), ('no_maintenance', 'no_maintenance', 'no_maintenance'))
     """
@@ -124,9 +121,7 @@ def axis(inputs: Inputs, identifier: str, values: Sequence[float] | None = None,
     Raises ValueError for a parameter that is no number, or that has no limits where no values are given, and for
     values that do not rise.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> side = axis(read_inputs(shipped("calgb_100104")), "utility.maintenance", points=3)
+    >>> side = axis(calgb, "utility.maintenance", points=3)
     >>> len(side.values), side.together
     (3, ('utility.toxicity',))
     """
@@ -162,10 +157,7 @@ def limits_of(inputs: Inputs, identifier: str) -> tuple[float, float]:
 
     Raises ValueError where neither the quantity nor the value says where to look.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> limits_of(inputs, "os.hazard_ratio.lenalidomide"), limits_of(inputs, "toxicity.proportion.lenalidomide")
+    >>> limits_of(calgb, "os.hazard_ratio.lenalidomide"), limits_of(calgb, "toxicity.proportion.lenalidomide")
     ((0.05, 20.0), (0.0, 1.0))
     """
     found = match(identifier)
@@ -191,9 +183,7 @@ def moved_along(inputs: Inputs, identifier: str) -> tuple[str, ...]:
     Other members of a group stay where they are: what they would be at a given value of this one is not a question
     with one answer.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> moved_along(read_inputs(shipped("calgb_100104")), "utility.progression")
+    >>> moved_along(calgb, "utility.progression")
     ('utility.spm_solid',)
     """
     own = inputs.parameters.get(identifier)
@@ -213,10 +203,7 @@ def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     Rows go through in one evaluation, or one for each combination of what the engine takes once a run.
     Stops for toxicity keep the hazard of progression that was observed with them (see `with_values`).
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> found = totals(inputs, {"settings.horizon_years": np.array([5.0, 10.0])})
+    >>> found = totals(calgb, {"settings.horizon_years": np.array([5.0, 10.0])})
     >>> found.strategies, bool(np.all(found.qaly[1] > found.qaly[0]))
     (('no_maintenance', 'lenalidomide'), True)
     """
@@ -254,11 +241,8 @@ def along_axes(inputs: Inputs, requests: Sequence[Request]) -> list[Totals]:
     One evaluation for all whose parameters vary by row, one more for each of the others. Values at the limits of what
     is possible may have no finite result.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> death = axis(inputs, "cost.event.death", [0.0, 20000.0])
-    >>> found, = along_axes(inputs, [(death, np.array([0.0, 8714.0]))])
+    >>> death = axis(calgb, "cost.event.death", [0.0, 20000.0])
+    >>> found, = along_axes(calgb, [(death, np.array([0.0, 8714.0]))])
     >>> bool(np.all(found.cost[1] > found.cost[0]))
     True
     """
@@ -291,10 +275,7 @@ def _stacked(inputs: Inputs, requests: Sequence[Request]) -> Iterator[Totals]:
 def varies_by_row(inputs: Inputs, identifier: str) -> bool:
     """Whether the engine takes the parameter row by row; without a horizon of its own, age also sets the horizon.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> varies_by_row(inputs, "cost.event.death"), varies_by_row(inputs, "treatment.planned_stop.lenalidomide")
+    >>> varies_by_row(calgb, "cost.event.death"), varies_by_row(calgb, "treatment.planned_stop.lenalidomide")
     (True, False)
     """
     found = match(identifier)

@@ -57,9 +57,7 @@ def uncertainty(
     Value of information uses the draws of the probabilistic analysis.  Raises ValueError as the analyses do, and where
     fewer than two strategies are compared.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> found = uncertainty(read_inputs(shipped("calgb_100104")), 40, 4, years=[2.0], second_order=False, resamples=10)
+    >>> found = uncertainty(calgb, 40, 4, years=[2.0], second_order=False, resamples=10)
     >>> found.probabilistic.sample.runs, len(found.importance), found.follow_up[0].strategy
     (40, 2, 'lenalidomide')
     """

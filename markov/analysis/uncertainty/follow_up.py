@@ -133,9 +133,7 @@ def survival_at(boundaries: Array, survival: Array, times: Sequence[float]) -> A
 def followed_strategies(inputs: Inputs) -> tuple[tuple[str, ...], str]:
     """Strategies whose longer follow-up can be valued, and in words what is missing where there are none.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> followed_strategies(read_inputs(shipped("calgb_100104")))
+    >>> followed_strategies(calgb)
     (('lenalidomide',), '')
     """
     found = tuple(s for s in inputs.compared if s != inputs.reference and not _missing(inputs, s))
@@ -162,10 +160,7 @@ def longer_follow_up(
     Raises ValueError for a sample without its draws, and for follow-up beyond the horizon.
 
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> found = longer_follow_up(inputs, draw_sample(inputs, 60, 1, traced=False), "lenalidomide", [2.0], refits=5)
+    >>> found = longer_follow_up(calgb, draw_sample(calgb, 60, 1, traced=False), "lenalidomide", [2.0], refits=5)
     >>> 20 < sum(found.waits[0].events) < 80, found.mean < 0.0, found.is_share
     (True, True, True)
     """

@@ -22,7 +22,7 @@ from markov.analysis.incremental import IncrementalRow, PairwiseRow, incremental
 from markov.analysis.interpretation.severity import LEVELS
 from markov.analysis.uncertainty.acceptability import Acceptability, Plane, acceptability, plane, threshold_range
 from markov.analysis.uncertainty.active import idle_parameters
-from markov.analysis.uncertainty.drawn_means import DrawnMean, drawn_means
+from markov.analysis.uncertainty.invariants import DrawnMean, drawn_means
 from markov.analysis.uncertainty.sample import Collected, Done, Sample, draw_sample, standard_error, totals
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
@@ -139,9 +139,7 @@ def probabilistic(
     `traced` also checks occupancy, flows and the general population's survival in every draw, which takes
     two to three times as long.  Raises ValueError for less than two draws.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> result = probabilistic(read_inputs(shipped("calgb_100104")), 20, seed=1)
+    >>> result = probabilistic(calgb, 20, seed=1)
     >>> result.sample.cost.shape, sum(invariant.breaches for invariant in result.sample.invariants)
     ((20, 2), 0)
     """
@@ -167,10 +165,7 @@ def until_precision(
     The result equals that of the same number of draws asked for at once.  Raises ValueError for a half-width of 0.
     Source: Hatswell, Bullement, Briggs and others 2018, PharmacoEconomics 36:1421.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> until_precision(inputs, 10_000.0, extension=25, seed=1, traced=False).is_precise
+    >>> until_precision(calgb, 10_000.0, extension=25, seed=1, traced=False).is_precise
     True
     """
     if half_width <= 0.0:

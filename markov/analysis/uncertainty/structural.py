@@ -73,11 +73,8 @@ def structural_average(
     Raises ValueError where weights do not sum to 1, strategies differ, or a scenario would have less than two draws.
 
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> other = with_values(inputs, {"settings.discount_rate.effects": 0.015})
-    >>> mixture = structural_average([Structure("a", inputs, 0.75), Structure("b", other, 0.25)], 20, 1, traced=False)
+    >>> other = with_values(calgb, {"settings.discount_rate.effects": 0.015})
+    >>> mixture = structural_average([Structure("a", calgb, 0.75), Structure("b", other, 0.25)], 20, 1, traced=False)
     >>> [structure.runs for structure in mixture.structures]
     [15, 5]
     """
@@ -110,11 +107,8 @@ def declared(inputs: Inputs) -> tuple[Structure, ...]:
     Raises ValueError where no scenario has one, and InputError where one cannot be run.
 
     >>> from markov.inputs.parameters import ScenarioChange
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> older = ScenarioChange("Older", "cohort.age", 63.0, weight=0.25)
-    >>> [(one.name, one.weight) for one in declared(replace(inputs, scenarios=(older,)))]
+    >>> [(one.name, one.weight) for one in declared(replace(calgb, scenarios=(older,)))]
     [('Base case', 0.75), ('Older', 0.25)]
     """
     weights = {row.scenario: row.weight for row in inputs.scenarios if row.weight}

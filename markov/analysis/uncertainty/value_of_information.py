@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
 from markov.analysis.uncertainty.acceptability import checked
+from markov.analysis.uncertainty.active import active_sources
 from markov.analysis.uncertainty.regression import Regression, regress
 from markov.analysis.uncertainty.sample import Sample
-from markov.analysis.uncertainty.sobol import active_factors, uncertain_factors
 from markov.inputs.parameters import Inputs
 from markov.terms import Array
 
@@ -182,11 +183,8 @@ def value_of_information(
     Raises ValueError for a sample without its draws, or an id that was not drawn.
 
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> sample = draw_sample(inputs, 60, seed=1, traced=False)
-    >>> found = value_of_information(inputs, sample, {"Utilities": ["utility.progression"]}, [25000.0], refits=5)
+    >>> sample = draw_sample(calgb, 60, seed=1, traced=False)
+    >>> found = value_of_information(calgb, sample, {"Utilities": ["utility.progression"]}, [25000.0], refits=5)
     >>> found.perfect[0].value, found.grouped[0].information.value
     (0.0, 0.0)
     """
@@ -198,7 +196,7 @@ def value_of_information(
     unknown = [key for keys in named.values() for key in keys if key not in drawn]
     if unknown:
         raise ValueError(f"not drawn, so that nothing can be learned about it: {', '.join(unknown)}")
-    alone = {factor.name: factor.parameters for factor in active_factors(inputs)}
+    alone = {factor.name: factor.parameters for factor in active_sources(inputs)}
     return ValueOfInformation(
         asked,
         tuple(evpi(sample.net_benefit(threshold)) for threshold in asked),
@@ -229,14 +227,12 @@ def _partial(
 def evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
     """Sampled parameters by what one study could inform together; groups without any are left out.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> list(evidence_groups(read_inputs(shipped("calgb_100104"))))[:2]
+    >>> list(evidence_groups(calgb))[:2]
     ['Overall survival and death after progression', 'Treatment and stops for toxicity']
     """
     beginnings = {prefix: name for name, prefixes in EVIDENCE.items() for prefix in prefixes}
     found: dict[str, list[str]] = {name: [] for name in (*EVIDENCE, "Other")}
-    for factor in uncertain_factors(inputs):
+    for factor in sources_of_uncertainty(inputs):
         for key in factor.parameters:
             fitting = [prefix for prefix in beginnings if key.startswith(prefix)]
             found[beginnings[max(fitting, key=len)] if fitting else "Other"].append(key)

@@ -72,11 +72,8 @@ def default_plan(both: Mixture, found: Sequence[InputDifference]) -> dict[str, t
 
     >>> from markov.inputs.differences import differences, mixture
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> first = read_inputs(shipped("calgb_100104"))
-    >>> second = with_values(first, {"utility.progression": 0.5, "cohort.age": 63.0})
-    >>> default_plan(mixture(first, second), differences(first, second).inputs)
+    >>> second = with_values(calgb, {"utility.progression": 0.5, "cohort.age": 63.0})
+    >>> default_plan(mixture(calgb, second), differences(calgb, second).inputs)
     {'Population': ('cohort.age',), 'Utilities': ('utility.progression',)}
     """
     names = {d.id: _group_of(both, d) for d in found}
@@ -140,11 +137,8 @@ def links(both: Mixture, identifiers: Sequence[str]) -> list[tuple[frozenset[str
 
     >>> from markov.inputs.differences import mixture
     >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> first = read_inputs(shipped("calgb_100104"))
     >>> moved = ["os.family.no_maintenance", "os.shape.no_maintenance", "cohort.age"]
-    >>> [(sorted(ids), why) for ids, why in links(mixture(first, first), moved)]
+    >>> [(sorted(ids), why) for ids, why in links(mixture(calgb, calgb), moved)]
     [(['os.family.no_maintenance', 'os.shape.no_maintenance'], 'a curve of another family has other parameters')]
     """
     found: dict[tuple[str, str], list[str]] = {}

@@ -16,8 +16,8 @@ class Definition:
     Patterns name what varies in braces: {strategy}, {product}, {event}, {course}, {route}.
     """
 
-    pattern: str
     sheet: Sheet
+    pattern: str
     label: str
     quantity: Quantity | None = None
     choices: tuple[str, ...] = ()

@@ -7,43 +7,20 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from markov.inputs.definitions import DEFINITIONS, STRATEGY_INCLUDED
-from markov.inputs.definitions.definition import Definition
-from markov.inputs.definitions.quantities import Quantity
-from markov.inputs.definitions.sheets import (
-    NUMERIC,
-    OPTIONAL_SHEETS,
-    PARAMETER_SHEETS,
-    READABLE_VERSIONS,
-    SCHEMA_VERSION,
-    SHEET_PURPOSE,
-    TABLES,
-    Column,
-    Sheet,
-    columns_of,
-)
-
-__all__ = [
-    "DEFINITIONS",
-    "ID_PATTERN",
-    "NAME_PATTERN",
-    "NUMERIC",
-    "OPTIONAL_SHEETS",
-    "PARAMETER_SHEETS",
-    "READABLE_VERSIONS",
-    "SCHEMA_VERSION",
-    "SHEET_PURPOSE",
-    "STRATEGY_INCLUDED",
-    "TABLES",
-    "Column",
-    "Definition",
-    "Quantity",
-    "Sheet",
-    "columns_of",
-    "label_of",
-    "match",
-    "units_of",
-]
+from markov.inputs.definitions import DEFINITIONS as DEFINITIONS
+from markov.inputs.definitions import STRATEGY_INCLUDED as STRATEGY_INCLUDED
+from markov.inputs.definitions.definition import Definition as Definition
+from markov.inputs.definitions.quantities import Quantity as Quantity
+from markov.inputs.definitions.sheets import NUMERIC as NUMERIC
+from markov.inputs.definitions.sheets import OPTIONAL_SHEETS as OPTIONAL_SHEETS
+from markov.inputs.definitions.sheets import PARAMETER_SHEETS as PARAMETER_SHEETS
+from markov.inputs.definitions.sheets import READABLE_VERSIONS as READABLE_VERSIONS
+from markov.inputs.definitions.sheets import SCHEMA_VERSION as SCHEMA_VERSION
+from markov.inputs.definitions.sheets import SHEET_PURPOSE as SHEET_PURPOSE
+from markov.inputs.definitions.sheets import TABLES as TABLES
+from markov.inputs.definitions.sheets import Column as Column
+from markov.inputs.definitions.sheets import Sheet as Sheet
+from markov.inputs.definitions.sheets import columns_of as columns_of
 
 ID_PATTERN = re.compile(r"[a-z_]+(\.[a-z0-9_]+)+")
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
@@ -82,7 +59,11 @@ def match(identifier: str) -> tuple[Definition, dict[str, str]] | None:
 
 
 def units_of(definition: Definition, currency: str) -> Mapping[str, float]:
-    """Accepted units of a numeric parameter, with the workbook's currency written in."""
+    """Accepted units of a numeric parameter, with the workbook's currency written in, and their factors.
+
+    >>> units_of(match("cost.monitoring.new_drug")[0], "EUR")["EUR per month"]
+    12.0
+    """
     if definition.quantity is None:
         return {}
     return {unit.format(currency=currency): factor for unit, factor in definition.quantity.units.items()}

@@ -249,12 +249,13 @@ NUMERIC = frozenset(
 
 
 def columns_of(sheet: Sheet) -> tuple[Column, ...]:
-    """Columns of a sheet in the order of the template."""
+    """Columns of a sheet in the order of the template.
+
+    >>> [column.header for column in columns_of(Sheet.PRICE_INDEX)]
+    ['year', 'index', 'source', 'status']
+    """
     if sheet in TABLES:
         return TABLES[sheet]
-    extra = {Sheet.UTILITIES: VALUE_SET}.get(sheet)
-    if sheet in (Sheet.ADVERSE_EVENTS, Sheet.DRUGS, Sheet.COSTS, Sheet.SUBSEQUENT):
-        extra = PRICE_YEAR
-    if extra is None:
-        return PARAMETER_COLUMNS
-    return (*PARAMETER_COLUMNS[:5], extra, *PARAMETER_COLUMNS[5:])
+    priced = sheet in (Sheet.ADVERSE_EVENTS, Sheet.DRUGS, Sheet.COSTS, Sheet.SUBSEQUENT)
+    extra = (PRICE_YEAR,) if priced else (VALUE_SET,) if sheet is Sheet.UTILITIES else ()
+    return (*PARAMETER_COLUMNS[:5], *extra, *PARAMETER_COLUMNS[5:])

@@ -3,8 +3,8 @@
 import math
 
 from markov.inputs.definitions.schema import Sheet
-from markov.inputs.evidence import QUANTITIES, CurvePoint
-from markov.inputs.parameters import Inputs, TrialResult
+from markov.inputs.evidence import QUANTITIES, CurvePoint, TrialResult
+from markov.inputs.parameters import Inputs
 from markov.inputs.problems import Problem
 from markov.inputs.rules.one_value import Found, choose, place_of, where
 from markov.terms import Endpoint, Family, Status

@@ -61,7 +61,7 @@ def _values(inputs: Inputs) -> dict[str, object]:
         "parameters": {key: replace(row, cell="") for key, row in inputs.parameters.items()},
         "tables": [[list(column) for column in (table.ages, table.male, table.female)] for table in tables],
         "price index": dict(inputs.price_index),
-        "trial results": [replace(result, cell="") for result in inputs.trial_results],
+        "trial results": [replace(result, place="") for result in inputs.trial_results],
         "scenarios": [replace(change, cell="") for change in inputs.scenarios],
         "reference cases": [replace(row, place="") for row in inputs.reference_cases],
         "checklists": dict(inputs.analyst_words),

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from markov.excel.files import ReportError
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.rules import between_values
 from markov.report.delivered.blank_what_differs import BLANK, Redacted, redact
 from markov.report.delivered.secrets_in_words import secrets_of, without_telling_words
-from markov.report.files import ReportError
 from markov.report.page import CONTENTS, Cell, Column, Page, Table, Text
 from markov.report.reports import write_kind
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markov.analysis.bank.run import short_form
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import File, Grid, address, read_file
 from markov.report.delivered.read_back import Recovered, recovered
-from markov.report.recipe import BASE, LIVE, SENSITIVITY, UNCERTAINTY, Recipe, results_again
-from markov.report.reports import write_report
-from markov.report.uncertainty_reports import WORDS, pages_again, write_uncertainty_report
+from markov.report.recipe import BASE, LIVE, SENSITIVITY, UNCERTAINTY, UNTESTED, Recipe, results_again
+from markov.report.reports import WORDS, pages_again, write_report, write_uncertainty_report
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """Numbers nearer than this are one: processors differ, and so do programs in which a report was saved again."""
@@ -80,7 +80,7 @@ def repeat(found: Recovered, target: Path) -> None:
     """
     recipe = found.recipe
     told: dict[str, Any] = {"command": found.command, "seconds": found.seconds, "now": found.time}
-    known = {SENSITIVITY, UNCERTAINTY, LIVE}
+    known = {SENSITIVITY, UNCERTAINTY, LIVE, UNTESTED}
     ours = recipe.parts[:1] == (BASE,) and known.issuperset(recipe.parts[1:])
     if not ours and recipe.parts[:1] not in [(word,) for word in WORDS]:
         rule, what = "is a report of a kind that is not computed again", ", ".join(recipe.parts)
@@ -100,6 +100,7 @@ def _run_again(inputs: Inputs, recipe: Recipe, target: Path, told: Mapping[str, 
     result, tested, doubt = results_again(inputs, recipe)
     name = recipe.options.get("draws")
     live, draws = LIVE in recipe.parts, Path(name) if name else None
+    told = {**told, "tested": () if UNTESTED in recipe.parts else short_form(inputs, result.outcomes)}
     write_report(result, target, deterministic=tested, uncertainty=doubt, draws=draws, live=live, **told)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from markov.analysis.uncertainty.sample import Sample
+from markov.excel.files import write_whole
 from markov.inputs.parameters import Inputs
-from markov.report.files import write_whole
 from markov.report.page import Column, Look, Page, Table, Text
 from markov.terms import Array
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from markov.analysis.bank.registry import Tested
-from markov.analysis.base_case import BaseCase, TrialComparison
+from markov.analysis.base_case import BaseCase
+from markov.analysis.trial_comparison import TrialComparison
 from markov.excel.style import CONFIDENTIAL
 from markov.inputs.parameters import Parameter
 from markov.report import words

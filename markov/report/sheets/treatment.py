@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from markov.analysis.base_case import BaseCase, TrialComparison
-from markov.analysis.interpretation.malignancies import Malignancies
+from markov.analysis.base_case import BaseCase
+from markov.analysis.interpretation.benefit_risk import Malignancies
+from markov.analysis.trial_comparison import TrialComparison
 from markov.inputs.parameters import Parameter
 from markov.report.page import Block, Cell, Chart, Column, Look, Page, Series, Table, Text, trace_name
 from markov.report.sheets.base_charts import TRACE_YEARS, colour

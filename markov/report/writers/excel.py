@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markov.excel.files import ReportError, write_packed
 from markov.excel.style import FONT, FORMATS, INK, PAGE_HEIGHT, PAGE_WIDTH, make_formats, set_page, width_in_points
-from markov.report.files import ReportError, write_packed
 from markov.report.page import CONTENTS, Block, Cell, Chart, Page, Series, Table, Text
 from markov.report.writers.excel_layout import (
     CHART_ROWS,

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from markov.excel.files import write_whole
 from markov.excel.style import ACCENT, BAD, CHANGED, GOOD, HEADER, INK, PAPER, RULE, SOFT, WARN, WEAK
-from markov.report.files import write_whole
 from markov.report.page import Cell, Chart, Page, Table, Text
 from markov.report.writers.drawing import FONT
 from markov.report.writers.drawn_series import Tables
@@ -197,5 +197,5 @@ def _title(value: Cell, words: str) -> str:
     """All digits of a number that its cell rounds."""
     if value is None or isinstance(value, str):
         return ""
-    plain = re.sub(r"[^-.\d%]", "", words)
+    plain = re.sub(r"[^-.\de%]", "", words)
     return "" if "%" not in plain and float(plain) == value else f' title="{float(value)!r}"'

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markov.excel.files import write_packed
 from markov.excel.style import BAD, CHANGED, FIXED_DATE, FONT, GOOD, HEADER, INK, PAPER, RULE, WARN, WEAK
-from markov.report.files import write_packed
 from markov.report.page import Chart, Page, Table, Text
 from markov.report.writers.drawn_series import read_series
 from markov.report.writers.html_charts import chart_in_words

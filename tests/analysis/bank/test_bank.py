@@ -11,9 +11,10 @@ import openpyxl
 import pytest
 
 from markov.analysis.bank.bench import Bench
-from markov.analysis.bank.registry import Finding, gap, rises, within
+from markov.analysis.bank.registry import Finding, rises, within
 from markov.analysis.bank.run import BANK, short_form, verify_workbook
 from markov.analysis.base_case import base_case
+from markov.analysis.checks import relative_gap
 from markov.analysis.sensitivity.scenarios import applied
 from markov.cli import main
 from markov.inputs.parameters import Inputs, Value, with_values
@@ -189,7 +190,7 @@ def test_the_published_table_is_that_of_these_bugs_and_tests() -> None:
 
 
 def test_what_is_not_a_number_fails() -> None:
-    assert gap(np.array([np.nan]), np.array([1.0])) == np.inf
+    assert relative_gap(np.array([np.nan]), np.array([1.0])) == np.inf
     assert within(np.nan, 1.0, "equal").verdict is Verdict.FAIL
     assert within(2.0, 1.0, "equal", warn=True).verdict is Verdict.WARN
 

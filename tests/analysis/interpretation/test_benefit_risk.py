@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from markov.analysis.interpretation.benefit_risk import UTILITIES, BenefitRisk, benefit_risk, number_needed, trade_off
+from markov.analysis.interpretation.benefit_risk import UTILITIES, BenefitRisk, _number_needed, _trade_off, benefit_risk
 from markov.inputs.parameters import Inputs, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import State
@@ -151,7 +151,7 @@ def test_fewer_second_malignancies_are_no_denominator(myeloma_ix_result: Benefit
 def test_each_quadrant_has_its_words_and_a_ratio_only_where_it_can_be_read(
     years: float, share: float, ratio: float | None, words: str
 ) -> None:
-    found, sentence = trade_off(years, share, "stop")
+    found, sentence = _trade_off(years, share, "stop")
     assert found == ratio
     assert words in sentence
 
@@ -174,7 +174,7 @@ def test_harm_is_told_as_fewer_where_there_is_less(myeloma_ix_result: BenefitRis
     found = {number.outcome: number.words for number in myeloma_ix_result.numbers_needed}
     assert found["alive at 5 years"].startswith("one fewer alive at 5 years")
     assert found["with a second malignancy"].startswith("one fewer")
-    assert number_needed(1e-9, "alive") == (None, "no difference in the number alive")
+    assert _number_needed(1e-9, "alive") == (None, "no difference in the number alive")
 
 
 def test_beyond_the_horizon_there_is_no_share(calgb: Inputs) -> None:

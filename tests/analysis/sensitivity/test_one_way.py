@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.draws import sampled
 from markov.analysis.sensitivity.one_way import (
     TOP,
     Bar,
@@ -23,6 +22,7 @@ from markov.analysis.sensitivity.one_way import (
     one_way,
     optimal,
 )
+from markov.analysis.sources_of_uncertainty import sampled
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs, with_values
 from markov.model.evaluate import evaluate

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.draws import sampled
 from markov.analysis.sensitivity.one_way import one_way
-from markov.analysis.uncertainty.active import idle_parameters, in_use
+from markov.analysis.sources_of_uncertainty import sampled, sources_of_uncertainty
+from markov.analysis.uncertainty.active import active_sources, idle_parameters
 from markov.analysis.uncertainty.importance import Importance, ImportanceTable, importance_tables, rank_correlation
 from markov.analysis.uncertainty.sample import draw_sample
-from markov.analysis.uncertainty.sobol import active_factors, sobol_analysis, uncertain_factors
+from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.sobol_indices import Statement
 from markov.analysis.uncertainty.value_of_information import value_of_information
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.definitions.schema import match
+from markov.inputs.parameters import Inputs, Parameter, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
+from tests.support.made_inputs import with_row
 
 RATES = ("post_progression.excess_rate", "calibration.os_survival", "calibration.os_median")
 HAZARD_RATIO = "os.hazard_ratio.thalidomide"
@@ -30,7 +32,7 @@ def test_each_source_of_uncertainty_stands_in_three_orders(myeloma_ix: Inputs) -
     information = value_of_information(inputs, drawn, {"One": ["cost.event.death"]}, refits=0)
     shares, bars = sobol_analysis(inputs, 64, second_order=False, resamples=10), one_way(inputs)
     (table,) = importance_tables(shares, information, bars)
-    assert {row.factor for row in table.rows} == {factor.name for factor in active_factors(inputs)}
+    assert {row.factor for row in table.rows} == {factor.name for factor in active_sources(inputs)}
     first = table.leading_in_variance
     assert first.factor == HAZARD_RATIO and (first.total_rank, first.swing_rank, first.value_rank) == (1.0, 1.0, 1.0)
     assert first.swing == bars.tornado(80_000.0, "thalidomide")[0].swing
@@ -78,16 +80,18 @@ def test_each_active_input_changed_alone_changes_an_output(name: str) -> None:
 
 
 def test_an_input_that_nothing_uses_is_found(calgb: Inputs) -> None:
-    values = {
-        "idle": {"post_progression.registry_rate": np.array([0.01, 0.02])},
-        "used": {"cohort.age": np.array([50.0, 60.0])},
-    }
-    assert in_use(calgb, values) == {"idle": False, "used": True}
+    # Deaths follow the overall-survival curves: an excess rate after progression is not used.
+    key = "post_progression.excess_rate.common"
+    found = match(key)
+    assert found is not None
+    inputs = with_row(calgb, Parameter(key, found[0], 0.2, se=0.05, distribution="gamma"))
+    assert idle_parameters(inputs) == (key,)
+    assert {s.name for s in sources_of_uncertainty(inputs)} - {s.name for s in active_sources(inputs)} == {key}
 
 
 def test_inputs_without_effect_are_not_paid_for_in_a_sobol_design(calgb: Inputs) -> None:
     rate = with_values(calgb, {"settings.post_progression": "rate"})
-    used, every = active_factors(rate), uncertain_factors(rate)
+    used, every = active_sources(rate), sources_of_uncertainty(rate)
     assert {f.name for f in used} < {f.name for f in every}
     result = sobol_analysis(rate, 4, second_order=False, resamples=10)
     assert result.factors == used or [f.name for f in result.factors] == [f.name for f in used]

@@ -11,8 +11,7 @@ from scipy import stats
 from markov.analysis.draws import random_draws
 from markov.analysis.incremental import Quadrant, incremental
 from markov.analysis.uncertainty.acceptability import ELLIPSE, acceptability, decision, plane, threshold_range
-from markov.analysis.uncertainty.drawn_means import drawn_means
-from markov.analysis.uncertainty.invariants import LISTED, Invariant, Rule, excesses, merge
+from markov.analysis.uncertainty.invariants import LISTED, Invariant, Rule, drawn_means, excesses, merge
 from markov.analysis.uncertainty.probabilistic import (
     Probabilistic,
     probabilistic,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.draws import sampled
+from markov.analysis.sources_of_uncertainty import sampled
 from markov.analysis.uncertainty.regression import distinct, regress
 from markov.analysis.uncertainty.sample import Sample, draw_sample
 from markov.analysis.uncertainty.value_of_information import (

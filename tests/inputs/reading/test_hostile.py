@@ -153,7 +153,7 @@ def test_the_live_model_takes_no_text_for_a_formula(evil: BaseCase, tmp_path: Pa
 
 
 def test_a_web_page_runs_nothing_that_a_label_says(evil: BaseCase, tmp_path: Path) -> None:
-    text = write_report(evil, tmp_path / "evil.html", kind="html").read_text(encoding="utf-8")
+    text = write_report(evil, tmp_path / "evil.html").read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert "<img src=x" not in text
     assert "&lt;script&gt;alert(1)" in text
@@ -161,7 +161,7 @@ def test_a_web_page_runs_nothing_that_a_label_says(evil: BaseCase, tmp_path: Pat
 
 
 def test_a_word_document_holds_no_field_that_a_label_says(evil: BaseCase, tmp_path: Path) -> None:
-    path = write_report(evil, tmp_path / "evil.docx", kind="docx")
+    path = write_report(evil, tmp_path / "evil.docx")
     with zipfile.ZipFile(path) as archive:
         text = archive.read("word/document.xml").decode()
         told = [e.text or "" for e in ElementTree.fromstring(text).iter() if e.tag.endswith("}instrText")]

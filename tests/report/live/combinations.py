@@ -19,9 +19,8 @@ from pathlib import Path
 
 from markov import Inputs, read_inputs, with_values
 from markov.inputs.writing.template import shipped
-from markov.report.live.writer import write_live_workbook
 
-from .recalculation import TOLERANCE, Edits, largest_difference, recalculated, spoil
+from .recalculation import TOLERANCE, Edits, largest_difference, recalculated, spoil, write_live_workbook
 from .switches import Choice, edits_of, products, switches, whole_product, with_curve_from_progression
 
 WORKBOOKS = ("calgb_100104", "myeloma_ix")

@@ -163,6 +163,16 @@ def test_losses_are_red_and_verdicts_have_their_colour() -> None:
     assert [line.given.get("class") for line in lines] == [None, "b", None]
 
 
+@pytest.mark.parametrize(
+    ("value", "told"), [(9.5e-5, "9.5e-05"), (1.23456789012e-7, "1.2345678901e-07"), (2e20, "2e+20")]
+)
+def test_exact_numbers_near_zero_and_far_from_it_are_shown_with_their_power_of_ten(value: float, told: str) -> None:
+    table = Table("T", (Column("Id"), Column("Value", "exact")), (("a", value),))
+    (cell,) = read(document([Page("P", "P", "", (table,))], "x")).all("td")
+    assert cell.words() == told
+    assert float(cell.given.get("title", told)) == value
+
+
 # --------------------------------------------------------------------------------------------------- a page for all
 
 
