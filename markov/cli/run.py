@@ -107,7 +107,7 @@ def run(
     clock = Clock(timings)
     asked = Asked(runs, points, years_of(years), seed, draws, workers) if all_ else None
     if not base_only:
-        warm()
+        warm("markov.model.evaluate")
     with clock.step("Reading the workbook"):
         inputs = read(workbook, changes)
     if redact:

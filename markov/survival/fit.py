@@ -7,8 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from markov.survival.densities import log_hazard
-from markov.survival.families import Parameters, cumulative_hazard
+from markov.survival.families import Parameters, cumulative_hazard, log_hazard
 from markov.terms import Array, Family
 
 POSITIVE = {"rate", "scale", "shape", "sdlog", "sigma", "p"}
@@ -185,10 +184,15 @@ def _gauss(edges: Array) -> tuple[Array, Array]:
 def natural_parameters(
     family: Family, names: Sequence[str], knots: Array | None, values: Array, covariates: Array
 ) -> dict[str, Array]:
-    """Natural-scale parameters from sampled values (…, names); covariates (covariates,) or (…, covariates) at once."""
+    """Natural-scale parameters from sampled values (…, names); covariates (covariates,) or (…, covariates) at once.
+
+    >>> natural_parameters(Family.EXPONENTIAL, ("rate", "new"), None, np.array([-1.0, 0.5]), np.array([2.0]))
+    {'rate': array(1.)}
+    """
     own = len(names) - covariates.shape[-1]
     parameters = {name: values[..., i] for i, name in enumerate(names[:own])}
     parameters[names[0]] = parameters[names[0]] + (values[..., own:] * covariates).sum(axis=-1)
-    natural = {name: np.exp(value) if is_log_scale(family, name) else value for name, value in parameters.items()}
-    natural = {name: np.asarray(value) for name, value in natural.items()}
+    natural = {
+        name: np.asarray(np.exp(value) if is_log_scale(family, name) else value) for name, value in parameters.items()
+    }
     return natural if knots is None else {**natural, "knots": knots}

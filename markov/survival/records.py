@@ -1,6 +1,6 @@
 """Time-to-event records, one row a patient, and how many were at risk and had the event by time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ class Records:
     """One row a patient: exit time, event (1) or censoring (0), and where there are any: entry, weight, covariates.
 
     All arrays are (patients,), times in one unit; entries are times of delayed entry (left truncation), 0 by default;
-    weights count patients, 1 by default; a factor enters as `indicators`.  Raises ValueError on a bad row.
+    weights count patients, 1 by default; a factor enters as a covariate of 0 and 1 for each level but one.  Raises
+    ValueError on a bad row.
 
     >>> records = Records([1.0, 2.0, 2.5], [1, 0, 1])
     >>> records.patients, records.event_count
@@ -95,21 +96,6 @@ def _refuse(bad: NDArray[np.bool_], values: Array, rule: str) -> None:
         row = int(np.argmax(bad))
         others = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
         raise ValueError(f"{rule[0].upper()}{rule[1:]}; found {values[row]:g} in row {row + 1}{others}.")
-
-
-def indicators(name: str, labels: Sequence[str], reference: str) -> dict[str, Array]:
-    """A factor as one 0/1 covariate for each level but the reference, in alphabetical order.
-
-    Raises ValueError where no patient has the reference level.
-
-    >>> indicators("group ", ["Good", "Poor", "Good"], reference="Good")
-    {'group Poor': array([0., 1., 0.])}
-    """
-    levels = sorted(set(labels))
-    if reference not in levels:
-        raise ValueError(f"The reference level {reference!r} is not among {levels}.")
-    column = np.asarray(labels)
-    return {f"{name}{level}": (column == level).astype(float) for level in levels if level != reference}
 
 
 class RiskTable(NamedTuple):

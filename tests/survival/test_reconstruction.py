@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from markov.survival.reconstruction import CLICK_NOISE, Reconstruction, clean_points, reconstruct
+from markov.survival.reconstruction import CLICK_NOISE, Reconstruction, _clean_points, reconstruct
 from markov.terms import Array
 
 MONTHS = [0.0, 6.0, 12.0, 18.0]
@@ -177,7 +177,7 @@ def test_noisy_clicks_change_little(seed: int) -> None:
 
 
 def test_points_that_need_no_cleaning_come_back_unchanged() -> None:
-    points = clean_points(MONTHS, SURVIVAL)
+    points = _clean_points(MONTHS, SURVIVAL)
     assert (points.times.tolist(), points.survival.tolist(), points.changes) == (MONTHS, SURVIVAL, ())
 
 
@@ -197,7 +197,7 @@ def test_points_that_need_no_cleaning_come_back_unchanged() -> None:
 def test_clicks_noise_is_corrected_and_told(
     times: list[float], survival: list[float], expected: tuple[list[float], list[float]], told: str
 ) -> None:
-    points = clean_points(times, survival)
+    points = _clean_points(times, survival)
     np.testing.assert_allclose(points.times, expected[0])
     np.testing.assert_allclose(points.survival, expected[1])
     assert any(str(change).startswith(told) for change in points.changes)
@@ -209,7 +209,7 @@ def test_cleaned_points_fall_from_one_and_every_difference_is_told(seed: int, si
     draw = np.random.default_rng(seed)
     times = np.linspace(0.0, 10.0, size) + draw.uniform(-0.1, 0.1, size)
     survival = np.linspace(1.0, draw.uniform(), size) + draw.uniform(-CLICK_NOISE, CLICK_NOISE, size) * 0.9
-    points = clean_points(times, survival)
+    points = _clean_points(times, survival)
     assert (points.times[0], points.survival[0]) == (0.0, 1.0)
     assert np.all(np.diff(points.times) > 0.0)
     assert np.all(np.diff(points.survival) <= 0.0)
@@ -221,7 +221,7 @@ def test_cleaned_points_fall_from_one_and_every_difference_is_told(seed: int, si
 
 def test_a_report_can_read_the_changes_from_the_quality_of_the_records() -> None:
     made = reconstruct([-0.1, 6, 12, 18], [0.99, 0.8, 0.6, 0.5], [0], [10])
-    assert made.quality.changes == clean_points([-0.1, 6, 12, 18], [0.99, 0.8, 0.6, 0.5]).changes != ()
+    assert made.quality.changes == _clean_points([-0.1, 6, 12, 18], [0.99, 0.8, 0.6, 0.5]).changes != ()
 
 
 # Contradictions and errors ---------------------------------------------------------------------------------------

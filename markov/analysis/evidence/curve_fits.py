@@ -9,10 +9,9 @@ import numpy as np
 from markov.inputs.evidence import CurvePoint
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
-from markov.survival.arm_comparison import CoxFit, LogRank, cox, log_rank
 from markov.survival.fit import Failure, Fit
 from markov.survival.fitting import OWN_FAMILIES, fit_all
-from markov.survival.kaplan_meier import KaplanMeier, kaplan_meier
+from markov.survival.kaplan_meier import CoxFit, KaplanMeier, LogRank, cox, kaplan_meier, log_rank
 from markov.survival.reconstruction import PointError, Reconstruction, reconstruct
 from markov.survival.records import Records
 from markov.terms import SPLINES, Family

@@ -24,7 +24,7 @@ from markov.analysis.evidence.synthesis import (
     synthesise,
 )
 from markov.inputs.writing.sources import sources_folder
-from markov.survival.effects import Effect, Estimate, effect_from_interval, time_ratio
+from markov.survival.effects import Effect, effect_from_interval
 from markov.terms import Array
 
 RANDOM = SynthesisModel.RANDOM
@@ -121,7 +121,7 @@ def test_random_effects_of_lenalidomide_by_a_short_loop() -> None:
 
 def test_a_shape_of_1_13_turns_the_hazard_ratio_of_the_network_into_its_time_ratio() -> None:
     pooled = compare(lenalidomide(PFS, SynthesisModel.FIXED), "lenalidomide", "no_maintenance").effect
-    assert printed(time_ratio(pooled, Estimate(1.13, 0.0))) == (1.78, 1.61, 1.97)
+    assert printed(Effect(-pooled.log_ratio / 1.13, pooled.standard_error / 1.13)) == (1.78, 1.61, 1.97)
 
 
 @pytest.mark.parametrize("rows", [PFS, OS], ids=["pfs", "os"])
