@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Columns, Inputs, Parameter, Value, with_values
+from markov.inputs.parameters import Columns, Inputs, Parameter, Value, changed_inputs
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate_side_by_side
 from markov.model.hazards import Hazards, build_hazards, horizon_years
@@ -351,7 +351,7 @@ def _unit_utilities(inputs: Inputs) -> Iterator[Rerun]:
         title = "With every utility 1, QALYs are life-years"
         yield _near("qalys.unit_utilities", title, "equal, within 1e-9", gap, 1e-9)
 
-    yield Rerun(with_values(inputs, ones), compare)
+    yield Rerun(changed_inputs(inputs, ones), compare)
 
 
 def _rates_and_prices(inputs: Inputs) -> Iterator[Rerun]:
@@ -373,7 +373,7 @@ def _rates_and_prices(inputs: Inputs) -> Iterator[Rerun]:
             title = "Twice the price is twice the drug cost, and nothing else"
             yield _near("price.linear", title, "equal, within 1e-12", _gap(twice, once), 1e-12)
 
-    yield Rerun(with_values(inputs, rates), compare, prices)
+    yield Rerun(changed_inputs(inputs, rates), compare, prices)
 
 
 def _equal_arms(inputs: Inputs) -> Iterator[Rerun]:
@@ -389,7 +389,7 @@ def _equal_arms(inputs: Inputs) -> Iterator[Rerun]:
         )
         yield _near("arms.equal", "Strategies with equal inputs have equal results", "equal, within 1e-12", gap, 1e-12)
 
-    yield Rerun(with_values(inputs, as_reference(inputs)), compare)
+    yield Rerun(changed_inputs(inputs, as_reference(inputs)), compare)
 
 
 def as_reference(inputs: Inputs) -> dict[str, Value]:
@@ -455,7 +455,7 @@ def _half_cycle_length(inputs: Inputs) -> Iterator[Rerun]:
             "the horizon is rounded up to whole cycles, which moves a little too",
         )
 
-    yield Rerun(with_values(inputs, {"settings.cycle_days": inputs.number("settings.cycle_days") / 2.0}), compare)
+    yield Rerun(changed_inputs(inputs, {"settings.cycle_days": inputs.number("settings.cycle_days") / 2.0}), compare)
 
 
 RERUNS = (_unit_utilities, _rates_and_prices, _equal_arms, _swapped_arms, _half_cycle_length)

@@ -9,7 +9,7 @@ from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, Theme, gap, holds, not_applicable, within
 from markov.analysis.checks import as_reference, renamed
 from markov.inputs.definitions.schema import units_of
-from markov.inputs.parameters import Inputs, Parameter, with_values
+from markov.inputs.parameters import Inputs, Parameter, changed_inputs
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
@@ -47,7 +47,7 @@ def equal_inputs(bench: Bench) -> Finding:
 
 
 def _same(bench: Bench) -> Inputs:
-    return with_values(bench.inputs, as_reference(bench.inputs))
+    return changed_inputs(bench.inputs, as_reference(bench.inputs))
 
 
 def _apart(parts: Array) -> float:

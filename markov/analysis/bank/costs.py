@@ -19,7 +19,7 @@ from markov.analysis.bank.registry import (
     within,
 )
 from markov.analysis.bank.utilities import RATES
-from markov.inputs.parameters import Value, with_values
+from markov.inputs.parameters import Value, changed_inputs
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate
 from markov.terms import LIVING, Array, CostCategory, PriceSet
@@ -237,7 +237,7 @@ def _stops_at(bench: Bench, rate: float) -> dict[str, Value]:
 )
 def recomputed(bench: Bench) -> Finding:
     changes: dict[str, Value] = {**RATES, **{f"dose.relative_intensity.{s}": 0.9 for s in bench.treated}}
-    other = Bench(with_values(bench.inputs, changes), draws=bench.draws, seed=bench.seed)
+    other = Bench(changed_inputs(bench.inputs, changes), draws=bench.draws, seed=bench.seed)
     worst = dict.fromkeys(CATEGORIES, 0.0)
     for s in bench.names:
         for schedule, rate in ((0, 0.0), (1, 0.05)):

@@ -18,7 +18,7 @@ from markov.analysis.bank.registry import (
     plausible,
     within,
 )
-from markov.inputs.parameters import Columns, Value, with_values
+from markov.inputs.parameters import Columns, Value, changed_inputs
 from markov.model.hazards import build_hazards
 from markov.survival.families import curve
 from markov.survival.hazards import (
@@ -93,7 +93,7 @@ def _excess_over_short_survival(bench: Bench) -> float:
         median = f"os.median.{s}"
         changes |= {f"os.family.{s}": "weibull", f"os.shape.{s}": 1.0, median: bench.as_model(median, 12.0)}
         changes |= {f"os.waning_start.{s}": None, f"os.waning_end.{s}": None}
-    hazards = build_hazards(Columns(with_values(bench.inputs, changes), {}, 1))
+    hazards = build_hazards(Columns(changed_inputs(bench.inputs, changes), {}, 1))
     assert hazards.overall is not None
     cohorts = (hazards.cycles, len(bench.names), 1)
     pfs, overall = (survival_from_increments(np.broadcast_to(h, cohorts)) for h in (hazards.floored, hazards.overall))
@@ -314,7 +314,7 @@ def time_ratio(bench: Bench) -> Finding:
     for s in bench.others:
         changes |= {f"pfs.family.{s}": "time_ratio", f"pfs.time_ratio.{s}": 1.5, f"pfs.reference.{s}": bench.names[0]}
         changes |= {f"pfs.waning_start.{s}": None, f"pfs.waning_end.{s}": None}
-    columns = Columns(with_values(bench.inputs, changes), {}, 1)
+    columns = Columns(changed_inputs(bench.inputs, changes), {}, 1)
     hazards = build_hazards(columns)
     alive = survival_from_increments(np.broadcast_to(hazards.pfs, (hazards.cycles, len(bench.names), 1)))[..., 0]
     medians = [float(np.interp(np.log(2.0), -np.log(alive[:, i]), hazards.boundaries)) for i in range(len(bench.names))]

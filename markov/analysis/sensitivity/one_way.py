@@ -24,7 +24,7 @@ from markov.inputs.correlations import blocks, stream
 from markov.inputs.definitions.schema import label_of, match
 from markov.inputs.dirichlet import Shares, following, share_groups
 from markov.inputs.distributions import inverse
-from markov.inputs.parameters import Inputs, Parameter
+from markov.inputs.parameters import Inputs, Parameter, Trusted
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 
@@ -190,7 +190,7 @@ def one_way(inputs: Inputs) -> OneWay:
     (True, True)
     """
     varied = (*factors(inputs), *declared_factors(inputs))
-    outcomes = evaluate(inputs, design(varied))
+    outcomes = evaluate(inputs, Trusted(design(varied)))
     found = bars(outcomes, varied, inputs.thresholds)
     return OneWay(outcomes.strategies, inputs.labels, inputs.currency, inputs.thresholds, found)
 
