@@ -12,7 +12,7 @@ import numpy as np
 from markov.analysis.accounts import moved, so_far
 from markov.inputs.definitions.schema import label_of
 from markov.inputs.distributions import interval
-from markov.inputs.parameters import Inputs, Parameter, Value, with_values
+from markov.inputs.parameters import Inputs, Parameter, Trusted, Value, changed_inputs
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, Array, PostProgression, PostProgressionRate, State
@@ -123,7 +123,7 @@ def reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
     """
     model = _rate_model(inputs, target, None)
     ends = np.array([HIGHEST_RATE, 0.0]) / model.factor(target.rate)
-    outcomes = evaluate(model, {target.rate: ends}, trace=True)
+    outcomes = evaluate(model, Trusted({target.rate: ends}), trace=True)
     if not target.is_median:
         _, years = target.survival_and_years(inputs, {}, 2)
         low, high = np.exp(-_hazard_of(inputs, target)(outcomes, years))
@@ -155,7 +155,7 @@ def _rate_model(inputs: Inputs, target: Target, until: float | None) -> Inputs:
     }
     if until is not None:
         changes["settings.horizon_years"] = until + 3.0 * inputs.number("settings.cycle_days") / 365.25
-    return with_values(inputs, changes)
+    return changed_inputs(inputs, changes)
 
 
 def _alive(inputs: Inputs, target: Target, outcomes: Outcomes) -> Array:
@@ -197,7 +197,7 @@ def _solve(
     def gap(rates: Array, row: Array) -> Array:
         rows = row.astype(int)
         chosen = {key: column[rows] for key, column in values.items()} | {rate: rates}
-        outcomes = evaluate(model, chosen, trace=True)
+        outcomes = evaluate(model, Trusted(chosen), trace=True)
         return np.asarray(modelled(outcomes, years[rows]) - wanted[rows])
 
     row = np.arange(len(wanted), dtype=float)
@@ -219,7 +219,7 @@ def malignancy_rate_for(inputs: Inputs, strategy: str, incidence: float, months:
     years, column = np.array([months / MONTHS_PER_YEAR]), inputs.compared.index(strategy)
     cleared: dict[str, Value] = {f"spm.proportion.{strategy}": None, rate: inputs.value(rate) or 1.0}
     cleared["settings.horizon_years"] = float(years[0]) + 3.0 * inputs.number("settings.cycle_days") / 365.25
-    model = with_values(inputs, cleared)
+    model = changed_inputs(inputs, cleared)
 
     def modelled(outcomes: Outcomes, at: Array) -> Array:
         assert outcomes.trace is not None
@@ -273,7 +273,7 @@ class Recalibrated:
         survival, years = target.survival_and_years(self.inputs, values, rows)
         model = _rate_model(self.inputs, target, float(years.max()))
         own = {key: column for key, column in values.items() if key != target.parameter}
-        lowest = evaluate(model, {**own, target.rate: np.zeros(rows)}, trace=True)
+        lowest = evaluate(model, Trusted({**own, target.rate: np.zeros(rows)}), trace=True)
         too_many = _hazard_of(self.inputs, target)(lowest, years) > -np.log(survival)
         return np.where(too_many, 0.0, HIGHEST_RATE / model.factor(target.rate))
 

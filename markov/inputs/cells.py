@@ -125,7 +125,7 @@ def _why_not_a_number(cell: RawCell) -> tuple[object, str]:
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
         return f"the date {text}", "Type the number again and format the cell as a number."
     if isinstance(value, (int, float)):
-        huge = not isinstance(value, bool)
+        huge = not isinstance(value, bool) and value == value
         return f"{value:g}" if isinstance(value, float) else text[:20], (
             f"Write a number below {LARGEST:g}." if huge else "Write a number."
         )

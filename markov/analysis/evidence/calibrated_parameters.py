@@ -14,7 +14,7 @@ from markov.analysis.calibration import (
 )
 from markov.analysis.draws import random_draws
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Inputs, Parameter, Value, with_values
+from markov.inputs.parameters import Inputs, Parameter, Value, changed_inputs
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import MONTHS_PER_YEAR, PostProgression, PostProgressionRate, Status, weakest
@@ -77,7 +77,7 @@ def _readings(inputs: Inputs, rates: tuple[CalibratedRate, ...]) -> Iterator[tup
             changes: dict[str, Value] = {rate.target.rate: rate.rate for rate in own}
             changes["settings.post_progression"] = PostProgression.RATE.value
             changes["settings.post_progression_rate"] = reading.value
-            yield name, evaluate(with_values(inputs, changes), trace=True)
+            yield name, evaluate(changed_inputs(inputs, changes), trace=True)
 
 
 def _malignancies(inputs: Inputs) -> Iterator[tuple[str, float, str, float, float]]:

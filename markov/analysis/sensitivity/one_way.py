@@ -20,7 +20,7 @@ import numpy as np
 from markov.analysis.incremental import PairwiseRow, net_benefit, pairwise
 from markov.analysis.sources_of_uncertainty import is_of_compared, sources_of_uncertainty
 from markov.inputs.definitions.schema import label_of
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, Trusted
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 
@@ -217,7 +217,7 @@ def one_way(inputs: Inputs) -> OneWay:
     (True, True)
     """
     varied = (*factors(inputs), *declared_factors(inputs))
-    outcomes = evaluate(inputs, design(varied))
+    outcomes = evaluate(inputs, Trusted(design(varied)))
     found = bars(outcomes, varied, inputs.thresholds)
     return OneWay(outcomes.strategies, inputs.labels, inputs.currency, inputs.thresholds, found)
 

@@ -16,7 +16,7 @@ import numpy as np
 from markov.analysis.sensitivity.one_way import CostsAndEffects, gains, label, optimal
 from markov.inputs.definitions.schema import match, units_of
 from markov.inputs.distributions import interval
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.parameters import Inputs, Trusted, Value, changed_inputs
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.terms import Array, Distribution
 
@@ -96,9 +96,7 @@ class Totals:
     qaly: Array
 
 
-def two_way(
-    inputs: Inputs, first: Axis | str, second: Axis | str, thresholds: Sequence[float] | None = None
-) -> TwoWay:
+def two_way(inputs: Inputs, first: Axis | str, second: Axis | str, thresholds: Sequence[float] | None = None) -> TwoWay:
     """Costs, QALYs, best strategies and the border of the decision over a grid of two axes, or of two parameters.
 
     A parameter is moved over its 95 % interval or its limits (`axis`). One evaluation holds the whole grid.
@@ -211,10 +209,10 @@ def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     >>> found.strategies, bool(np.all(found.qaly[1] > found.qaly[0]))
     (('no_maintenance', 'lenalidomide'), True)
     """
-    what_if = with_values(inputs, _observed(inputs, columns))
+    what_if = changed_inputs(inputs, _observed(inputs, columns))
     slow = [key for key in columns if not varies_by_row(inputs, key)]
     if not slow:
-        outcomes = evaluate(what_if, columns)
+        outcomes = evaluate(what_if, Trusted(columns))
         return Totals(outcomes.strategies, outcomes.cost, outcomes.qaly)
     rows = len(columns[slow[0]])
     cost, qaly = np.empty((2, rows, len(inputs.compared)))
@@ -222,7 +220,7 @@ def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     masks = [which.ravel() == i for i in range(len(chosen))]
     asked = [
         (
-            with_values(what_if, dict(zip(slow, values, strict=True))),
+            changed_inputs(what_if, dict(zip(slow, values, strict=True))),
             {key: column[mask] for key, column in columns.items() if key not in slow},
         )
         for values, mask in zip(chosen.tolist(), masks, strict=True)

@@ -29,7 +29,7 @@ from markov.analysis.draws import uniforms
 from markov.analysis.uncertainty.sample import Done, Sample
 from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.uncertainty.value_of_information import REFITS, InformationValue, effective_population
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.parameters import Inputs, changed_inputs
 from markov.inputs.rules.between_values import reference_of
 from markov.model.evaluate import Rows, evaluate
 from markov.model.hazards import LATE_EFFECT
@@ -225,7 +225,7 @@ class _Trial:
         waning = {f"{Endpoint.OS}.waning_{end}.{strategy}": None for end in ("start", "end")}
         return cls(
             inputs,
-            with_values(inputs, waning) if anchored else inputs,
+            changed_inputs(inputs, waning) if anchored else inputs,
             strategy,
             _versus(inputs, strategy),
             inputs.number(f"follow_up.{Endpoint.OS}"),

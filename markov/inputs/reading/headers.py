@@ -40,11 +40,11 @@ def read_tables(file: File, problems: list[Problem]) -> dict[Sheet, tuple[Row, .
 
 def read_table(file: File, sheet: Sheet, problems: list[Problem]) -> tuple[Row, ...] | None:
     """One table of the schema as rows of raw cells; None, with the reason among the problems, where there is none."""
-    name = sheet_named(file, sheet, problems)
+    name = _sheet_named(file, sheet, problems)
     return None if name is None else _rows(f"{file.name}, {sheet}", sheet, file.grids[name], problems)
 
 
-def sheet_named(file: File, sheet: Sheet, problems: list[Problem]) -> str | None:
+def _sheet_named(file: File, sheet: Sheet, problems: list[Problem]) -> str | None:
     """The name under which a sheet stands in a file, whatever its capitals and blanks; None if it is not there."""
     names = [name for name in file.grids if _plain(name) == _plain(sheet)]
     if len(names) > 1:
@@ -83,7 +83,7 @@ def _misnamed(file: File) -> Iterator[Problem]:
 
 def cover_entries(file: File, problems: list[Problem]) -> Mapping[str, RawCell]:
     """What stands to the right of each label on the cover."""
-    name = sheet_named(file, Sheet.COVER, problems)
+    name = _sheet_named(file, Sheet.COVER, problems)
     found: dict[str, RawCell] = {}
     if name is not None:
         cells = file.grids[name].cells

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from markov.inputs.cells import EMPTY, RawCell, Row, Sheets
-from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, USES, Sheet, match
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.writing.template import blank_sheets
 from markov.terms import Status
@@ -170,13 +170,12 @@ def _without_lonely_groups(rows: dict[Sheet, list[Row]]) -> None:
 
 def _idle(rows: dict[Sheet, list[Row]]) -> list[str]:
     """Take away products, events and courses that only strategies which are gone use."""
-    uses = {"product": "dose.amount.", "event": "adverse_event.proportion.", "course": "subsequent.share."}
     table = [row for sheet in PARAMETER_SHEETS for row in rows[sheet]]
     scenarios = rows.get(Sheet.SCENARIOS, [])
     ids = [row["id"].text() for row in table]
     given = [row["id"].text() for row in (*table, *scenarios) if row["value"].value != 0]
     idle: dict[str, None] = {}
-    for kind, start in uses.items():
+    for kind, start in USES.items():
         used = {_name(key, kind) for key in given if key.startswith(start)}
         idle |= dict.fromkeys(n for key in ids if (n := _name(key, kind)) and n not in used)
     doses = [row for row in (*table, *scenarios) if row["id"].text().startswith("dose.route.")]

@@ -20,6 +20,7 @@ from markov.inputs.definitions.schema import (
     Column,
     Sheet,
     columns_of,
+    ids_of,
     label_of,
     match,
     units_of,
@@ -295,7 +296,7 @@ def blank_sheets(strategies: Sequence[str]) -> Sheets:
             continue
         if parts[0] == Endpoint.POST_PROGRESSION:
             continue
-        for identifier in _expanded(definition.pattern, names):
+        for identifier in ids_of(definition.pattern, names):
             default = strategies[0] if identifier == "settings.reference" else definition.default
             row = {"id": identifier, "value": default, "unit": next(iter(units_of(definition, "GBP")), None)}
             cells = {key: RawCell(value, f"blank, {definition.sheet}") for key, value in row.items()}
@@ -313,10 +314,3 @@ def blank_sheets(strategies: Sequence[str]) -> Sheets:
     for sheet in TABLES:
         rows.setdefault(sheet, ())
     return Sheets("blank", "New decision problem", rows)
-
-
-def _expanded(pattern: str, names: Mapping[str, Sequence[str]]) -> list[str]:
-    found = [pattern]
-    for kind, options in names.items():
-        found = [p.replace(f"{{{kind}}}", o) for p in found for o in (options if f"{{{kind}}}" in p else options[:1])]
-    return list(dict.fromkeys(found))

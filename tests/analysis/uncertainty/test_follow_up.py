@@ -18,7 +18,7 @@ from markov.analysis.uncertainty.follow_up import (
 from markov.analysis.uncertainty.sample import Sample, draw_sample
 from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.uncertainty.value_of_information import effective_population, evppi
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.parameters import Inputs, Trusted, Value, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
@@ -104,7 +104,7 @@ def unwaned(calgb: Inputs) -> Inputs:
 
 
 def test_all_of_the_effect_left_is_no_waning_and_none_of_it_is_none(calgb: Inputs, unwaned: Inputs) -> None:
-    found = evaluate(unwaned, {LATE: np.array([1.0, 0.0, 0.5])}).life_year[:, 1]
+    found = evaluate(unwaned, Trusted({LATE: np.array([1.0, 0.0, 0.5])})).life_year[:, 1]
     gone_at_once = with_values(calgb, {f"os.waning_{end}.lenalidomide": 91.0 for end in ("start", "end")})
     whole, none = evaluate(unwaned).life_year[0, 1], evaluate(gone_at_once).life_year[0, 1]
     assert found[0] == pytest.approx(whole, rel=1e-12)
@@ -114,7 +114,7 @@ def test_all_of_the_effect_left_is_no_waning_and_none_of_it_is_none(calgb: Input
 
 def test_after_follow_up_the_hazard_ratio_is_the_share_of_its_log(unwaned: Inputs) -> None:
     share, end = 0.4, unwaned.number("follow_up.os")
-    trace = evaluate(unwaned, {LATE: np.array([share])}, trace=True).trace
+    trace = evaluate(unwaned, Trusted({LATE: np.array([share])}), trace=True).trace
     assert trace is not None
     hazard = -np.log(survival_at(trace.boundaries, trace.curves["os"][0], [0.0, end, end + 1.0, end + 3.0]))
     early, late = hazard[1] - hazard[0], hazard[3] - hazard[2]
@@ -149,7 +149,7 @@ def test_the_late_effect_is_a_share_of_each_draws_effect(generic: Inputs, sample
 
 
 def test_events_are_those_of_the_trials_patients(generic: Inputs, unwaned: Inputs, waited: FollowUp) -> None:
-    trace = evaluate(unwaned, {LATE: np.array([0.5])}, trace=True).trace
+    trace = evaluate(unwaned, Trusted({LATE: np.array([0.5])}), trace=True).trace
     assert trace is not None
     now, end = generic.number("follow_up.os"), generic.number("follow_up.os") + 3.0
     both = survival_at(trace.boundaries, trace.curves["os"][0], [now, end])
