@@ -103,36 +103,31 @@ def _fit_points(
 ) -> None:
     """The part of `fit` that fits curves: values, the choice to justify, correlations and scenarios."""
     from markov.analysis.evidence.curve_fits import describe, fit_curves
-    from markov.analysis.evidence.fitted_parameters import (
-        choice_rows,
-        correlation_rows,
-        parameter_changes,
-        scenario_rows,
-    )
+    from markov.analysis.evidence.fitted_parameters import fitted_rows
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
     from markov.report.sheets.fits import curve_fit_pages
 
     with clock.step("Fitting the curves"):
         found = fit_curves(inputs, families, knots, joint=joint)
-    changes, scenarios = parameter_changes(found), list(scenario_rows(found))
-    new = with_rows(sheets, changes)
-    new = with_rows_in_place(new, Sheet.CURVE_CHOICE, ("strategy", "endpoint"), list(choice_rows(found)))
-    new = with_correlations(new, changes, correlation_rows(found))
-    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), scenarios)
+    rows = fitted_rows(found)
+    new = with_rows(sheets, rows.parameters)
+    new = with_rows_in_place(new, Sheet.CURVE_CHOICE, ("strategy", "endpoint"), rows.choices)
+    new = with_correlations(new, rows.parameters, rows.correlations)
+    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), rows.scenarios)
     fitted = ", ".join(f"{arm.endpoint} of {arm.strategy}, {describe(arm.chosen)}" for arm in found.arms)
-    names = {row["scenario"] for row in scenarios}
+    names = {row["scenario"] for row in rows.scenarios}
     others = [
         f"Sheet Scenarios: {len(names)} scenarios, one for each other family that could be fitted to every arm.",
         "Sheet Correlations: what was estimated together is sampled together.",
     ]
-    told = _Told("fit", f"Survival curves fitted: {fitted}", "Digitised Kaplan–Meier points", changes, others)
+    told = _Told("fit", f"Survival curves fitted: {fitted}", "Digitised Kaplan–Meier points", rows.parameters, others)
     _finish(inputs, sheets, new, places, told, lambda: curve_fit_pages(found), clock)
 
 
 def _fit_medians(inputs: "Inputs", sheets: "Sheets", endpoint: str, places: "_Places", clock: Clock) -> None:
     """The part of `fit` that needs no curve."""
-    from markov.analysis.evidence.median_fits import fit_medians, median_changes
+    from markov.analysis.evidence.median_fits import fit_medians, median_rows
     from markov.inputs.writing.change_rows import with_correlations, with_rows
     from markov.report.sheets.fits_from_medians import median_fit_page
     from markov.terms import Endpoint
@@ -140,7 +135,7 @@ def _fit_medians(inputs: "Inputs", sheets: "Sheets", endpoint: str, places: "_Pl
     if endpoint not in (Endpoint.PFS, Endpoint.OS):
         stop(BAD_INPUT, f'--from-medians takes pfs or os, found "{endpoint}".')
     found = fit_medians(inputs, endpoint)
-    changes = median_changes(found)
+    changes = median_rows(found).parameters
     new = with_correlations(with_rows(sheets, changes), changes, ())
     what = f"Weibull curves of {endpoint} from medians, shape {found.shape.value:.3f}"
     told = _Told("fit", what, "Only medians and a ratio are published", changes)
@@ -172,7 +167,7 @@ def calibrate(
     inputs = read(workbook, changes)
     places = _places(workbook, "calibrate", "calibrated", out, report, replace)
     from markov.analysis.calibration import CalibrationError
-    from markov.analysis.evidence.calibrated_parameters import calibration_changes, calibration_story
+    from markov.analysis.evidence.calibrated_parameters import calibrated_rows, calibration_story
     from markov.inputs.writing.change_rows import with_rows
     from markov.report.sheets.calibration import calibration_pages
 
@@ -184,7 +179,7 @@ def calibrate(
     if not story.rates and not story.others:
         words = "names no target. Fill calibration.os_median.common (months) on the sheet Survival, or add"
         stop(BAD_INPUT, f"{workbook.name} {words} --set calibration.os_median.common=84.1.")
-    sheets, rows = _sheets(workbook), calibration_changes(story)
+    sheets, rows = _sheets(workbook), calibrated_rows(story).parameters
     solved = [*(rate.target.rate for rate in story.rates), *(name for name, *_ in story.others)]
     what = f"Rates calibrated inside the model: {', '.join(solved)}"
     told = _Told("calibrate", what, "Published figures", rows)
@@ -214,26 +209,18 @@ def network(
     clock = Clock(False)
     inputs = read(workbook, None)
     places = _places(workbook, "network", "network", out, report, replace)
-    from markov.analysis.evidence.networks import (
-        MODEL_NAMES,
-        network_changes,
-        network_correlations,
-        network_scenarios,
-        networks,
-        not_written,
-    )
+    from markov.analysis.evidence.networks import MODEL_NAMES, network_rows, networks
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
     from markov.report.sheets.network import network_pages
 
     with clock.step("Synthesising the trials"):
         found = networks(inputs, _models(model or []))
-    sheets, rows = _sheets(workbook), network_changes(inputs, found)
-    new = with_correlations(with_rows(sheets, rows), rows, network_correlations(inputs, found))
-    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), list(network_scenarios(inputs, found)))
+    sheets, rows = _sheets(workbook), network_rows(inputs, found)
+    new = with_correlations(with_rows(sheets, rows.parameters), rows.parameters, rows.correlations)
+    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), rows.scenarios)
     what = "Trials synthesised: " + ", ".join(f"{n.endpoint} by {MODEL_NAMES[n.used.model]}" for n in found)
-    others = [sentence for n in found for sentence in not_written(inputs, n)]
-    told = _Told("network", what, "Sheet Evidence network", rows, others)
+    told = _Told("network", what, "Sheet Evidence network", rows.parameters, rows.left_alone)
     _finish(inputs, sheets, new, places, told, lambda: network_pages(inputs, found), clock)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from markov.analysis.draws import random_draws
-from markov.analysis.evidence.networks import network_changes, networks, not_written
+from markov.analysis.evidence.networks import network_rows, networks
 from markov.analysis.evidence.synthesis import SynthesisModel
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import TrialContrast
@@ -69,9 +69,9 @@ def test_the_command_writes_ratios_with_the_spread_of_a_new_trial(flagship: Inpu
 
 
 def test_what_stays_as_it_is_is_said(flagship: Inputs) -> None:
-    told = [words for n in networks(flagship) for words in not_written(flagship, n)]
-    assert "PFS of lenalidomide stays as it is, because it has a time_ratio curve of its own." in told
-    assert "pfs.hazard_ratio.lenalidomide" not in network_changes(flagship, networks(flagship))
+    rows = network_rows(flagship, networks(flagship))
+    assert "PFS of lenalidomide stays as it is, because it has a time_ratio curve of its own." in rows.left_alone
+    assert "pfs.hazard_ratio.lenalidomide" not in rows.parameters
 
 
 def with_network(inputs: Inputs, rows: Sequence[TrialContrast]) -> Inputs:
