@@ -1,14 +1,14 @@
 """The readable text that worked workbooks are built from, `inputs/sources`, as a cover and rows."""
 
-import csv
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from markov.inputs.cells import RawCell, Row, Sheets
-from markov.inputs.definitions.schema import NUMERIC, PARAMETER_SHEETS, Sheet, match
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
+from markov.inputs.reading.csv_table import read_table
 
 TABLE_FILES = {
     Sheet.LIFE_TABLE: "life_table.csv",
@@ -49,10 +49,10 @@ def read_sources(source: Path) -> tuple[CoverText, Sheets]:
     rows: dict[Sheet, tuple[Row, ...]] = dict.fromkeys(PARAMETER_SHEETS, ())
     by_id: dict[str, Row] = {}
     for folder in folders:
-        by_id.update({row["id"].text(): row for row in csv_rows(folder / "parameters.csv")})
+        by_id.update({row["id"].text(): row for row in read_table(folder / "parameters.csv")})
         for sheet, file in TABLE_FILES.items():
             if (folder / file).exists():
-                rows[sheet] = tuple(csv_rows(folder / file))
+                rows[sheet] = read_table(folder / file)
     for identifier, row in _in_use(by_id).items():
         found = match(identifier)
         if found is None:
@@ -88,25 +88,3 @@ def _base_of(identifier: str, values: Mapping[str, object]) -> object:
     found = match(identifier)
     default = found[0].default if found else None
     return next((v for v in (values.get(identifier), default) if v not in (None, "")), "(not used)")
-
-
-def csv_rows(path: Path) -> Iterable[Row]:
-    """Rows of a CSV file by header, each cell with its file and line; numbers where their column holds numbers."""
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, line in enumerate(csv.DictReader(file), start=2):
-            yield {
-                header: RawCell(_typed(header, text), f"{path.parent.name}/{path.name}:{number}")
-                for header, text in line.items()
-                if header is not None
-            }
-
-
-def _typed(header: str, text: str | None) -> object:
-    if not text:
-        return None
-    if header in NUMERIC:
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    return text

@@ -10,7 +10,7 @@ from typing import Any
 from markov.excel.files import write_packed
 from markov.excel.style import LINE_HEIGHT, lines_needed, make_formats, set_page
 from markov.inputs import agencies, standards
-from markov.inputs.cells import RawCell, Row, Sheets
+from markov.inputs.cells import Row, Sheets, row_of
 from markov.inputs.definitions.schema import (
     DEFINITIONS,
     PARAMETER_SHEETS,
@@ -280,7 +280,7 @@ BLANK_COVER = CoverText(
 _SELDOM = ("knots", "p", *(f"gamma{j}" for j in range(8)))
 
 
-def blank_sheets(strategies: Sequence[str]) -> Sheets:
+def blank_sheets(strategies: Sequence[str], currency: str = "GBP") -> Sheets:
     """Rows of every parameter that a new decision problem may need, with defaults where the schema has them.
 
     >>> rows = blank_sheets(["no_maintenance", "new_drug"]).rows
@@ -292,24 +292,15 @@ def blank_sheets(strategies: Sequence[str]) -> Sheets:
     names["route"] = ["oral", "injection"]
     for definition in DEFINITIONS:
         parts = definition.pattern.split(".")
-        if definition.sheet is Sheet.STRATEGIES or (parts[0] in tuple(Endpoint) and parts[1] in _SELDOM):
-            continue
-        if parts[0] == Endpoint.POST_PROGRESSION:
-            continue
-        for identifier in ids_of(definition.pattern, names):
+        seldom = parts[0] == Endpoint.POST_PROGRESSION or (parts[0] in tuple(Endpoint) and parts[1] in _SELDOM)
+        for identifier in () if seldom or definition.sheet is Sheet.STRATEGIES else ids_of(definition.pattern, names):
             default = strategies[0] if identifier == "settings.reference" else definition.default
-            row = {"id": identifier, "value": default, "unit": next(iter(units_of(definition, "GBP")), None)}
-            cells = {key: RawCell(value, f"blank, {definition.sheet}") for key, value in row.items()}
+            row = {"id": identifier, "value": default, "unit": next(iter(units_of(definition, currency)), None)}
+            cells = row_of(row, f"blank, {definition.sheet}")
             rows[definition.sheet] = (*rows.get(definition.sheet, ()), cells)
+    included = {"included": "yes", "base case": "yes", "description": ""}
     rows[Sheet.STRATEGIES] = tuple(
-        {
-            "id": RawCell(name, "blank"),
-            "label": RawCell(name.replace("_", " ").capitalize(), "blank"),
-            "included": RawCell("yes", "blank"),
-            "base case": RawCell("yes", "blank"),
-            "description": RawCell("", "blank"),
-        }
-        for name in strategies
+        row_of({"id": name, "label": name.replace("_", " ").capitalize(), **included}, "blank") for name in strategies
     )
     for sheet in TABLES:
         rows.setdefault(sheet, ())
