@@ -79,13 +79,13 @@ def _with_points(sheets: "Sheets", file: Path) -> "tuple[Inputs, Sheets]":
 
     from markov.inputs.cells import EMPTY
     from markov.inputs.definitions.schema import Sheet, columns_of
+    from markov.inputs.reading.csv_table import read_table
     from markov.inputs.workbook import assemble
-    from markov.inputs.writing.sources import csv_rows
 
     if not file.is_file():
         stop(BAD_INPUT, f"{file}: does not exist. Check the spelling and the folder.")
     headers = [column.header for column in columns_of(Sheet.CURVE_POINTS)]
-    rows = tuple({header: row.get(header, EMPTY) for header in headers} for row in csv_rows(file))
+    rows = tuple({header: row.get(header, EMPTY) for header in headers} for row in read_table(file))
     if not rows or rows[0]["value"] is EMPTY:
         stop(BAD_INPUT, f"{file}: needs a first line with the columns {', '.join(headers[:5])}.")
     sheets = replace(sheets, rows={**sheets.rows, Sheet.CURVE_POINTS: rows})

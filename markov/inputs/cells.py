@@ -52,6 +52,15 @@ class RawCell:
 Row = Mapping[str, RawCell]
 
 
+def row_of(values: Mapping[str, object], place: str) -> Row:
+    """Values by header as a row of cells that stand at one place.
+
+    >>> row_of({"id": "cohort.age", "value": 58.0}, "blank")["value"].value
+    58.0
+    """
+    return {header: RawCell(value, place) for header, value in values.items()}
+
+
 @dataclass(frozen=True)
 class Sheets:
     """The tables of a workbook as rows by header, before anything is believed."""

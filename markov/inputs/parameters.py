@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +14,17 @@ from markov.inputs.evidence import TrialResult as TrialResult
 from markov.inputs.problems import Problem
 from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, Array, Distribution, Endpoint
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 Value = float | str | None
 LOCATIONS = tuple(sorted({names[0] for family, names in FAMILY_PARAMETERS.items() if family not in RATIO_FAMILIES}))
 """Parameters that a median may stand in for: the first one of each family."""
+FRAME = (
+    *("id", "label", "value", "unit", "base_case", "low", "high", "se", "distribution", "group", "price_year"),
+    *("value_set", "status", "source", "page", "comment", "cell"),
+)
+"""Columns of the table of parameters."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,18 @@ class Inputs:
             if matched and kind in matched[1]:
                 found[matched[1][kind]] = None
         return tuple(found)
+
+    def to_frame(self) -> "DataFrame":
+        """One line a parameter, in each cell's own unit: what it is, its uncertainty, its evidence and its cell.
+
+        >>> frame = calgb.to_frame().set_index("id")
+        >>> frame.at["os.hazard_ratio.lenalidomide", "value"], frame.at["os.hazard_ratio.lenalidomide", "cell"]
+        (0.61, 'Survival!C22')
+        """
+        import pandas as pd  # takes longer to import than a workbook to read
+
+        rows = [[getattr(parameter, name) for name in FRAME] for parameter in self.parameters.values()]
+        return pd.DataFrame(rows, columns=list(FRAME)).rename(columns={"se": "standard_error"})
 
     def by_status(self) -> Mapping[str, tuple[Parameter, ...]]:
         """Parameters grouped by evidence status."""

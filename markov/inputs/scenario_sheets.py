@@ -10,7 +10,7 @@ from markov.inputs.other_tables import scenarios
 from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem, raise_errors
 from markov.inputs.reading.file import read_file
-from markov.inputs.reading.headers import read_table
+from markov.inputs.reading.headers import table_of
 from markov.inputs.rules.one_value import place_of, unknown_name
 from markov.inputs.workbook import assemble, read_sheets
 
@@ -79,7 +79,7 @@ def read_shared(path: Path) -> ScenarioSheet:
     """
     file = read_file(path)
     problems: list[Problem] = []
-    rows = read_table(file, Sheet.SCENARIOS, problems)
+    rows = table_of(file, Sheet.SCENARIOS, problems)
     raise_errors(problems)
     if not rows:
         remedy = "Write scenario, id, value and reason in its first row, and one row for each value below."

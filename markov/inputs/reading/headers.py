@@ -31,14 +31,14 @@ def read_tables(file: File, problems: list[Problem]) -> dict[Sheet, tuple[Row, .
     """Every table of the schema as rows of raw cells; what is wrong with sheets or headers joins the problems."""
     rows: dict[Sheet, tuple[Row, ...]] = {}
     for sheet in (*PARAMETER_SHEETS, *TABLES):
-        found = read_table(file, sheet, problems)
+        found = table_of(file, sheet, problems)
         if found is not None:
             rows[sheet] = found
     problems += _misnamed(file)
     return rows
 
 
-def read_table(file: File, sheet: Sheet, problems: list[Problem]) -> tuple[Row, ...] | None:
+def table_of(file: File, sheet: Sheet, problems: list[Problem]) -> tuple[Row, ...] | None:
     """One table of the schema as rows of raw cells; None, with the reason among the problems, where there is none."""
     name = _sheet_named(file, sheet, problems)
     return None if name is None else _rows(f"{file.name}, {sheet}", sheet, file.grids[name], problems)

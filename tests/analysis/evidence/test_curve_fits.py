@@ -17,7 +17,7 @@ from markov.inputs.evidence import CurvePoint
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs, read_sheets
-from markov.inputs.writing.change_rows import regenerate, with_table_rows
+from markov.inputs.writing.change_rows import regenerate, with_rows_in_place
 from markov.inputs.writing.template import shipped
 from markov.report.sheets.fits_by_arm import arm_name, data_name
 from markov.survival.fit import Fit
@@ -39,7 +39,7 @@ def with_points(target: Path, rows: Sequence[dict[str, object]] | None = None) -
         with EXAMPLE.open(encoding="utf-8", newline="") as file:
             rows = [{**r, "months": float(r["months"]), "value": float(r["value"])} for r in csv.DictReader(file)]
     sheets, _ = read_sheets(CALGB)
-    regenerate(CALGB, with_table_rows(sheets, Sheet.CURVE_POINTS, (), rows), target)
+    regenerate(CALGB, with_rows_in_place(sheets, Sheet.CURVE_POINTS, (), rows), target)
     return target
 
 

@@ -15,7 +15,7 @@ from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs, read_sheets
-from markov.inputs.writing.change_rows import regenerate, with_table_rows
+from markov.inputs.writing.change_rows import regenerate, with_rows_in_place
 from markov.inputs.writing.template import shipped
 from tests.support.command import markov
 from tests.support.reports import sheet_names
@@ -117,7 +117,9 @@ def test_rows_of_the_sheet_are_checked_where_they_stand(change: dict[str, object
     values = {"hazard ratio": 0.8, "low": 0.6, "high": 1.1, "included": "yes"}
     source = shipped("calgb_100104")
     sheets, _ = read_sheets(source)
-    regenerate(source, with_table_rows(sheets, Sheet.NETWORK, (), [{**row, **values, **change}]), tmp_path / "b.xlsx")
+    regenerate(
+        source, with_rows_in_place(sheets, Sheet.NETWORK, (), [{**row, **values, **change}]), tmp_path / "b.xlsx"
+    )
     with pytest.raises(InputError, match="Evidence network!") as caught:
         read_inputs(tmp_path / "b.xlsx")
     assert words in str(caught.value)
