@@ -7,11 +7,11 @@ and the others go on.
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 from markov.analysis.sensitivity.scenarios import Change, applied, changes_of
 from markov.analysis.together import groups_of
-from markov.batch.combinations import JOINED, Conflict, combined, conflicts, grid
 from markov.batch.keys import Analysis, Keys, program_state
 from markov.batch.tasks import Asked, Task, told
 from markov.inputs.parameters import Inputs, ScenarioChange
@@ -20,6 +20,7 @@ from markov.inputs.scenario_sheets import ScenarioSheet, is_blank, read_shared, 
 
 ALL, BASE_ONLY = "all", "base"
 BASE_CASE = "Base case"
+JOINED = " + "
 COMBINED = "A combination of scenarios, each with its own reason"
 LARGEST_GRID = 20_000
 ROWS, COST = 64, 12.0
@@ -55,6 +56,19 @@ class Variant:
     rows: tuple[ScenarioChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two scenarios that give one id different values, and so are never combined."""
+
+    first: str
+    second: str
+    id: str
+
+
+class GridTooLargeError(ValueError):
+    """A grid of more combinations than anybody would read."""
 
 
 @dataclass(frozen=True)
@@ -215,17 +229,42 @@ def _known_somewhere(request: Request, books: Sequence[Book]) -> None:
 
 
 def _grid(chosen: Sequence[Variant]) -> tuple[list[Variant], tuple[Conflict, ...]]:
-    """Every combination of sound scenarios; the others stand as they are, with their problems."""
+    """Every combination of sound scenarios that does not contradict itself; others stand as they are, with problems."""
     rows = {variant.scenario: variant.rows for variant in chosen if not variant.problems}
-    apart = conflicts(rows)
-    variants = [_joined(members, rows) for members in grid(list(rows), apart, LARGEST_GRID)]
+    apart = tuple(_conflicts(rows))
+    variants = [_joined(members, rows) for members in _combinations(list(rows), apart)]
     return [*variants, *(variant for variant in chosen if variant.problems)], apart
 
 
-def _joined(members: Sequence[str], rows: Mapping[str, tuple[ScenarioChange, ...]]) -> Variant:
-    """Several scenarios as one; their reasons stand beside what each of them changes."""
-    alone = _reason(rows[members[0]]) if len(members) == 1 else COMBINED
-    return Variant(JOINED.join(members), combined(members, rows), reason=alone)
+def _conflicts(scenarios: Mapping[str, Sequence[ScenarioChange]]) -> Iterator[Conflict]:
+    """Pairs of scenarios that set the same id to different values, with the first such id."""
+    for (first, rows), (second, others) in combinations(scenarios.items(), 2):
+        values = {row.id: row.value for row in rows}
+        clash = next((row.id for row in others if row.id in values and row.value != values[row.id]), None)
+        if clash is not None:
+            yield Conflict(first, second, clash)
+
+
+def _combinations(scenarios: Sequence[str], apart: Sequence[Conflict]) -> list[tuple[str, ...]]:
+    """Every combination of one or more scenarios without a conflict, the smaller ones first."""
+    forbidden = {frozenset((conflict.first, conflict.second)) for conflict in apart}
+    found: list[tuple[str, ...]] = [()]
+    for name in scenarios:
+        found += [(*members, name) for members in found if not any({name, m} in forbidden for m in members)]
+        if len(found) > LARGEST_GRID + 1:
+            words = f"the grid over {len(scenarios)} scenarios has more than {LARGEST_GRID:,} combinations"
+            raise GridTooLargeError(words)
+    place = {name: i for i, name in enumerate(scenarios)}
+    return sorted(found[1:], key=lambda members: (len(members), [place[m] for m in members]))
+
+
+def _joined(members: Sequence[str], scenarios: Mapping[str, Sequence[ScenarioChange]]) -> Variant:
+    """Several scenarios as one, each id once; their reasons stand beside what each of them changes."""
+    name = JOINED.join(members)
+    once = {row.id: row for member in members for row in scenarios[member]}
+    rows = tuple(ScenarioChange(name, row.id, row.value, row.reason, row.cell) for row in once.values())
+    reason = _reason(scenarios[members[0]]) if len(members) == 1 else COMBINED
+    return Variant(name, rows, reason=reason)
 
 
 # ------------------------------------------------------------------------------------------------------- jobs

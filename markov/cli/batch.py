@@ -121,8 +121,7 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
 
 
 def _plan(request: "Request") -> "Plan":
-    from markov.batch.combinations import GridTooLargeError
-    from markov.batch.plan import make_plan
+    from markov.batch.plan import GridTooLargeError, make_plan
 
     try:
         with progress("Reading workbooks and scenarios", EVERY):
