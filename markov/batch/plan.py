@@ -170,12 +170,9 @@ def _read(name: str, path: Path, request: Request, shared: ScenarioSheet | None)
         return Book(name, path, None, problems=tuple(p for p in error.problems if not p.warning))
     variants = {variant.scenario: variant for variant in _listed(inputs, sheet, shared)}
     wanted = _wanted(request, tuple(sheet.names), variants)
-    chosen = [variants.get(scenario) or _missing(inputs, scenario, variants) for scenario in wanted]
-    listed = tuple(chosen)
-    apart: tuple[Conflict, ...] = ()
-    if request.grid:
-        chosen, apart = _grid(chosen)
-    return Book(name, path, inputs, (Variant(BASE_CASE), *chosen), apart=apart, listed=listed)
+    listed = [variants.get(scenario) or _missing(inputs, scenario, variants) for scenario in wanted]
+    chosen, apart = _grid(listed) if request.grid else (listed, ())
+    return Book(name, path, inputs, (Variant(BASE_CASE), *chosen), apart=apart, listed=tuple(listed))
 
 
 def _listed(inputs: Inputs, own: ScenarioSheet, shared: ScenarioSheet | None) -> Iterator[Variant]:
@@ -276,47 +273,30 @@ def _add(plan: Plan, book: Book, analysis: Analysis) -> None:
         if not book.blank and analysis is Analysis.BASE:
             plan.jobs.append(Job(book.name, "", analysis, problems=book.problems))
         return
-    keys = Keys(analysis, _draws(plan, analysis))
+    # What a worker needs of a workbook: for a report everything, otherwise no scenarios.
+    inputs = book.inputs if analysis is Analysis.REPORT else replace(book.inputs, scenarios=())
+    keys = Keys(analysis, plan.request.draws if analysis is Analysis.PSA else 0)
     for start in range(0, len(book.variants), PLANNED_AT_ONCE):
-        asked = [_asked(plan, book, variant, keys) for variant in book.variants[start : start + PLANNED_AT_ONCE]]
-        sound = [each for each in asked if each is not None]
-        for members in _together(sound, analysis):
-            inputs, draws = _clean(book.inputs, analysis), _draws(plan, analysis)
-            plan.tasks.append(Task(analysis, inputs, tuple(members), draws, program_state()))
+        asked = [_asked(plan, book.name, inputs, each, keys) for each in book.variants[start : start + PLANNED_AT_ONCE]]
+        for members in _together([each for each in asked if each is not None], analysis):
+            plan.tasks.append(Task(analysis, inputs, tuple(members), keys.draws, program_state()))
 
 
-def _draws(plan: Plan, analysis: Analysis) -> int:
-    return plan.request.draws if analysis is Analysis.PSA else 0
-
-
-def _clean(inputs: Inputs, analysis: Analysis) -> Inputs:
-    """What a worker needs of a workbook: for a report everything, otherwise no scenarios."""
-    return inputs if analysis is Analysis.REPORT else replace(inputs, scenarios=())
-
-
-def _asked(plan: Plan, book: Book, variant: Variant, keys: Keys) -> tuple[Asked, Inputs] | None:
+def _asked(plan: Plan, name: str, inputs: Inputs, variant: Variant, keys: Keys) -> tuple[Asked, Inputs] | None:
     """The job of a workbook under a scenario, and its inputs; None where it cannot be run."""
-    assert book.inputs is not None
-    analysis, draws = keys.analysis, _draws(plan, keys.analysis)
-    inputs, problems = _under(_clean(book.inputs, analysis), variant)
-    if inputs is None:
-        plan.jobs.append(Job(book.name, variant.scenario, analysis, draws=draws, problems=problems))
+    job, problems, changed = Job(name, variant.scenario, keys.analysis, draws=keys.draws), variant.problems, inputs
+    if not problems:
+        try:
+            changed = applied(inputs, variant.rows)
+        except Exception as error:  # whatever a scenario runs into, the others go on
+            problems = told(inputs.name, variant.scenario, error)
+    if problems:
+        plan.jobs.append(replace(job, problems=problems))
         return None
-    key = keys.of(inputs)
-    plan.jobs.append(
-        Job(book.name, variant.scenario, analysis, key, draws, variant.reason, inputs.thresholds, inputs.reference)
-    )
-    return Asked(key, variant.scenario, variant.rows), inputs
-
-
-def _under(inputs: Inputs, variant: Variant) -> tuple[Inputs | None, tuple[Problem, ...]]:
-    """The inputs under a scenario, or what is wrong with it."""
-    if variant.problems:
-        return None, variant.problems
-    try:
-        return applied(inputs, variant.rows), ()
-    except Exception as error:  # whatever a scenario runs into, the others go on
-        return None, told(inputs.name, variant.scenario, error)
+    key = keys.of(changed)
+    known = replace(job, key=key, reason=variant.reason, thresholds=changed.thresholds, reference=changed.reference)
+    plan.jobs.append(known)
+    return Asked(key, variant.scenario, variant.rows), changed
 
 
 def _together(asked: Sequence[tuple[Asked, Inputs]], analysis: Analysis) -> Iterator[list[Asked]]:
