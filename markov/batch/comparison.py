@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from sqlite3 import Row
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from markov.analysis.incremental import PairwiseRow, icer_in_words, net_benefit,
 from markov.analysis.sensitivity.scenarios import NO_CHANGE
 from markov.batch.keys import Analysis
 from markov.batch.plan import BASE_CASE
-from markov.batch.store import Counts, RunRecord, Store
-from markov.batch.tables import COST_COLUMNS
+from markov.batch.store import COST_COLUMNS, Counts, RunRecord, Store, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAME = 1e-12
 """Relative difference up to which two runs of one model are the same."""
@@ -19,28 +22,27 @@ SAME = 1e-12
 
 @dataclass(frozen=True)
 class Line:
-    """A strategy in a scenario, discounted; figures by threshold are (thresholds,).
+    """A strategy in a scenario, discounted: `figures` by name, and what there is by threshold, (thresholds,) each.
 
-    `against` compares it with the scenario's reference, `ratio` says so in words. `gain` is net benefit over the
-    reference's, `change` how far that is from the base case; None where the base case has no such comparison. Figures
-    of random draws are None without them.
+    Figures are costs, QALYs and life-years, the differences from the scenario's reference `versus` (`ratio` says them
+    in words) and means over random draws; None where there is none. `gain` is net benefit over the reference's,
+    `change` how far that is from the base case; None where the base case has no such comparison.
     """
 
     strategy: str
     label: str
-    cost: float
-    qaly: float
-    life_years: float
-    life_years_undiscounted: float | None
-    costs: tuple[float | None, ...]
-    against: PairwiseRow | None
+    versus: str | None
     ratio: str
+    figures: Mapping[str, float | None]
     net_benefit: tuple[float, ...]
     gain: tuple[float, ...]
     change: tuple[float | None, ...]
-    mean_cost: float | None = None
-    mean_qaly: float | None = None
-    probability: tuple[float | None, ...] = ()
+    probability: tuple[float | None, ...]
+
+    def by_threshold(self, t: int) -> dict[str, float | None]:
+        """What there is at one threshold, by name."""
+        names = ("net_benefit", "gain_over_reference", "change_from_base", "probability_cost_effective")
+        return dict(zip(names, (self.net_benefit[t], self.gain[t], self.change[t], self.probability[t]), strict=True))
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,6 @@ class Comparison:
     """
 
     run: RunRecord
-    program: str
     counts: Counts
     books: tuple[BookResult, ...]
     failures: tuple[Failure, ...]
@@ -125,28 +126,50 @@ class Comparison:
     computed: int
     seconds: float
 
+    def to_frame(self) -> "pd.DataFrame":
+        """Every result as a tidy pandas frame: workbook, scenario, strategy, measure, value; without those that are not.
 
-def compare(store: Store, run: int) -> Comparison:
-    """Compare every result that a run has, its own and those that were there before."""
-    program = str(store.one("SELECT program FROM runs WHERE run = ?", (run,)))
-    computed = store.rows(
+        A measure at a threshold carries it in its name: `net_benefit_25000`.
+        """
+        import pandas as pd
+
+        lines = [(book, case, line) for book in self.books for case in book.cases for line in case.lines]
+        rows = [
+            (book.name, case.scenario, line.strategy, measure, value)
+            for book, case, line in lines
+            for measure, value in [
+                *line.figures.items(),
+                *((f"{m}_{at:g}", v) for t, at in enumerate(case.thresholds) for m, v in line.by_threshold(t).items()),
+            ]
+            if value is not None
+        ]
+        return pd.DataFrame(rows, columns=["workbook", "scenario", "strategy", "measure", "value"])
+
+
+def compare(store: Store, run: int | None = None) -> Comparison:
+    """Compare every result that a run has, its own and those that were there before; without a number the last run.
+
+    Raises StoreError where nothing was run.
+    """
+    record = store.latest() if run is None else store.record(run)
+    if record is None:
+        raise StoreError(f"{store.folder} holds no batch: nothing was started there yet.")
+    of_run = (record.run,)
+    computed, seconds = store.rows(
         "SELECT COUNT(*), COALESCE(SUM(seconds), 0) FROM answers WHERE key IN "
         "(SELECT key FROM computations WHERE run = ? AND outcome = 'done')",
-        (run,),
+        of_run,
     )[0]
     return Comparison(
-        store.record(run),
-        program,
-        store.counts(run),
-        tuple(_books(store, run)),
-        tuple(_failures(store, run)),
-        tuple(_failed_checks(store, run)),
-        tuple(
-            tuple(row) for row in store.rows(f"{_OF_RUN.format('workbook, first, second, id', 'conflicts')}", (run,))
-        ),
-        tuple(map(dict, store.rows(f"{_OF_RUN.format('*', 'changes')} ORDER BY rowid", (run,)))),
-        computed[0],
-        computed[1],
+        record,
+        store.counts(record.run),
+        tuple(_books(store, record.run)),
+        tuple(_failures(store, record.run)),
+        tuple(_failed_checks(store, record.run)),
+        tuple(map(tuple, store.rows(_OF_RUN.format("workbook, first, second, id", "conflicts"), of_run))),
+        tuple(map(dict, store.rows(f"{_OF_RUN.format('*', 'changes')} ORDER BY rowid", of_run))),
+        computed,
+        seconds,
     )
 
 
@@ -252,21 +275,18 @@ class _Book:
     ) -> Line:
         strategy = row["strategy"]
         against = figures.pairs.get(strategy)
+        totals = ("cost", "qaly", "life_years", "life_years_undiscounted", *COST_COLUMNS)
         return Line(
             strategy,
             self.labels.get(strategy, strategy),
-            row["cost"],
-            row["qaly"],
-            row["life_years"],
-            row["life_years_undiscounted"],
-            tuple(row[column] for column in COST_COLUMNS),
-            against,
+            against.versus if against else None,
             icer_in_words(against, self.currency) if against else "reference",
+            {name: row[name] for name in totals}
+            | {name: getattr(against, name, None) for name in ("delta_cost", "delta_qaly", "icer")}
+            | {f"mean_{name}": mean[name] if mean else None for name in ("cost", "qaly")},
             tuple(figures.benefit[:, i].tolist()),
             tuple(figures.gain[:, i].tolist()),
             change,
-            mean["cost"] if mean else None,
-            mean["qaly"] if mean else None,
             tuple(self.chances.get((scenario, t, strategy)) for t in figures.thresholds),
         )
 

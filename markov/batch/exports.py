@@ -4,17 +4,45 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from markov.batch.comparison import BookResult, Case, Comparison, Line
-from markov.batch.tables import COST_COLUMNS
+from markov.batch.store import COST_COLUMNS
 from markov.excel.files import ReportError, write_whole
 
 Cell = str | float | int | bool | None
 Row = dict[str, Cell]
 FILES = ("results", "net_benefit", "failures")
 NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?")
+
+
+Columns = dict[str, type]
+"""Columns with the type of what stands in them."""
+
+CASE: Columns = {"workbook": str, "scenario": str}
+RESULT: Columns = {
+    **CASE,
+    **dict.fromkeys(("strategy", "label", "currency"), str),
+    **dict.fromkeys(("cost", "qaly", "life_years", "life_years_undiscounted"), float),
+    "versus": str,
+    **dict.fromkeys(("delta_cost", "delta_qaly", "icer"), float),
+    "in_words": str,
+    "draws": int,
+    **dict.fromkeys(("mean_cost", "mean_qaly", *COST_COLUMNS), float),
+    "report": str,
+}
+BENEFIT: Columns = {
+    **CASE,
+    "threshold": float,
+    "strategy": str,
+    **dict.fromkeys(("net_benefit", "gain_over_reference", "change_from_base"), float),
+    "optimal": bool,
+    "decision_changed": bool,
+    "probability_cost_effective": float,
+}
+FAILURE: Columns = {**CASE, **dict.fromkeys(("analyses", "place", "rule", "found", "remedy", "message"), str)}
 
 
 def export(comparison: Comparison, folder: Path, *, parquet: bool = False) -> list[Path]:
@@ -26,7 +54,12 @@ def export(comparison: Comparison, folder: Path, *, parquet: bool = False) -> li
     """
     if parquet:
         require_parquet()
-    tables = (results(comparison), net_benefits(comparison), failures(comparison))
+    lines = [(book, case, line) for book in comparison.books for case in book.cases for line in case.lines]
+    tables = (
+        (RESULT, [_result(*each) for each in lines]),
+        (BENEFIT, [row for each in lines for row in _benefits(*each)]),
+        (FAILURE, [{**asdict(failure), "analyses": ", ".join(failure.analyses)} for failure in comparison.failures]),
+    )
     written = []
     for name, (columns, rows) in zip(FILES, tables, strict=True):
         written.append(write_whole(folder / f"{name}.csv", partial(_write_csv, columns=columns, rows=rows)))
@@ -44,117 +77,33 @@ def require_parquet() -> None:
         raise ReportError("--parquet needs the package pyarrow: pip install 'markov-myeloma[parquet]'") from error
 
 
-Columns = dict[str, type]
-"""Columns with the type of what stands in them."""
-
-CASE: Columns = {"workbook": str, "scenario": str}
-RESULT: Columns = {
-    **CASE,
-    "strategy": str,
-    "label": str,
-    "currency": str,
-    "cost": float,
-    "qaly": float,
-    "life_years": float,
-    "life_years_undiscounted": float,
-    "versus": str,
-    "delta_cost": float,
-    "delta_qaly": float,
-    "icer": float,
-    "in_words": str,
-    "draws": int,
-    "mean_cost": float,
-    "mean_qaly": float,
-    **dict.fromkeys(COST_COLUMNS, float),
-    "report": str,
-}
-BENEFIT: Columns = {
-    **CASE,
-    "threshold": float,
-    "strategy": str,
-    "net_benefit": float,
-    "gain_over_reference": float,
-    "change_from_base": float,
-    "optimal": bool,
-    "decision_changed": bool,
-    "probability_cost_effective": float,
-}
-FAILURE: Columns = {**CASE, **dict.fromkeys(("analyses", "place", "rule", "found", "remedy", "message"), str)}
-
-
-def results(comparison: Comparison) -> tuple[Columns, list[Row]]:
-    """One row for each workbook, scenario and strategy."""
-    return RESULT, [_result(*each) for each in _lines(comparison)]
-
-
-def net_benefits(comparison: Comparison) -> tuple[Columns, list[Row]]:
-    """One row for each workbook, scenario, threshold and strategy."""
-    rows = [row for book, case, line in _lines(comparison) for row in _benefits(book, case, line)]
-    return BENEFIT, rows
-
-
-def failures(comparison: Comparison) -> tuple[Columns, list[Row]]:
-    """One row for each problem of a workbook or scenario that failed."""
-    rows: list[Row] = [
-        {
-            "workbook": failure.workbook,
-            "scenario": failure.scenario,
-            "analyses": ", ".join(failure.analyses),
-            "place": failure.place,
-            "rule": failure.rule,
-            "found": failure.found,
-            "remedy": failure.remedy,
-            "message": failure.message,
-        }
-        for failure in comparison.failures
-    ]
-    return FAILURE, rows
-
-
-def _lines(comparison: Comparison) -> Iterator[tuple[BookResult, Case, Line]]:
-    for book in comparison.books:
-        for case in book.cases:
-            yield from ((book, case, line) for line in case.lines)
-
-
 def _result(book: BookResult, case: Case, line: Line) -> Row:
-    against = line.against
+    """A workbook, a scenario and a strategy."""
     return {
         "workbook": book.name,
         "scenario": case.scenario,
         "strategy": line.strategy,
         "label": line.label,
         "currency": book.currency,
-        "cost": line.cost,
-        "qaly": line.qaly,
-        "life_years": line.life_years,
-        "life_years_undiscounted": line.life_years_undiscounted,
-        "versus": against.versus if against else None,
-        "delta_cost": against.delta_cost if against else None,
-        "delta_qaly": against.delta_qaly if against else None,
-        "icer": against.icer if against else None,
+        "versus": line.versus,
         "in_words": line.ratio,
         "draws": case.draws,
-        "mean_cost": line.mean_cost,
-        "mean_qaly": line.mean_qaly,
-        **dict(zip(COST_COLUMNS, line.costs, strict=True)),
         "report": case.report or None,
+        **line.figures,
     }
 
 
 def _benefits(book: BookResult, case: Case, line: Line) -> Iterator[Row]:
+    """A workbook, a scenario, a threshold and a strategy."""
     for t, threshold in enumerate(case.thresholds):
         yield {
             "workbook": book.name,
             "scenario": case.scenario,
-            "threshold": threshold,
             "strategy": line.strategy,
-            "net_benefit": line.net_benefit[t],
-            "gain_over_reference": line.gain[t],
-            "change_from_base": line.change[t],
+            "threshold": threshold,
             "optimal": case.optimal[t] == line.strategy,
             "decision_changed": case.changed[t],
-            "probability_cost_effective": line.probability[t],
+            **line.by_threshold(t),
         }
 
 
@@ -162,17 +111,14 @@ def _write_csv(place: Path, columns: Columns, rows: Sequence[Row]) -> None:
     with place.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(columns), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: as_text(value) for key, value in row.items()} for row in rows)
+        writer.writerows({key: _as_text(value) for key, value in row.items()} for row in rows)
 
 
-def as_text(value: Cell) -> Cell:
+def _as_text(value: Cell) -> Cell:
     """A text that a spreadsheet would take for a formula, with an apostrophe before it; all else as it is.
 
     A text begins a formula with one of = + - @, wide forms included, or with one of these after blanks; a number in
     words such as -10 is none.
-
-    >>> [as_text(text) for text in ("=1+1", "@SUM(A1)", "-10 % price", "-10", "Base case")]
-    ["'=1+1", "'@SUM(A1)", "'-10 % price", '-10', 'Base case']
     """
     if not isinstance(value, str) or NUMBER.fullmatch(value):
         return value

@@ -49,21 +49,17 @@ class Keys:
     age and year; a probabilistic one also on distributions, errors, limits, groups, correlations and the number of
     draws; a report on every cell that it prints. What many inputs have in common is spelled out once.
 
-    >>> from dataclasses import replace
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> keys = Keys(Analysis.BASE)
-    >>> keys.of(replace(inputs, name="other.xlsx", sha256="0")) == keys.of(inputs)
+    >>> keys.of(replace(calgb, name="other.xlsx", sha256="0")) == keys.of(calgb)
     True
-    >>> Keys(Analysis.PSA, 100).of(inputs) == Keys(Analysis.PSA, 200).of(inputs)
+    >>> Keys(Analysis.PSA, 100).of(calgb) == Keys(Analysis.PSA, 200).of(calgb)
     False
     """
 
     def __init__(self, analysis: Analysis, draws: int = 0):
-        self.analysis = analysis
+        self.analysis, self.draws = analysis, draws
         parts = COMPUTING + WRITING if analysis is Analysis.REPORT else COMPUTING
-        self.start = f"{analysis}|{draws}|{program()}|{source_digest(parts)}\n".encode()
+        self.start = f"{analysis}|{draws}|{program()}|{_source_digest(parts)}\n".encode()
         self.left_out = {Analysis.BASE: WORDS | SPREAD, Analysis.PSA: WORDS}.get(analysis, frozenset())
         self.spelled: dict[int, tuple[object, str]] = {}
 
@@ -103,11 +99,11 @@ def program_state() -> str:
     >>> program_state().startswith("markov ")
     True
     """
-    return f"{program()} ({source_digest(COMPUTING + WRITING)[:12]})"
+    return f"{program()} ({_source_digest(COMPUTING + WRITING)[:12]})"
 
 
 @lru_cache
-def source_digest(parts: tuple[str, ...]) -> str:
+def _source_digest(parts: tuple[str, ...]) -> str:
     """SHA-256 of the program's own files in some of its folders: a result of other code is no result."""
     digest = hashlib.sha256()
     for part in parts:

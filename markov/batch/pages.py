@@ -264,7 +264,7 @@ def _checks_table(result: Comparison) -> Iterator[Table]:
 def _about(result: Comparison) -> Page:
     rows: tuple[tuple[Cell, ...], ...] = (
         ("Command", result.run.command),
-        ("Program", result.program),
+        ("Program", result.run.program),
         ("Run", f"{result.run.run}, on {result.run.host}"),
         ("Started (UTC)", result.run.started),
         ("Computed by this run", f"{result.computed:,} results in {result.seconds:,.1f} s of computing"),

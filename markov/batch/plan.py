@@ -7,11 +7,11 @@ and the others go on.
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 from markov.analysis.sensitivity.scenarios import Change, applied, changes_of
 from markov.analysis.together import groups_of
-from markov.batch.combinations import JOINED, Conflict, combined, conflicts, grid
 from markov.batch.keys import Analysis, Keys, program_state
 from markov.batch.tasks import Asked, Task, told
 from markov.inputs.parameters import Inputs, ScenarioChange
@@ -20,6 +20,7 @@ from markov.inputs.scenario_sheets import ScenarioSheet, is_blank, read_shared, 
 
 ALL, BASE_ONLY = "all", "base"
 BASE_CASE = "Base case"
+JOINED = " + "
 COMBINED = "A combination of scenarios, each with its own reason"
 LARGEST_GRID = 20_000
 ROWS, COST = 64, 12.0
@@ -55,6 +56,19 @@ class Variant:
     rows: tuple[ScenarioChange, ...] = ()
     problems: tuple[Problem, ...] = ()
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two scenarios that give one id different values, and so are never combined."""
+
+    first: str
+    second: str
+    id: str
+
+
+class GridTooLargeError(ValueError):
+    """A grid of more combinations than anybody would read."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +170,9 @@ def _read(name: str, path: Path, request: Request, shared: ScenarioSheet | None)
         return Book(name, path, None, problems=tuple(p for p in error.problems if not p.warning))
     variants = {variant.scenario: variant for variant in _listed(inputs, sheet, shared)}
     wanted = _wanted(request, tuple(sheet.names), variants)
-    chosen = [variants.get(scenario) or _missing(inputs, scenario, variants) for scenario in wanted]
-    listed = tuple(chosen)
-    apart: tuple[Conflict, ...] = ()
-    if request.grid:
-        chosen, apart = _grid(chosen)
-    return Book(name, path, inputs, (Variant(BASE_CASE), *chosen), apart=apart, listed=listed)
+    listed = [variants.get(scenario) or _missing(inputs, scenario, variants) for scenario in wanted]
+    chosen, apart = _grid(listed) if request.grid else (listed, ())
+    return Book(name, path, inputs, (Variant(BASE_CASE), *chosen), apart=apart, listed=tuple(listed))
 
 
 def _listed(inputs: Inputs, own: ScenarioSheet, shared: ScenarioSheet | None) -> Iterator[Variant]:
@@ -215,17 +226,42 @@ def _known_somewhere(request: Request, books: Sequence[Book]) -> None:
 
 
 def _grid(chosen: Sequence[Variant]) -> tuple[list[Variant], tuple[Conflict, ...]]:
-    """Every combination of sound scenarios; the others stand as they are, with their problems."""
+    """Every combination of sound scenarios that does not contradict itself; others stand as they are, with problems."""
     rows = {variant.scenario: variant.rows for variant in chosen if not variant.problems}
-    apart = conflicts(rows)
-    variants = [_joined(members, rows) for members in grid(list(rows), apart, LARGEST_GRID)]
+    apart = tuple(_conflicts(rows))
+    variants = [_joined(members, rows) for members in _combinations(list(rows), apart)]
     return [*variants, *(variant for variant in chosen if variant.problems)], apart
 
 
-def _joined(members: Sequence[str], rows: Mapping[str, tuple[ScenarioChange, ...]]) -> Variant:
-    """Several scenarios as one; their reasons stand beside what each of them changes."""
-    alone = _reason(rows[members[0]]) if len(members) == 1 else COMBINED
-    return Variant(JOINED.join(members), combined(members, rows), reason=alone)
+def _conflicts(scenarios: Mapping[str, Sequence[ScenarioChange]]) -> Iterator[Conflict]:
+    """Pairs of scenarios that set the same id to different values, with the first such id."""
+    for (first, rows), (second, others) in combinations(scenarios.items(), 2):
+        values = {row.id: row.value for row in rows}
+        clash = next((row.id for row in others if row.id in values and row.value != values[row.id]), None)
+        if clash is not None:
+            yield Conflict(first, second, clash)
+
+
+def _combinations(scenarios: Sequence[str], apart: Sequence[Conflict]) -> list[tuple[str, ...]]:
+    """Every combination of one or more scenarios without a conflict, the smaller ones first."""
+    forbidden = {frozenset((conflict.first, conflict.second)) for conflict in apart}
+    found: list[tuple[str, ...]] = [()]
+    for name in scenarios:
+        found += [(*members, name) for members in found if not any({name, m} in forbidden for m in members)]
+        if len(found) > LARGEST_GRID + 1:
+            words = f"the grid over {len(scenarios)} scenarios has more than {LARGEST_GRID:,} combinations"
+            raise GridTooLargeError(words)
+    place = {name: i for i, name in enumerate(scenarios)}
+    return sorted(found[1:], key=lambda members: (len(members), [place[m] for m in members]))
+
+
+def _joined(members: Sequence[str], scenarios: Mapping[str, Sequence[ScenarioChange]]) -> Variant:
+    """Several scenarios as one, each id once; their reasons stand beside what each of them changes."""
+    name = JOINED.join(members)
+    once = {row.id: row for member in members for row in scenarios[member]}
+    rows = tuple(ScenarioChange(name, row.id, row.value, row.reason, row.cell) for row in once.values())
+    reason = _reason(scenarios[members[0]]) if len(members) == 1 else COMBINED
+    return Variant(name, rows, reason=reason)
 
 
 # ------------------------------------------------------------------------------------------------------- jobs
@@ -237,47 +273,30 @@ def _add(plan: Plan, book: Book, analysis: Analysis) -> None:
         if not book.blank and analysis is Analysis.BASE:
             plan.jobs.append(Job(book.name, "", analysis, problems=book.problems))
         return
-    keys = Keys(analysis, _draws(plan, analysis))
+    # What a worker needs of a workbook: for a report everything, otherwise no scenarios.
+    inputs = book.inputs if analysis is Analysis.REPORT else replace(book.inputs, scenarios=())
+    keys = Keys(analysis, plan.request.draws if analysis is Analysis.PSA else 0)
     for start in range(0, len(book.variants), PLANNED_AT_ONCE):
-        asked = [_asked(plan, book, variant, keys) for variant in book.variants[start : start + PLANNED_AT_ONCE]]
-        sound = [each for each in asked if each is not None]
-        for members in _together(sound, analysis):
-            inputs, draws = _clean(book.inputs, analysis), _draws(plan, analysis)
-            plan.tasks.append(Task(analysis, inputs, tuple(members), draws, program_state()))
+        asked = [_asked(plan, book.name, inputs, each, keys) for each in book.variants[start : start + PLANNED_AT_ONCE]]
+        for members in _together([each for each in asked if each is not None], analysis):
+            plan.tasks.append(Task(analysis, inputs, tuple(members), keys.draws, program_state()))
 
 
-def _draws(plan: Plan, analysis: Analysis) -> int:
-    return plan.request.draws if analysis is Analysis.PSA else 0
-
-
-def _clean(inputs: Inputs, analysis: Analysis) -> Inputs:
-    """What a worker needs of a workbook: for a report everything, otherwise no scenarios."""
-    return inputs if analysis is Analysis.REPORT else replace(inputs, scenarios=())
-
-
-def _asked(plan: Plan, book: Book, variant: Variant, keys: Keys) -> tuple[Asked, Inputs] | None:
+def _asked(plan: Plan, name: str, inputs: Inputs, variant: Variant, keys: Keys) -> tuple[Asked, Inputs] | None:
     """The job of a workbook under a scenario, and its inputs; None where it cannot be run."""
-    assert book.inputs is not None
-    analysis, draws = keys.analysis, _draws(plan, keys.analysis)
-    inputs, problems = _under(_clean(book.inputs, analysis), variant)
-    if inputs is None:
-        plan.jobs.append(Job(book.name, variant.scenario, analysis, draws=draws, problems=problems))
+    job, problems, changed = Job(name, variant.scenario, keys.analysis, draws=keys.draws), variant.problems, inputs
+    if not problems:
+        try:
+            changed = applied(inputs, variant.rows)
+        except Exception as error:  # whatever a scenario runs into, the others go on
+            problems = told(inputs.name, variant.scenario, error)
+    if problems:
+        plan.jobs.append(replace(job, problems=problems))
         return None
-    key = keys.of(inputs)
-    plan.jobs.append(
-        Job(book.name, variant.scenario, analysis, key, draws, variant.reason, inputs.thresholds, inputs.reference)
-    )
-    return Asked(key, variant.scenario, variant.rows), inputs
-
-
-def _under(inputs: Inputs, variant: Variant) -> tuple[Inputs | None, tuple[Problem, ...]]:
-    """The inputs under a scenario, or what is wrong with it."""
-    if variant.problems:
-        return None, variant.problems
-    try:
-        return applied(inputs, variant.rows), ()
-    except Exception as error:  # whatever a scenario runs into, the others go on
-        return None, told(inputs.name, variant.scenario, error)
+    key = keys.of(changed)
+    known = replace(job, key=key, reason=variant.reason, thresholds=changed.thresholds, reference=changed.reference)
+    plan.jobs.append(known)
+    return Asked(key, variant.scenario, variant.rows), changed
 
 
 def _together(asked: Sequence[tuple[Asked, Inputs]], analysis: Analysis) -> Iterator[list[Asked]]:

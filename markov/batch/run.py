@@ -13,14 +13,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from markov.batch.comparison import Comparison, compare
 from markov.batch.engines import LOST, Engine, Finished
+from markov.batch.exports import export
 from markov.batch.keys import Analysis
-from markov.batch.log import Log
+from markov.batch.pages import batch_pages
 from markov.batch.plan import Job, Plan
-from markov.batch.store import Counts, Store
+from markov.batch.store import Counts, Store, now
 from markov.batch.tasks import Answer, Task
 from markov.inputs.problems import Problem
+from markov.report.writers.excel import write_pages
 
+LOG, WORKBOOK = "batch.log", "batch.xlsx"
 HEARTBEAT = 5.0
 PAUSE = 0.5
 """Seconds between two looks at what other runs are computing."""
@@ -66,23 +70,41 @@ def run_plan(plan: Plan, store: Store, engine: Engine, command: str, watch: Watc
     return _Runner(plan, store, engine, run, program).all(command, watch)
 
 
+def summarise(store: Store, run: int, *, parquet: bool = False) -> tuple[Comparison, Path]:
+    """Write the comparison workbook and the exports of a run; returns what they say, and where the workbook is.
+
+    Raises ReportError where a file cannot be written.
+    """
+    result = compare(store, run)
+    export(result, store.folder, parquet=parquet)
+    return result, write_pages(batch_pages(result), store.folder / WORKBOOK, "Scenarios of all workbooks")
+
+
 class _Runner:
     """One run of a plan."""
 
     def __init__(self, plan: Plan, store: Store, engine: Engine, run: int, program: str):
         self.plan, self.store, self.engine, self.run, self.program = plan, store, engine, run, program
-        self.log = Log(store.folder, run)
         self.progress = Progress(plan)
         self.todo: deque[Task] = deque()
         self.elsewhere: deque[Task] = deque()
         self.losses: Counter[tuple[str, ...]] = Counter()
         self.busy = 0
 
+    def _log(self, words: str) -> None:
+        """Add a line with the time and the run to a text file, which several runs may write at once."""
+        with (self.store.folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(f"{now()} run {self.run}: {words}\n")
+
+    def _log_problems(self, what: str, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._log(f"failed: {what}: {problem}")
+
     def all(self, command: str, watch: Watch) -> int:
         """Every task; returns the number of the run."""
-        self.log.write(f"started: {command} ({self.engine.name})")
+        self._log(f"started: {command} ({self.engine.name})")
         for job in self.plan.jobs:
-            self.log.problems(f"{job.workbook}, {job.scenario or 'the workbook'}", job.problems)
+            self._log_problems(f"{job.workbook}, {job.scenario or 'the workbook'}", job.problems)
         outcome = "interrupted"
         try:
             with _heartbeat(self.store.folder, self.run):
@@ -95,14 +117,14 @@ class _Runner:
         finally:
             counts = self.progress.counts()
             self.store.finish(self.run, outcome)
-            self.log.write(f"{outcome}: {counts.done} jobs done, {counts.failed} failed, {counts.left} left")
+            self._log(f"{outcome}: {counts.done} jobs done, {counts.failed} failed, {counts.left} left")
         return self.run
 
     def _start(self) -> None:
         """Leave out what is there already."""
         self.progress.settle(self.store.answered(self.progress.jobs))
         self.todo.extend(filter(None, (self._without_known(task) for task in self.plan.tasks)))
-        self.log.write(f"{self.progress.total} jobs, {self.progress.done} of them done before")
+        self._log(f"{self.progress.total} jobs, {self.progress.done} of them done before")
 
     def _without_known(self, task: Task) -> Task | None:
         asked = tuple(each for each in task.asked if each.key not in self.progress.settled)
@@ -144,10 +166,10 @@ class _Runner:
         for answer in answers:
             self.progress.settle([answer.key], failed=bool(answer.problems))
             for job in self.progress.jobs[answer.key]:
-                self.log.problems(f"{job.workbook}, {job.scenario}, {analysis}", answer.problems)
+                self._log_problems(f"{job.workbook}, {job.scenario}, {analysis}", answer.problems)
         seconds = sum(answer.seconds for answer in answers)
         first = self.progress.jobs[answers[0].key][0]
-        self.log.write(f"{first.workbook}: {len(answers)} {analysis} jobs in {seconds:.2f} s")
+        self._log(f"{first.workbook}: {len(answers)} {analysis} jobs in {seconds:.2f} s")
 
     def _file(self, answer: Answer, analysis: Analysis) -> str | None:
         """Where the file of an answer goes: a report by workbook and scenario, draws by key."""
@@ -163,7 +185,7 @@ class _Runner:
         task = finished.task
         self.losses[task.keys] += 1
         self.store.give_up(self.run, task.keys, "lost")
-        self.log.write(f"{finished.lost}: {len(task.asked)} {task.analysis} jobs are to do again")
+        self._log(f"{finished.lost}: {len(task.asked)} {task.analysis} jobs are to do again")
         if len(task.asked) > 1 and self.losses[task.keys] > 1:
             self.todo.extendleft(replace(task, asked=(each,)) for each in reversed(task.asked))
         elif self.losses[task.keys] >= LOSSES:

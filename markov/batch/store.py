@@ -6,6 +6,7 @@ lives. A run lives while its heartbeat moves; one whose process is gone is dead 
 """
 
 import datetime
+import json
 import os
 import socket
 import sqlite3
@@ -18,10 +19,10 @@ from functools import partial
 from pathlib import Path
 
 from markov.batch.plan import Book, Job, Plan
-from markov.batch.tables import COST_COLUMNS, SCHEMA, STORE_VERSION
 from markov.batch.tasks import Answer, Task, Totals
 from markov.excel.files import write_whole
 from markov.inputs.problems import Problem
+from markov.terms import CostCategory
 
 FILE = "batch.sqlite"
 PATIENCE = 60.0
@@ -29,6 +30,139 @@ PATIENCE = 60.0
 
 LIFETIME = 60.0
 """Seconds without a heartbeat after which a run counts as dead."""
+
+LISTED = "(SELECT value FROM json_each(?))"  # what stands in a list, however long it is
+
+
+STORE_VERSION = 1
+
+COST_COLUMNS = tuple(f"cost_{category}" for category in CostCategory)
+
+# The tables, as SQL that a reader of the file understands: one line a column.
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS about (
+  name TEXT PRIMARY KEY,   -- 'store version', …
+  value TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS runs (
+  run INTEGER PRIMARY KEY, -- one row each time that markov batch computes into this folder
+  command TEXT NOT NULL,
+  program TEXT NOT NULL,   -- version, and digest of the program's source
+  host TEXT NOT NULL,
+  process INTEGER NOT NULL,
+  started TEXT NOT NULL,   -- UTC
+  heartbeat REAL NOT NULL, -- seconds since 1970: the run lives as long as it moves
+  finished TEXT,           -- UTC; empty while the run goes on, or where it was killed
+  outcome TEXT             -- complete, failures, interrupted
+);
+CREATE TABLE IF NOT EXISTS workbooks (
+  run INTEGER NOT NULL,
+  workbook TEXT NOT NULL,  -- short name, as in every other table
+  place INTEGER NOT NULL,  -- order on the command line
+  file TEXT NOT NULL,
+  sha256 TEXT,             -- of the file's bytes, for the record: results do not depend on it
+  title TEXT,
+  currency TEXT,
+  state TEXT NOT NULL,     -- read, failed, blank
+  PRIMARY KEY (run, workbook)
+);
+CREATE TABLE IF NOT EXISTS strategies (
+  run INTEGER NOT NULL,
+  workbook TEXT NOT NULL,
+  strategy TEXT NOT NULL,  -- id
+  label TEXT NOT NULL,
+  PRIMARY KEY (run, workbook, strategy)
+);
+CREATE TABLE IF NOT EXISTS jobs (
+  run INTEGER NOT NULL,
+  job INTEGER NOT NULL,    -- order within the run
+  workbook TEXT NOT NULL,
+  scenario TEXT NOT NULL,  -- 'Base case', a scenario, or several joined by ' + '; empty where the workbook failed
+  analysis TEXT NOT NULL,  -- base, psa, report
+  draws INTEGER NOT NULL,  -- of psa, otherwise 0
+  key TEXT,                -- of the result, SHA-256 of its content; empty where the job cannot be run
+  reason TEXT NOT NULL,    -- why the scenario is run
+  thresholds TEXT NOT NULL,-- per QALY, with ; between
+  reference TEXT NOT NULL, -- strategy that the others are compared with
+  PRIMARY KEY (run, job)
+);
+CREATE INDEX IF NOT EXISTS jobs_by_key ON jobs (key);
+CREATE TABLE IF NOT EXISTS changes (
+  run INTEGER NOT NULL,
+  workbook TEXT NOT NULL,
+  scenario TEXT NOT NULL,  -- a listed one; those of a grid are made of these
+  id TEXT NOT NULL,
+  label TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  base_value,              -- number or text; empty for none
+  value,
+  reason TEXT NOT NULL,
+  cell TEXT NOT NULL,
+  PRIMARY KEY (run, workbook, scenario, id)
+);
+CREATE TABLE IF NOT EXISTS conflicts (
+  run INTEGER NOT NULL,
+  workbook TEXT NOT NULL,
+  first TEXT NOT NULL,     -- two scenarios that a grid does not combine …
+  second TEXT NOT NULL,
+  id TEXT NOT NULL,        -- … because they give this id different values
+  PRIMARY KEY (run, workbook, first, second)
+);
+CREATE TABLE IF NOT EXISTS problems (
+  run INTEGER NOT NULL,
+  job INTEGER NOT NULL,
+  place TEXT NOT NULL,     -- file, sheet and cell
+  rule TEXT NOT NULL,
+  found TEXT,
+  remedy TEXT NOT NULL,
+  message TEXT NOT NULL    -- all of it as one sentence
+);
+CREATE TABLE IF NOT EXISTS answers (
+  key TEXT PRIMARY KEY,    -- one row for each computed result, whatever jobs ask for it
+  analysis TEXT NOT NULL,
+  program TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  computed TEXT NOT NULL,  -- UTC
+  file TEXT,               -- draws (.npz) or report (.xlsx), relative to the folder
+  failed_checks TEXT       -- in words, one a line; empty where all passed
+);
+CREATE TABLE IF NOT EXISTS results (
+  key TEXT NOT NULL,
+  place INTEGER NOT NULL,  -- 0 is the reference
+  strategy TEXT NOT NULL,
+  cost REAL NOT NULL,      -- discounted, per patient, in the workbook's currency; for psa the mean over draws
+  qaly REAL NOT NULL,      -- discounted
+  life_years REAL NOT NULL,-- discounted
+  life_years_undiscounted REAL, -- base only
+  cost_error REAL,         -- Monte Carlo standard error of the mean, psa only
+  qaly_error REAL,
+  {", ".join(f"{column} REAL" for column in COST_COLUMNS)}, -- parts of cost, base only
+  PRIMARY KEY (key, place)
+);
+CREATE TABLE IF NOT EXISTS acceptability (
+  key TEXT NOT NULL,       -- psa only
+  threshold REAL NOT NULL,
+  strategy TEXT NOT NULL,
+  net_benefit REAL NOT NULL, -- mean over draws
+  probability REAL NOT NULL, -- share of draws in which the strategy has the highest net benefit
+  PRIMARY KEY (key, threshold, strategy)
+);
+CREATE TABLE IF NOT EXISTS computations (
+  computation INTEGER PRIMARY KEY, -- one row each time that a key was taken up
+  key TEXT NOT NULL,
+  run INTEGER NOT NULL,
+  started TEXT NOT NULL,   -- UTC
+  finished TEXT,           -- UTC
+  outcome TEXT             -- done, failed, lost (its process ended), interrupted; empty while it goes on
+);
+CREATE INDEX IF NOT EXISTS computations_by_key ON computations (key);
+CREATE VIEW IF NOT EXISTS job_states AS
+  SELECT jobs.*, CASE
+    WHEN EXISTS (SELECT 1 FROM problems WHERE problems.run = jobs.run AND problems.job = jobs.job) THEN 'failed'
+    WHEN EXISTS (SELECT 1 FROM answers WHERE answers.key = jobs.key) THEN 'done'
+    ELSE 'left' END AS state
+  FROM jobs;
+"""
 
 
 class StoreError(OSError):
@@ -52,10 +186,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as the store knows it."""
+    """A run as the store knows it: a row of its table."""
 
     run: int
     command: str
+    program: str
     host: str
     process: int
     started: str
@@ -100,7 +235,9 @@ class Store:
                 self.connection.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", row)
         version = self.one("SELECT value FROM about WHERE name = 'store version'")
         if version != str(STORE_VERSION):
-            message = f"is of store version {version}; this program writes {STORE_VERSION}"
+            message = (
+                f"is of store version {version}, of another version of the program; this one writes {STORE_VERSION}"
+            )
             raise StoreError(f"{self.folder / FILE}: {message}. Choose another folder with --out.")
 
     def close(self) -> None:
@@ -120,8 +257,8 @@ class Store:
 
     def one(self, question: str, values: Sequence[object] = ()) -> object:
         """The first column of the first row of an answer; None where there is none."""
-        row = self.connection.execute(question, values).fetchone()
-        return None if row is None else row[0]
+        found = self.rows(question, values)
+        return found[0][0] if found else None
 
     def rows(self, question: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
         """Every row of an answer."""
@@ -191,45 +328,38 @@ class Store:
 
     def record(self, run: int) -> RunRecord:
         """What is known of a run."""
-        return _run_record(self.rows("SELECT * FROM runs WHERE run = ?", (run,))[0])
+        return RunRecord(*self.rows("SELECT * FROM runs WHERE run = ?", (run,))[0])
 
     def latest(self) -> RunRecord | None:
         """The run that was started last."""
         found = self.rows("SELECT * FROM runs ORDER BY run DESC LIMIT 1")
-        return _run_record(found[0]) if found else None
+        return RunRecord(*found[0]) if found else None
 
     def counts(self, run: int) -> Counts:
         """How far a run is."""
         counted = self.rows("SELECT state, COUNT(*) FROM job_states WHERE run = ? GROUP BY state", (run,))
         states: dict[str, int] = {row[0]: row[1] for row in counted}
-        living = [record.run for record in self._unfinished() if record.is_alive]
-        held = f"SELECT key FROM computations WHERE finished IS NULL AND run IN ({', '.join('?' * len(living))})"
-        running = self.one(f"SELECT COUNT(*) FROM jobs WHERE run = ? AND key IN ({held})", (run, *living))
-        done, failed = states.get("done", 0), states.get("failed", 0)
-        return Counts(sum(states.values()), done, failed, int(str(running)))
+        held = f"SELECT key FROM computations WHERE finished IS NULL AND run IN {LISTED}"
+        question = f"SELECT COUNT(*) FROM jobs WHERE run = ? AND key IN ({held})"
+        running = self.rows(question, (run, json.dumps(self._living())))[0][0]
+        return Counts(sum(states.values()), states.get("done", 0), states.get("failed", 0), running)
 
     # ---------------------------------------------------------------------------------------------- results
 
     def answered(self, keys: Iterable[str]) -> set[str]:
         """Those keys that have a result, with its file where it has one."""
-        found = set()
-        for part in _parts(list(keys)):
-            marks = ", ".join("?" * len(part))
-            for key, file in self.rows(f"SELECT key, file FROM answers WHERE key IN ({marks})", part):
-                if file is None or (self.folder / file).exists():
-                    found.add(key)
-        return found
+        answers = self.rows(f"SELECT key, file FROM answers WHERE key IN {LISTED}", (json.dumps(list(keys)),))
+        return {key for key, file in answers if file is None or (self.folder / file).exists()}
 
     def claim(self, run: int, keys: Sequence[str]) -> list[str]:
         """Take up those keys that have no result and that no other living run has taken up."""
         with self.transaction():
-            marks = ", ".join("?" * len(keys))
-            question = f"SELECT key, run FROM computations WHERE finished IS NULL AND key IN ({marks})"
-            held = {key: owner for key, owner in self.rows(question, keys) if owner != run}
-            living = {record.run for record in self._unfinished() if record.is_alive}
-            abandoned = [(now(), key, owner) for key, owner in held.items() if owner not in living]
-            lost = "UPDATE computations SET finished = ?, outcome = 'lost' WHERE key = ? AND run = ?"
-            self.connection.executemany(f"{lost} AND finished IS NULL", abandoned)
+            question = f"SELECT key, run FROM computations WHERE finished IS NULL AND key IN {LISTED}"
+            held = {key: owner for key, owner in self.rows(question, (json.dumps(keys),)) if owner != run}
+            living = self._living()
+            for key, owner in held.items():
+                if owner not in living:
+                    self._close(owner, [key], "lost")
             answered = self.answered(keys)
             free = [key for key in dict.fromkeys(keys) if key not in answered and held.get(key) not in living]
             taken = "INSERT INTO computations (key, run, started) VALUES (?, ?, ?)"
@@ -249,7 +379,7 @@ class Store:
         """Keep what a task gave: files first, then all of its results at once, or the reasons of those that failed."""
         for answer, file in zip(answers, files, strict=True):
             if answer.file is not None and file is not None:
-                write_whole(self.folder / file, partial(_write, content=answer.file))
+                write_whole(self.folder / file, partial(Path.write_bytes, data=answer.file))
         with self.transaction():
             for answer, file in zip(answers, files, strict=True):
                 if answer.problems:
@@ -270,12 +400,9 @@ class Store:
         for (number,) in self.rows("SELECT job FROM jobs WHERE run = ? AND key = ?", (run, answer.key)):
             self.add_problems(run, number, answer.problems)
 
-    def _unfinished(self) -> Iterator[RunRecord]:
-        yield from map(_run_record, self.rows("SELECT * FROM runs WHERE finished IS NULL"))
-
-
-def _write(place: Path, content: bytes) -> None:
-    place.write_bytes(content)
+    def _living(self) -> list[int]:
+        records = (RunRecord(*row) for row in self.rows("SELECT * FROM runs WHERE finished IS NULL"))
+        return [record.run for record in records if record.is_alive]
 
 
 def _result(key: str, place: int, totals: Totals) -> tuple[object, ...]:
@@ -283,16 +410,6 @@ def _result(key: str, place: int, totals: Totals) -> tuple[object, ...]:
     effects = (totals.cost, totals.qaly, totals.life_years, totals.life_years_undiscounted)
     costs = totals.costs or (None,) * len(COST_COLUMNS)
     return (key, place, totals.strategy, *effects, totals.cost_error, totals.qaly_error, *costs)
-
-
-def _run_record(row: sqlite3.Row) -> RunRecord:
-    names = ("run", "command", "host", "process", "started", "heartbeat", "finished", "outcome")
-    return RunRecord(*(row[name] for name in names))
-
-
-def _parts(keys: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), size):
-        yield keys[start : start + size]
 
 
 def _exists(process: int) -> bool:
@@ -309,5 +426,9 @@ def _exists(process: int) -> bool:
 
 
 def now() -> str:
-    """The present time, UTC, to the second."""
+    """The present time, UTC, to the second.
+
+    >>> len(now()) == len("2026-03-01 12:30:00")
+    True
+    """
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -133,10 +133,10 @@ def _differences_table(book: BookResult) -> Table:
 
 
 def _difference_row(book: BookResult, case: Case, line: Line) -> tuple[Cell, ...]:
-    assert book.base is not None and line.against is not None
+    assert book.base is not None
     count = len(book.base.thresholds)
     change: tuple[float | None, ...] = (None,) * count if case is book.base else _padded(line.change, count)
-    differences = (line.against.delta_cost, line.against.delta_qaly, line.ratio)
+    differences = (line.figures["delta_cost"], line.figures["delta_qaly"], line.ratio)
     best = best_in_words(case, book.currency) if line is case.lines[1] else ""
     return (case.scenario, line.label, *differences, *_padded(line.gain, count), *change, best)
 
@@ -182,7 +182,8 @@ def totals_page(book: BookResult, name: str) -> Page:
 
 
 def _total_row(case: Case, line: Line, count: int, drawn: bool, link: bool) -> tuple[Cell, ...]:
-    means = (line.mean_cost, line.mean_qaly, *_padded(line.probability, count)) if drawn else ()
+    figures = [line.figures[name] for name in ("cost", "qaly", "life_years", *(("mean_cost", "mean_qaly") * drawn))]
+    means = (*figures[3:], *_padded(line.probability, count)) if drawn else ()
     report = (case.report if line is case.lines[0] else None,) if link else ()
     benefit = _padded(line.net_benefit, count)
-    return (case.scenario, line.label, line.cost, line.qaly, line.life_years, *benefit, *means, *report)
+    return (case.scenario, line.label, *figures[:3], *benefit, *means, *report)

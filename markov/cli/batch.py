@@ -90,9 +90,8 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
 
     from markov.batch.engines import engine
     from markov.batch.exports import require_parquet
-    from markov.batch.run import run_plan
+    from markov.batch.run import run_plan, summarise
     from markov.batch.store import Store
-    from markov.batch.summary import summarise
 
     if parquet:
         require_parquet()
@@ -121,8 +120,7 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
 
 
 def _plan(request: "Request") -> "Plan":
-    from markov.batch.combinations import GridTooLargeError
-    from markov.batch.plan import make_plan
+    from markov.batch.plan import GridTooLargeError, make_plan
 
     try:
         with progress("Reading workbooks and scenarios", EVERY):

@@ -13,9 +13,8 @@ import openpyxl
 import pytest
 
 from markov.analysis.sensitivity.scenarios import applied
-from markov.batch.combinations import Conflict, GridTooLargeError, conflicts, grid
 from markov.batch.keys import Analysis, Keys
-from markov.batch.plan import Request, make_plan
+from markov.batch.plan import GridTooLargeError, Request, make_plan
 from markov.batch.store import Store, StoreError
 from markov.batch.tasks import Totals, run_task
 from markov.inputs.parameters import Inputs, ScenarioChange, with_values
@@ -273,24 +272,23 @@ def test_an_id_that_a_workbook_lacks_fails_that_job_and_structural_scenarios_run
     assert len(jobs) == 6
 
 
-def test_a_grid_holds_every_combination_without_a_contradiction() -> None:
-    names = ["A", "B", "C", "D"]
-    whole = grid(names, [], 100)
-    assert len(whole) == 2**4 - 1
-    apart = grid(names, [Conflict("A", "B", "cohort.age"), Conflict("C", "D", "cohort.age")], 100)
-    # Three choices of {none, A, B}, three of {none, C, D}, less none at all.
-    assert len(apart) == 3 * 3 - 1
-    assert not any({"A", "B"} <= set(members) or {"C", "D"} <= set(members) for members in apart)
-    with pytest.raises(GridTooLargeError, match="more than 14"):
-        grid(names, [], 14)
-
-
-def test_scenarios_conflict_where_they_give_an_id_different_values() -> None:
-    def rows(age: float) -> list[ScenarioChange]:
-        return [ScenarioChange("", "cohort.age", age)]
-
-    found = conflicts({"Young": rows(50.0), "Old": rows(70.0), "Also old": rows(70.0)})
-    assert [(pair.first, pair.second) for pair in found] == [("Young", "Old"), ("Young", "Also old")]
+def test_a_grid_holds_every_combination_without_a_contradiction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ages = [(name, "cohort.age", age, "") for name, age in (("Young", 50), ("Old", 70), ("Also old", 70))]
+    rates = [(f"Rate {rate}", "settings.discount_rate.costs", rate, "") for rate in (0.01, 0.02)]
+    shared = scenario_workbook(tmp_path / "shared.xlsx", [*ages, *rates])
+    (book,) = make_plan(Request((CALGB,), ("base",), shared, grid=True)).books
+    assert [(pair.first, pair.second) for pair in book.apart] == [
+        *(("Young", "Old"), ("Young", "Also old"), ("Rate 0.01", "Rate 0.02")),
+    ]
+    # Of the ages none, one of three, or the two old ones; of the rates none or one of two; less none at all.
+    found = [set(variant.scenario.split(" + ")) for variant in book.variants[1:]]
+    assert len(found) == 5 * 3 - 1
+    assert not any({pair.first, pair.second} <= members for pair in book.apart for members in found)
+    monkeypatch.setattr("markov.batch.plan.LARGEST_GRID", 13)
+    with pytest.raises(GridTooLargeError, match="more than 13"):
+        make_plan(Request((CALGB,), ("base",), shared, grid=True))
 
 
 def test_a_combination_of_a_grid_changes_what_its_parts_change(tmp_path: Path, calgb: Inputs) -> None:
