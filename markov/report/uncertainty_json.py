@@ -9,6 +9,7 @@ import numpy as np
 from markov.analysis.uncertainty.acceptability import Plane
 from markov.analysis.uncertainty.everything import Uncertainty
 from markov.analysis.uncertainty.follow_up import FollowUp, Wait
+from markov.analysis.uncertainty.given_data import Given, GivenData
 from markov.analysis.uncertainty.importance import ImportanceTable
 from markov.analysis.uncertainty.probabilistic import Probabilistic, Summary
 from markov.analysis.uncertainty.sobol import Sobol
@@ -173,6 +174,29 @@ def _output(found: Indices, told: Statement | None) -> dict[str, Any]:
     return data
 
 
+def given_data_data(result: GivenData) -> dict[str, Any]:
+    """What a given-data method says: its draws and inputs, and every index of every output by falling index."""
+    return {
+        "method": result.method,
+        "runs": result.runs,
+        "seed": result.seed,
+        "resamples": result.resamples,
+        "inputs": [{"name": i.name, "parameters": list(i.parameters), "source": i.source} for i in result.inputs],
+        "margins": {name: list(both) for name, both in result.margins.items()},
+        "outputs": [_given(given, result) for given in result.outputs],
+    }
+
+
+def _given(given: Given, result: GivenData) -> dict[str, Any]:
+    if given.index is None:
+        return {"output": given.output, "indices": None, "reason": given.reason}
+    widths = [None] * len(given.index) if given.half_width is None else given.half_width.tolist()
+    indices = [
+        {"input": result.inputs[i].name, "index": float(given.index[i]), "half_width": widths[i]} for i in given.ranking
+    ]
+    return {"output": given.output, "noise": given.noise, "indices": indices}
+
+
 # --------------------------------------------------------------------------------------------- value of information
 
 
@@ -246,7 +270,9 @@ def _importance(table: ImportanceTable) -> dict[str, Any]:
             "total_and_value": table.total_and_value,
             "total_and_swing": table.total_and_swing,
             "swing_and_value": table.swing_and_value,
+            "total_and_pawn": table.total_and_pawn,
         },
+        "given_data": {"runs": table.draws, "pawn_noise": table.pawn_noise},
         "rows": [
             {
                 "factor": row.factor,
@@ -256,7 +282,14 @@ def _importance(table: ImportanceTable) -> dict[str, Any]:
                 "total": row.total,
                 "evppi": row.value,
                 "evppi_standard_error": _finite(row.error),
-                "ranks": {"swing": row.swing_rank, "total": row.total_rank, "evppi": row.value_rank},
+                "pawn": row.pawn,
+                "rbd_fast": row.rbd_fast,
+                "ranks": {
+                    "swing": row.swing_rank,
+                    "total": row.total_rank,
+                    "evppi": row.value_rank,
+                    "pawn": row.pawn_rank,
+                },
             }
             for row in table.rows
         ],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from markov.analysis.uncertainty.everything import value_of_waiting
 from markov.analysis.uncertainty.follow_up import FollowUp
+from markov.analysis.uncertainty.given_data import given_data
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic, until_precision
 from markov.analysis.uncertainty.sample import draw_sample
 from markov.analysis.uncertainty.sobol import sobol_analysis
@@ -13,9 +14,10 @@ from markov.analysis.uncertainty.structural import StructuralAverage, declared, 
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs
 from markov.report.page import Page, in_currency
-from markov.report.recipe import PSA, SOBOL, VOI, Recipe, years_of
+from markov.report.recipe import GIVEN, PSA, SOBOL, VOI, Recipe, years_of
 from markov.report.sheets.draws import draws_page
 from markov.report.sheets.follow_up_value import follow_up_page
+from markov.report.sheets.given_data import given_data_page
 from markov.report.sheets.inputs_in_full import carried_pages
 from markov.report.sheets.probabilistic import probabilistic_pages
 from markov.report.sheets.provenance import evidence_provenance_page
@@ -24,7 +26,7 @@ from markov.report.sheets.structural_average import structural_page
 from markov.report.sheets.value_of_information import voi_page
 from markov.report.writers.excel import write_pages
 
-WORDS = {PSA: "psa", SOBOL: "sobol", VOI: "voi"}
+WORDS = {PSA: "psa", SOBOL: "sobol", GIVEN: "sobol", VOI: "voi"}
 
 
 def psa_report_pages(
@@ -63,7 +65,8 @@ def write_uncertainty_report(
 
 def pages_again(inputs: Inputs, recipe: Recipe) -> list[Page]:
     """The sheets of such a report computed anew; KeyError or ValueError where its options are not those of one."""
-    again: Mapping[str, Callable[[Inputs, Recipe], list[Page]]] = {PSA: _psa, SOBOL: _sobol, VOI: _voi}
+    again: Mapping[str, Callable[[Inputs, Recipe], list[Page]]]
+    again = {PSA: _psa, SOBOL: _sobol, GIVEN: _given, VOI: _voi}
     return again[recipe.parts[0]](inputs, recipe)
 
 
@@ -89,6 +92,12 @@ def _sobol(inputs: Inputs, recipe: Recipe) -> list[Page]:
         seed=recipe.number("seed"),
     )
     return sobol_pages(inputs, found)
+
+
+def _given(inputs: Inputs, recipe: Recipe) -> list[Page]:
+    sample = draw_sample(inputs, recipe.number("runs"), recipe.number("seed"), traced=False)
+    method, resamples = recipe.options["method"], recipe.number("resamples")
+    return [given_data_page(inputs, given_data(sample, inputs.thresholds, method, resamples=resamples))]
 
 
 def _voi(inputs: Inputs, recipe: Recipe) -> list[Page]:

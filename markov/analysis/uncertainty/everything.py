@@ -72,7 +72,7 @@ def uncertainty(
     with steps("Value of information"):
         information = value_of_information(inputs, drawn.sample)
     follow_up, note = value_of_waiting(inputs, drawn.sample, years, seed=seed, workers=workers, steps=steps)
-    tables = importance_tables(shares, information, bars or one_way(inputs))
+    tables = importance_tables(shares, information, bars or one_way(inputs), drawn.sample)
     return Uncertainty(drawn, shares, information, follow_up, note, tables)
 
 
