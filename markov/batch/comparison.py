@@ -127,7 +127,7 @@ class Comparison:
     seconds: float
 
     def to_frame(self) -> "pd.DataFrame":
-        """Every result as a tidy pandas frame: workbook, scenario, strategy, measure, value; without those that are not.
+        """Every result as a tidy pandas frame: workbook, scenario, strategy, measure, value.
 
         A measure at a threshold carries it in its name: `net_benefit_25000`.
         """

@@ -13,6 +13,7 @@ from markov.analysis.sensitivity.scenarios import Scenarios
 from markov.analysis.sensitivity.two_way import TwoWay
 from markov.analysis.uncertainty.everything import Uncertainty, follow_up
 from markov.analysis.uncertainty.follow_up import FollowUp
+from markov.analysis.uncertainty.given_data import given_data
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic, until_precision
 from markov.analysis.uncertainty.sample import draw_sample
 from markov.analysis.uncertainty.sobol import Sobol, sobol_analysis
@@ -21,7 +22,7 @@ from markov.analysis.uncertainty.value_of_information import ValueOfInformation,
 from markov.excel.files import ReportError
 from markov.inputs.parameters import Inputs
 from markov.report.page import CONTENTS, Page, in_currency
-from markov.report.recipe import PSA, SOBOL, VOI, Recipe, run_recipe, years_of
+from markov.report.recipe import GIVEN, PSA, SOBOL, VOI, Recipe, run_recipe, years_of
 from markov.report.sheets.applicability import applicability_page
 from markov.report.sheets.assumptions import assumptions_page
 from markov.report.sheets.benefit_and_risk import benefit_risk_page
@@ -31,6 +32,7 @@ from markov.report.sheets.contents import contents_page
 from markov.report.sheets.draws import draws_page
 from markov.report.sheets.evidence import checks_page, inputs_page, survival_page
 from markov.report.sheets.follow_up_value import follow_up_page
+from markov.report.sheets.given_data import given_data_page
 from markov.report.sheets.glossary import glossary_page
 from markov.report.sheets.importance import importance_page
 from markov.report.sheets.inputs_in_full import carried_pages
@@ -51,7 +53,7 @@ from markov.report.sheets.value_of_information import voi_page
 from markov.report.writers.excel import write_pages
 
 LIVE_GUIDE = ("Live guide", "The model as Excel formulas: where to type another value, and how the answer moves.")
-WORDS = {PSA: "psa", SOBOL: "sobol", VOI: "voi"}
+WORDS = {PSA: "psa", SOBOL: "sobol", GIVEN: "sobol", VOI: "voi"}
 Found = Scenarios | OneWay | TwoWay | Probabilistic | Sobol | ValueOfInformation | FollowUp | StructuralAverage
 """What an analysis found that has sheets of its own."""
 
@@ -292,7 +294,12 @@ def pages_again(inputs: Inputs, recipe: Recipe) -> list[Page]:
     >>> [page.name for page in pages_again(calgb, Recipe((SOBOL,), options))]
     ['Sobol', 'Sobol indices']
     """
-    again: Mapping[str, Callable[[Inputs, Recipe], list[Page]]] = {PSA: _psa, SOBOL: _sobol, VOI: _voi}
+    again: Mapping[str, Callable[[Inputs, Recipe], list[Page]]] = {
+        PSA: _psa,
+        SOBOL: _sobol,
+        GIVEN: _given,
+        VOI: _voi,
+    }
     return again[recipe.parts[0]](inputs, recipe)
 
 
@@ -318,6 +325,12 @@ def _sobol(inputs: Inputs, recipe: Recipe) -> list[Page]:
         seed=recipe.number("seed"),
     )
     return sobol_pages(inputs, found)
+
+
+def _given(inputs: Inputs, recipe: Recipe) -> list[Page]:
+    sample = draw_sample(inputs, recipe.number("runs"), recipe.number("seed"), traced=False)
+    method, resamples = recipe.options["method"], recipe.number("resamples")
+    return [given_data_page(inputs, given_data(sample, inputs.thresholds, method, resamples=resamples))]
 
 
 def _voi(inputs: Inputs, recipe: Recipe) -> list[Page]:

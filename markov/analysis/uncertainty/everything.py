@@ -70,7 +70,7 @@ def uncertainty(
     with steps("Value of information"):
         information = value_of_information(inputs, drawn.sample)
     followed, note = follow_up(inputs, drawn.sample, years, seed=seed, workers=workers, steps=steps)
-    tables = importance_tables(shares, information, bars or one_way(inputs))
+    tables = importance_tables(shares, information, bars or one_way(inputs), drawn.sample)
     return Uncertainty(drawn, shares, information, followed, note, tables)
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 from markov.analysis.sensitivity.one_way import one_way
 from markov.analysis.sources_of_uncertainty import sampled, sources_of_uncertainty
 from markov.analysis.uncertainty.active import active_sources, idle_parameters
-from markov.analysis.uncertainty.importance import Importance, ImportanceTable, importance_tables, rank_correlation
+from markov.analysis.uncertainty.importance import Importance, ImportanceTable, _rank_correlation, importance_tables
 from markov.analysis.uncertainty.sample import draw_sample
 from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.sobol_indices import Statement
@@ -31,7 +31,7 @@ def test_each_source_of_uncertainty_stands_in_three_orders(myeloma_ix: Inputs) -
     drawn = draw_sample(inputs, 600, seed=1, traced=False)
     information = value_of_information(inputs, drawn, {"One": ["cost.event.death"]}, refits=0)
     shares, bars = sobol_analysis(inputs, 64, second_order=False, resamples=10), one_way(inputs)
-    (table,) = importance_tables(shares, information, bars)
+    (table,) = importance_tables(shares, information, bars, drawn)
     assert {row.factor for row in table.rows} == {factor.name for factor in active_sources(inputs)}
     first = table.leading_in_variance
     assert first.factor == HAZARD_RATIO and (first.total_rank, first.swing_rank, first.value_rank) == (1.0, 1.0, 1.0)
@@ -56,8 +56,8 @@ def test_where_nothing_is_worth_knowing_there_is_no_order_by_value() -> None:
 
 def test_agreement_is_the_correlation_of_ranks() -> None:
     totals, values = [0.5, 0.3, 0.1, 0.05, 0.0], [10.0, 40.0, 5.0, 0.0, 0.0]
-    assert rank_correlation(totals, values) == pytest.approx(float(stats.spearmanr(totals, values).statistic))
-    assert rank_correlation([1.0, 2.0], [3.0, 3.0]) is None
+    assert _rank_correlation(totals, values) == pytest.approx(float(stats.spearmanr(totals, values).statistic))
+    assert _rank_correlation([1.0, 2.0], [3.0, 3.0]) is None
 
 
 @pytest.mark.parametrize("name", worked_names())
