@@ -15,14 +15,19 @@ from markov.report.page import CONTENTS, Page, in_currency
 from markov.report.recipe import run_recipe
 from markov.report.sheets.bridge import bridge_page
 from markov.report.sheets.checklists import standards_pages
+from markov.report.sheets.checks import checks_page
 from markov.report.sheets.contents import contents_page
-from markov.report.sheets.evidence import checks_page, inputs_page, survival_page
+from markov.report.sheets.disaggregated import disaggregated_page
 from markov.report.sheets.glossary import glossary_page
+from markov.report.sheets.incremental import incremental_page
 from markov.report.sheets.inputs_in_full import carried_pages
+from markov.report.sheets.inputs_used import inputs_page
 from markov.report.sheets.provenance import provenance_page
 from markov.report.sheets.reference_case import reference_case_page
-from markov.report.sheets.results import disaggregated_page, incremental_page, results_page, trace_page
+from markov.report.sheets.results import results_page
 from markov.report.sheets.summary import summary_page
+from markov.report.sheets.survival import survival_page
+from markov.report.sheets.trace import trace_page
 from markov.report.uncertainty_pages import uncertainty_data_pages, uncertainty_pages
 from markov.report.writers.excel import write_pages
 
