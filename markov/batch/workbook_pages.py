@@ -7,7 +7,7 @@ from markov.batch.plan import BASE_CASE
 from markov.excel.style import WARN
 from markov.report import words
 from markov.report.page import Cell, Chart, Column, Page, Series, Table
-from markov.report.sheets.base_charts import colour
+from markov.report.sheets.charts import colour
 
 SHOWN, SHOWN_OF_LONG = 12, 8
 LONG_NAME = 50

@@ -28,26 +28,32 @@ from markov.report.sheets.assumptions import assumptions_page
 from markov.report.sheets.benefit_and_risk import benefit_risk_page
 from markov.report.sheets.bridge import bridge_page
 from markov.report.sheets.checklists import standards_pages
+from markov.report.sheets.checks import checks_page
 from markov.report.sheets.contents import contents_page
+from markov.report.sheets.disaggregated import disaggregated_page
 from markov.report.sheets.draws import draws_page
-from markov.report.sheets.evidence import checks_page, inputs_page, survival_page
 from markov.report.sheets.follow_up_value import follow_up_page
 from markov.report.sheets.given_data import given_data_page
 from markov.report.sheets.glossary import glossary_page
 from markov.report.sheets.importance import importance_page
+from markov.report.sheets.incremental import incremental_page
 from markov.report.sheets.inputs_in_full import carried_pages
+from markov.report.sheets.inputs_used import inputs_page
 from markov.report.sheets.probabilistic import probabilistic_pages
 from markov.report.sheets.provenance import evidence_provenance_page, provenance_page
 from markov.report.sheets.reference_case import reference_case_page
-from markov.report.sheets.results import disaggregated_page, incremental_page, results_page, trace_page
+from markov.report.sheets.results import results_page
 from markov.report.sheets.scenarios import scenario_pages
+from markov.report.sheets.second_malignancies import malignancy_page
 from markov.report.sheets.severity import severity_page
 from markov.report.sheets.sobol import sobol_pages
 from markov.report.sheets.structural_average import structural_page
 from markov.report.sheets.summary import summary_page
+from markov.report.sheets.survival import survival_page
 from markov.report.sheets.threshold import threshold_page
 from markov.report.sheets.tornado import tornado_page
-from markov.report.sheets.treatment import malignancy_page, treatment_page
+from markov.report.sheets.trace import trace_page
+from markov.report.sheets.treatment import treatment_page
 from markov.report.sheets.two_way import two_way_page
 from markov.report.sheets.value_of_information import voi_page
 from markov.report.writers.excel import write_pages

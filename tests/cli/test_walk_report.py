@@ -20,8 +20,7 @@ from markov.inputs.problems import InputError
 from markov.inputs.steps_sheet import read_steps
 from markov.inputs.writing.template import shipped
 from markov.report.page import Chart, Page, Table, Text
-from markov.report.sheets.walk import answer, walk_pages
-from markov.report.sheets.walk_chart import RISE, waterfall
+from markov.report.sheets.walk import RISE, answer, walk_pages, waterfall
 from markov.report.writers.drawn_series import pieces, read_series
 from markov.report.writers.excel import write_pages
 from markov.report.writers.html_charts import chart_svg

@@ -19,7 +19,7 @@ from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs, read_sheets
 from markov.inputs.writing.change_rows import regenerate, with_rows_in_place
 from markov.inputs.writing.template import shipped
-from markov.report.sheets.fits_by_arm import arm_name, data_name
+from markov.report.sheets.fits import curve_fit_pages
 from markov.survival.fit import Fit
 from markov.survival.fitting import fit_all
 from markov.survival.records import Records
@@ -296,6 +296,6 @@ def test_sheets_of_arms_with_labels_alike_have_names_of_their_own(found: CurveFi
     """Excel allows 31 characters of UTF-16 and tells names apart without regard to case."""
     strategies = tuple(replace(s, label=label) for s, label in zip(found.inputs.strategies, labels, strict=True))
     inputs = replace(found.inputs, strategies=strategies)
-    names = [name(inputs, arm) for arm in found.arms for name in (arm_name, data_name)]
-    assert len({name.casefold() for name in names}) == len(names) == 4
+    names = [page.name for page in curve_fit_pages(replace(found, inputs=inputs))]
+    assert len({name.casefold() for name in names}) == len(names) == 3 + 4  # overview, comparison, records; two an arm
     assert all(len(name.encode("utf-16-le")) <= 62 and not set(name) & set("'[]:*?/\\") for name in names)
