@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Columns, Inputs, Parameter, Value, changed_inputs
+from markov.inputs.parameters import Columns, Inputs, Parameter, Trusted, Value, changed_inputs
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate_side_by_side
 from markov.model.hazards import Hazards, build_hazards, horizon_years
@@ -38,7 +38,7 @@ class Rerun:
 
     inputs: Inputs
     compare: Callable[[Outcomes, Outcomes], Found]
-    rows: Mapping[str, Array] = field(default_factory=dict)
+    rows: Trusted = field(default_factory=Trusted)
 
 
 def verify(inputs: Inputs, outcomes: Outcomes, again: Sequence[Outcomes] | None = None) -> tuple[Check, ...]:
@@ -373,7 +373,7 @@ def _rates_and_prices(inputs: Inputs) -> Iterator[Rerun]:
             title = "Twice the price is twice the drug cost, and nothing else"
             yield _near("price.linear", title, "equal, within 1e-12", _gap(twice, once), 1e-12)
 
-    yield Rerun(changed_inputs(inputs, rates), compare, prices)
+    yield Rerun(changed_inputs(inputs, rates), compare, Trusted(prices))
 
 
 def _equal_arms(inputs: Inputs) -> Iterator[Rerun]:
