@@ -221,7 +221,7 @@ def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     asked = [
         (
             changed_inputs(what_if, dict(zip(slow, values, strict=True))),
-            {key: column[mask] for key, column in columns.items() if key not in slow},
+            Trusted({key: column[mask] for key, column in columns.items() if key not in slow}),
         )
         for values, mask in zip(chosen.tolist(), masks, strict=True)
     ]

@@ -14,7 +14,7 @@ from markov.analysis.walk.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk
 from markov.analysis.walk.walk_steps import ADDED, LEFT_OUT, OTHERS, first_problem, planned_steps
 from markov.inputs.definitions.schema import match
 from markov.inputs.differences import INERT, Differences, differences, mixture
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.parameters import Inputs, Value, changed_inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.writing.template import shipped
 from markov.terms import PriceSet
@@ -234,7 +234,7 @@ def test_what_a_base_case_does_not_read_is_no_step(calgb: Inputs) -> None:
 def test_inputs_that_are_said_not_to_be_read_are_not(ifm: Inputs) -> None:
     """Every numeric one of them is changed at once; costs and effects stay to the last bit."""
     ids = [key for key in ifm.parameters if key.startswith(INERT) and isinstance(ifm.value(key), float)]
-    changed = with_values(ifm, {key: 1.25 * float(ifm.value(key) or 0.0) for key in ids})
+    changed = changed_inputs(ifm, {key: 1.25 * float(ifm.value(key) or 0.0) for key in ids})
     changed = with_values(changed, {"settings.calibration_curve": "average", "settings.time_zero": "diagnosis"})
     assert {key.split(".")[0] for key in ids} >= {"follow_up", "calibration", "settings"}
     before, after = evaluate(ifm), evaluate(changed)
