@@ -338,13 +338,20 @@ def voi(
 
 
 def check_points(points: int) -> None:
-    """Stop where the points of a Sobol design are no power of two."""
+    """Stop where the points of a Sobol design are no power of two.
+
+    >>> check_points(1024)
+    """
     if points & (points - 1):
         stop(BAD_INPUT, f"--points takes a power of two, such as 1024; found {points}.")
 
 
 def years_of(text: str) -> tuple[float, ...]:
-    """Years of longer follow-up from the command line, rising."""
+    """Years of longer follow-up from the command line, rising.
+
+    >>> years_of("5, 1.5")
+    (1.5, 5.0)
+    """
     try:
         years = tuple(sorted({float(part) for part in text.split(",") if part.strip()}))
     except ValueError:

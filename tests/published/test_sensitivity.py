@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from markov.analysis.sensitivity.one_way import Bar, Factor, Member, bars, design
+from markov.analysis.sensitivity.one_way import Bar, Factor, Member, _bars, design
 from markov.analysis.sensitivity.threshold import Question, search
 from markov.analysis.sensitivity.two_way import Axis, Request, Totals, grid_design, summarise
 from markov.terms import Array
@@ -48,7 +48,7 @@ def factor(name: str) -> Factor:
 @pytest.fixture(scope="module")
 def tornado() -> tuple[Bar, ...]:
     factors = [factor(name) for name in RANGES]
-    return bars(tree(design(factors)), factors, [EXPECTED["base"]["icer"]])
+    return _bars(tree(design(factors)), factors, [EXPECTED["base"]["icer"]])
 
 
 def test_the_tree_is_the_published_one() -> None:

@@ -218,7 +218,7 @@ def one_way(inputs: Inputs) -> OneWay:
     """
     varied = (*factors(inputs), *declared_factors(inputs))
     outcomes = evaluate(inputs, Trusted(design(varied)))
-    found = bars(outcomes, varied, inputs.thresholds)
+    found = _bars(outcomes, varied, inputs.thresholds)
     return OneWay(outcomes.strategies, inputs.labels, inputs.currency, inputs.thresholds, found)
 
 
@@ -320,14 +320,14 @@ def _places(varied: Sequence[Factor]) -> list[slice]:
     return [slice(int(start), int(stop)) for start, stop in itertools.pairwise(ends)]
 
 
-def bars(outcomes: CostsAndEffects, varied: Sequence[Factor], thresholds: Sequence[float]) -> tuple[Bar, ...]:
+def _bars(outcomes: CostsAndEffects, varied: Sequence[Factor], thresholds: Sequence[float]) -> tuple[Bar, ...]:
     """Bars from the outcomes of the rows of `design`: by threshold and strategy, the largest swing first.
 
     >>> from types import SimpleNamespace
     >>> factor = Factor("x", "X", (Member("x", "X", "", 2.0, 1.0, 3.0),), {"x": np.array([1.0, 3.0])})
     >>> cost = np.array([[0.0, 100.0 * x] for x in design([factor])["x"]])
     >>> rows = SimpleNamespace(strategies=("old", "new"), cost=cost, qaly=np.array([[1.0, 1.5]] * 3))
-    >>> [(bar.low, bar.base, bar.high, bar.swing) for bar in bars(rows, [factor], [1000.0])]
+    >>> [(bar.low, bar.base, bar.high, bar.swing) for bar in _bars(rows, [factor], [1000.0])]
     [(400.0, 300.0, 200.0, 200.0)]
     """
     gained, best = gains(outcomes, thresholds), optimal(outcomes, thresholds)

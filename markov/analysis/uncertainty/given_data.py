@@ -154,7 +154,8 @@ def given_data(
     Raises ValueError for fewer than 100 draws, less than two strategies, or a sample without its inputs.
 
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> found = given_data(draw_sample(calgb, 200, seed=1, traced=False), [25000.0], "pawn")
+    >>> sample, output = draw_sample(calgb, 100, seed=1, traced=False), "net_benefit.25000.lenalidomide"
+    >>> found = given_data(sample, [25000.0], "pawn", outputs=[output])
     >>> found.to_df()["median"].idxmax()
     'toxicity.proportion.lenalidomide'
     """

@@ -39,7 +39,14 @@ TOGETHER = (
 
 
 def given_data_page(inputs: Inputs, result: GivenData) -> Page:
-    """What the method says, and every input by falling index for each output."""
+    """What the method says, and every input by falling index for each output.
+
+    >>> from markov.analysis.uncertainty.given_data import given_data
+    >>> from markov.analysis.uncertainty.sample import draw_sample
+    >>> sample = draw_sample(calgb, 100, seed=1, traced=False)
+    >>> given_data_page(calgb, given_data(sample, [25000.0], "pawn", outputs=["delta_qaly.lenalidomide"])).name
+    'PAWN'
+    """
     title = METHODS[result.method].title
     blocks: list[Block] = [Text(" ".join(given_data_words(inputs, result)), "lead"), Text(SAYS[result.method])]
     noise = "Noise is the largest index of 19 inputs that were drawn along and that nothing uses: one more input "
@@ -57,7 +64,14 @@ def given_data_page(inputs: Inputs, result: GivenData) -> Page:
 
 
 def given_data_words(inputs: Inputs, result: GivenData) -> list[str]:
-    """The five leading inputs of each net benefit, and how many are beyond noise."""
+    """The five leading inputs of each net benefit, and how many are beyond noise.
+
+    >>> from markov.analysis.uncertainty.given_data import given_data
+    >>> from markov.analysis.uncertainty.sample import draw_sample
+    >>> sample, output = draw_sample(calgb, 100, seed=1, traced=False), "net_benefit.25000.lenalidomide"
+    >>> given_data_words(calgb, given_data(sample, [25000.0], "pawn", outputs=[output]))[0].split(";")[0][60:]
+    ' PAWN: Proportion of starters who stop for toxicity, Lenalidomide 0.50'
+    """
     told = []
     for given in result.outputs:
         if given.index is not None and given.output.startswith("net_benefit"):

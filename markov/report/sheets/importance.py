@@ -14,7 +14,12 @@ SHOWN = 10
 
 
 def importance_page(inputs: Inputs, sobol: Sobol, tables: Sequence[ImportanceTable]) -> Page:
-    """For each threshold one table of all uncertain inputs, and in words where the three orders disagree."""
+    """For each threshold one table of all uncertain inputs, and in words where the three orders disagree.
+
+    >>> from types import SimpleNamespace
+    >>> importance_page(calgb, SimpleNamespace(margins={}), []).title
+    'What matters?'
+    """
     blocks: list[Block] = [
         Text(" ".join(sentence for table in tables for sentence in _lead(inputs, table)), "lead"),
         Text(WHY),
