@@ -61,7 +61,7 @@ class CalibratedRate:
     """A solved rate in the unit of its cell, with its 95 % limits and standard error from those of the target.
 
     The limits are the rates at the target's own limits, which is exact for a monotone relation; the standard error is
-    by the delta method. `reachable` is the range of the target that rates from 0 to 0.5 per month can bring about.
+    by the delta method. `_reachable` is the range of the target that rates from 0 to 0.5 per month can bring about.
     """
 
     target: Target
@@ -97,17 +97,17 @@ def calibrate(inputs: Inputs, target: Target) -> CalibratedRate:
     assert isinstance(figure.value, (int, float))
     low, high = interval(figure) if figure.is_sampled else (figure.value, figure.value)
     wanted = np.array([figure.value, low, high, figure.value * (1.0 - 1e-4), figure.value * (1.0 + 1e-4)])
-    rates = rates_for(inputs, target, {target.parameter: wanted})
+    rates = _rates_for(inputs, target, {target.parameter: wanted})
     if np.isnan(rates[0]):
         raise CalibrationError(_out_of_reach(inputs, target, figure.value))
     slope = (rates[4] - rates[3]) / (wanted[4] - wanted[3])
     spread = (high - low) / (2.0 * Z)
     limits = sorted(float(rate) for rate in rates[1:3])
-    reach = reachable(inputs, target)
+    reach = _reachable(inputs, target)
     return CalibratedRate(target, figure, float(rates[0]), abs(float(slope)) * spread, limits[0], limits[1], reach)
 
 
-def rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> Array:
+def _rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> Array:
     """The rate that meets a target in each row of values, (rows,) in the unit of the rate's cell; NaN: out of reach."""
     rows = len(next(iter(values.values())))
     survival, years = target.survival_and_years(inputs, values, rows)
@@ -116,7 +116,7 @@ def rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> Ar
     return _solve(model, target.rate, own, _hazard_of(inputs, target), -np.log(survival), years)
 
 
-def reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
+def _reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
     """The range of the target's figure, in its own unit, that rates from the highest down to 0 bring about.
 
     A median that is not reached within the horizon counts as infinite.
@@ -137,7 +137,7 @@ def reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
 
 def _out_of_reach(inputs: Inputs, target: Target, value: float) -> str:
     unit = inputs.parameters[target.parameter].unit
-    low, high = (f"{end:.1f}" if target.is_median else f"{end:.3f}" for end in reachable(inputs, target))
+    low, high = (f"{end:.1f}" if target.is_median else f"{end:.3f}" for end in _reachable(inputs, target))
     words = f"{label_of(target.parameter, inputs.labels)}: {value:g} {unit} is out of reach. Excess death rates from "
     return words + f"{HIGHEST_RATE / MONTHS_PER_YEAR:g} to 0 per month give {low} to {high} {unit}"
 
@@ -261,7 +261,7 @@ class Recalibrated:
 
     def _rates(self, target: Target, values: Mapping[str, Array], rows: int) -> Array:
         held = {**values, target.parameter: values.get(target.parameter, np.full(rows, _number(self.inputs, target)))}
-        rates = rates_for(self.inputs, target, held)
+        rates = _rates_for(self.inputs, target, held)
         missed = np.isnan(rates)
         if missed.any():
             rates[missed] = self._nearest(target, {key: column[missed] for key, column in held.items()})

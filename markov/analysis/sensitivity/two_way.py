@@ -112,9 +112,9 @@ def two_way(inputs: Inputs, first: Axis | str, second: Axis | str, thresholds: S
     shared = set(first.ids) & set(second.ids)
     if shared:
         raise ValueError(f"both axes move {sorted(shared)[0]}")
-    outcomes = totals(inputs, grid_design(first, second))
+    outcomes = _totals(inputs, _grid_design(first, second))
     at = tuple(inputs.thresholds if thresholds is None else thresholds)
-    return summarise(outcomes, first, second, at, inputs.labels, inputs.currency)
+    return _summarise(outcomes, first, second, at, inputs.labels, inputs.currency)
 
 
 def axis(inputs: Inputs, identifier: str, values: Sequence[float] | None = None, points: int = POINTS) -> Axis:
@@ -199,15 +199,11 @@ def moved_along(inputs: Inputs, identifier: str) -> tuple[str, ...]:
     )
 
 
-def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
+def _totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     """Costs and QALYs of rows of values that are changed on purpose, by parameter id, (rows,) in each cell's own unit.
 
     Rows go through in one evaluation, or one for each combination of what the engine takes once a run.
     Stops for toxicity keep the hazard of progression that was observed with them (see `with_values`).
-
-    >>> found = totals(calgb, {"settings.horizon_years": np.array([5.0, 10.0])})
-    >>> found.strategies, bool(np.all(found.qaly[1] > found.qaly[0]))
-    (('no_maintenance', 'lenalidomide'), True)
     """
     what_if = changed_inputs(inputs, _observed(inputs, columns))
     slow = [key for key in columns if not varies_by_row(inputs, key)]
@@ -256,7 +252,7 @@ def along_axes(inputs: Inputs, requests: Sequence[Request]) -> list[Totals]:
             found |= zip(together, _stacked(inputs, [requests[i] for i in together]), strict=True)
         for i, (side, values) in enumerate(requests):
             if i not in found:
-                found[i] = totals(inputs, dict.fromkeys(side.ids, values))
+                found[i] = _totals(inputs, dict.fromkeys(side.ids, values))
     return [found[i] for i in range(len(requests))]
 
 
@@ -268,7 +264,7 @@ def _stacked(inputs: Inputs, requests: Sequence[Request]) -> Iterator[Totals]:
     for (side, values), start, stop in zip(requests, ends[:-1], ends[1:], strict=True):
         for key in side.ids:
             columns[key][start:stop] = values
-    whole = totals(inputs, columns)
+    whole = _totals(inputs, columns)
     for start, size in zip(ends[:-1].tolist(), sizes, strict=True):
         rows = slice(start, start + size)
         yield Totals(whole.strategies, whole.cost[rows], whole.qaly[rows])
@@ -289,19 +285,14 @@ def varies_by_row(inputs: Inputs, identifier: str) -> bool:
 # ------------------------------------------------------------------------------------------ rows and summary
 
 
-def grid_design(first: Axis, second: Axis) -> dict[str, Array]:
-    """Rows of the grid by parameter id, (first points × second points,): the second value runs fastest.
-
-    >>> one, two = Axis("a", "", "", None, (1.0, 2.0)), Axis("b", "", "", None, (5.0, 6.0), ("c",))
-    >>> {key: column.tolist() for key, column in grid_design(one, two).items()}
-    {'a': [1.0, 1.0, 2.0, 2.0], 'b': [5.0, 6.0, 5.0, 6.0], 'c': [5.0, 6.0, 5.0, 6.0]}
-    """
+def _grid_design(first: Axis, second: Axis) -> dict[str, Array]:
+    """Rows of the grid by parameter id, (first points × second points,): the second value runs fastest."""
     outer = np.repeat(first.values, len(second.values))
     inner = np.tile(second.values, len(first.values))
     return dict.fromkeys(first.ids, outer) | dict.fromkeys(second.ids, inner)
 
 
-def summarise(
+def _summarise(
     outcomes: CostsAndEffects,
     first: Axis,
     second: Axis,
@@ -309,14 +300,7 @@ def summarise(
     labels: Mapping[str, str],
     currency: str,
 ) -> TwoWay:
-    """The grid from the outcomes of the rows of `grid_design`.
-
-    >>> x, y = Axis("x", "X", "", None, (0.0, 4.0)), Axis("y", "Y", "", None, (0.0, 1.0))
-    >>> new = 1.0 - grid_design(x, y)["x"]  # what the new strategy costs
-    >>> rows = Totals(("old", "new"), np.column_stack([0.0 * new, new]), np.zeros((4, 2)))
-    >>> [(point.first, point.second) for point in summarise(rows, x, y, [1000.0], {}, "GBP").border]
-    [(1.0, 0.0), (1.0, 1.0)]
-    """
+    """The grid from the outcomes of the rows of `_grid_design`."""
     shape = len(first.values), len(second.values), len(outcomes.strategies)
     at = tuple(float(threshold) for threshold in thresholds)
     best = tuple(tuple(row[i : i + shape[1]] for i in range(0, len(row), shape[1])) for row in optimal(outcomes, at))

@@ -14,7 +14,7 @@ from markov.analysis.sensitivity.threshold import (
     Crossing,
     Question,
     ThresholdValue,
-    search,
+    _search,
     threshold,
 )
 from markov.analysis.sensitivity.two_way import Axis, Request, Totals
@@ -43,7 +43,7 @@ def search_of(function: Callable[[Array], Array], low: float, high: float) -> tu
         return [Totals(("old", "new"), cost, np.zeros(cost.shape)) for cost in costs]
 
     axis = Axis("x", "X", "", None, (low, high))
-    ((_, found),) = search(run, [Question(axis, 0.0, "new", "old")])
+    ((_, found),) = _search(run, [Question(axis, 0.0, "new", "old")])
     return found
 
 
