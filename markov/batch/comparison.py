@@ -118,16 +118,16 @@ class Comparison:
 
     run: RunRecord
     counts: Counts
-    books: tuple[BookResult, ...]
-    failures: tuple[Failure, ...]
-    failed_checks: tuple[tuple[str, str, str, str], ...]
-    conflicts: tuple[tuple[str, str, str, str], ...]
-    changes: tuple[Mapping[str, str | float | None], ...]
-    computed: int
-    seconds: float
+    books: tuple[BookResult, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    failed_checks: tuple[tuple[str, str, str, str], ...] = ()
+    conflicts: tuple[tuple[str, str, str, str], ...] = ()
+    changes: tuple[Mapping[str, str | float | None], ...] = ()
+    computed: int = 0
+    seconds: float = 0.0
 
     def to_frame(self) -> "pd.DataFrame":
-        """Every result as a tidy pandas frame: workbook, scenario, strategy, measure, value.
+        """Every figure there is as a tidy pandas frame: workbook, scenario, strategy, measure, value.
 
         A measure at a threshold carries it in its name: `net_benefit_25000`.
         """
@@ -150,6 +150,13 @@ def compare(store: Store, run: int | None = None) -> Comparison:
     """Compare every result that a run has, its own and those that were there before; without a number the last run.
 
     Raises StoreError where nothing was run.
+
+    >>> import pathlib, tempfile
+    >>> from markov.batch.plan import Plan, Request
+    >>> store = Store(pathlib.Path(tempfile.mkdtemp()))
+    >>> run = store.begin(Plan(Request(()), ()), "markov batch --out reports/batch", "")
+    >>> compare(store).run.command
+    'markov batch --out reports/batch'
     """
     record = store.latest() if run is None else store.record(run)
     if record is None:

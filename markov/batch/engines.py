@@ -87,7 +87,7 @@ class Cores:
 
     def __init__(self, workers: int):
         self.workers, self.submitted = workers, 0
-        self.helpers = [Helper() for _ in range(workers)]
+        self.helpers = [Helper(run_task.__module__) for _ in range(workers)]
         self.free: Queue[Helper] = Queue()
         for helper in self.helpers:
             self.free.put(helper)
@@ -125,7 +125,7 @@ class Cores:
 
     def _instead_of(self, helper: Helper) -> Helper:
         helper.discard()
-        self.helpers[self.helpers.index(helper)] = new = Helper()
+        self.helpers[self.helpers.index(helper)] = new = Helper(run_task.__module__)
         return new
 
     def wait(self, seconds: float) -> list[Finished]:

@@ -51,6 +51,12 @@ def export(comparison: Comparison, folder: Path, *, parquet: bool = False) -> li
     CSV files are opened in spreadsheets: a text that would be a formula there begins with an apostrophe in them.
 
     Raises ReportError where a file cannot be written, or Parquet is asked for without pyarrow.
+
+    >>> import tempfile
+    >>> from markov.batch.store import Counts, RunRecord
+    >>> nothing = Comparison(RunRecord(1, *[""] * 8), Counts(0, 0, 0))
+    >>> [file.name for file in export(nothing, Path(tempfile.mkdtemp()))]
+    ['results.csv', 'net_benefit.csv', 'failures.csv']
     """
     if parquet:
         require_parquet()
@@ -70,7 +76,10 @@ def export(comparison: Comparison, folder: Path, *, parquet: bool = False) -> li
 
 
 def require_parquet() -> None:
-    """Raise ReportError where Parquet cannot be written."""
+    """Raise ReportError where Parquet cannot be written.
+
+    >>> require_parquet()  # with pyarrow installed
+    """
     try:
         import pyarrow  # noqa: F401 - only whether it is there
     except ModuleNotFoundError as error:

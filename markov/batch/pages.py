@@ -3,33 +3,49 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from markov.analysis.sensitivity.scenarios import NO_CHANGE
-from markov.batch.comparison import BookResult, Case, Comparison
+from markov.batch.comparison import BookResult, Case, Comparison, Line
+from markov.batch.plan import BASE_CASE
 from markov.batch.store import FILE
-from markov.batch.workbook_pages import best_in_words, differences_page, largest_page, ranked, totals_page
 from markov.excel.style import WARN
-from markov.report.page import Cell, Column, Page, Table, Text, in_currency
+from markov.report import words
+from markov.report.page import Cell, Chart, Column, Look, Page, Series, Table, Text, in_currency
+from markov.report.sheets.charts import colour
 
 NAMED = 6
 SHEET_NAME = 31 - len(" totals")
 NO_TINT = ""
+Read = tuple[BookResult, Case]
+"""A workbook that could be read, and its base case."""
+
+SHOWN, SHOWN_OF_LONG = 12, 8
+LONG_NAME = 50
+"""Characters of a scenario's name above which a chart has room for fewer."""
 
 
 def batch_pages(result: Comparison) -> list[Page]:
-    """Every page, the summary first; each workbook has a page of differences and one of totals."""
-    read = [book for book in result.books if book.base is not None]
-    names = dict(zip((book.name for book in read), sheet_names([book.name for book in read]), strict=True))
-    pairs = [(book, page(book, names[book.name])) for book in read for page in (differences_page, totals_page)]
-    books = [in_currency(page, book.currency) for book, page in pairs]
+    """Every page, the summary first; each workbook has a page of differences and one of totals.
+
+    >>> from markov.batch.store import Counts, RunRecord
+    >>> [page.name for page in batch_pages(Comparison(RunRecord(1, *[""] * 8), Counts(0, 0, 0)))]
+    ['Summary', 'Decision', 'Scenario inputs', 'Failures', 'Provenance']
+    """
+    read = [(book, book.base) for book in result.books if book.base is not None]
+    names = dict(zip((book.name for book, _ in read), _sheet_names([book.name for book, _ in read]), strict=True))
+    books = [
+        in_currency(page(book, base, names[book.name]), book.currency)
+        for book, base in read
+        for page in (_differences_page, _totals_page)
+    ]
     grid = (_apart_page(result),) if result.conflicts else ()
-    largest = (largest_page(result),) if any(book.scenarios for book in read) else ()
-    answers = (_summary(result, names), _decisions(result), *largest)
+    largest = (_largest_page(read),) if any(book.scenarios for book, _ in read) else ()
+    answers = (_summary(result, names), _decisions(read), *largest)
     return [*answers, *books, _changes(result), *grid, _failures(result), _about(result)]
 
 
-def sheet_names(names: Sequence[str]) -> list[str]:
+def _sheet_names(names: Sequence[str]) -> list[str]:
     """Names as Excel allows them for sheets, each another, with room for a word behind.
 
-    >>> sheet_names(["post_transplant_uk", "post_transplant_united_kingdom_1", "post_transplant_united_kingdom_2"])
+    >>> _sheet_names(["post_transplant_uk", "post_transplant_united_kingdom_1", "post_transplant_united_kingdom_2"])
     ['post_transplant_uk', 'post_transplant_united_k', 'post_transplant_united 2']
     """
     found: list[str] = []
@@ -62,7 +78,12 @@ def _summary(result: Comparison, names: Mapping[str, str]) -> Page:
 
 
 def in_words(result: Comparison) -> Iterator[str]:
-    """What came out, in sentences: how many jobs have results, how many failed, and in how many the choice changes."""
+    """What came out, in sentences: how many jobs have results, how many failed, and in how many the choice changes.
+
+    >>> from markov.batch.store import Counts, RunRecord
+    >>> next(in_words(Comparison(RunRecord(1, *[""] * 8), Counts(3, 2, 0))))
+    '0 workbooks, 0 scenarios: 2 of 3 jobs have results; none failed.'
+    """
     counts, read = result.counts, [book for book in result.books if book.base is not None]
     scenarios = [(book, case) for book in read for case in book.scenarios]
     jobs = f"{counts.done:,} of {counts.total:,} jobs have results"
@@ -99,11 +120,8 @@ def _many(count: int, noun: str) -> str:
 
 def _books_table(result: Comparison, names: Mapping[str, str]) -> Table:
     columns = (
-        Column("Workbook", "link"),
-        Column("Title"),
-        Column("Scenarios with results", "integer"),
-        Column("Failed", "integer"),
-        Column("Another is best", "integer"),
+        *(Column("Workbook", "link"), Column("Title")),
+        *_columns("integer", "Scenarios with results", "Failed", "Another is best"),
         Column("Best in the base case"),
     )
     rows = tuple(
@@ -120,19 +138,15 @@ def _book_row(result: Comparison, book: BookResult) -> tuple[Cell, ...]:
         why = next((f.message for f in result.failures if f.workbook == book.name), "not computed yet")
         return (book.title, 0, len(failed), None, why)
     changed = sum(any(case.changed) for case in book.scenarios)
-    return (book.title, len(book.scenarios), len(failed), changed, best_in_words(book.base, book.currency))
+    return (book.title, len(book.scenarios), len(failed), changed, _best_in_words(book.base, book.currency))
 
 
 def _balance_table(result: Comparison) -> Table:
     columns = (
-        Column("Workbook", "strong"),
-        Column("Strategy"),
-        Column("In favour", "integer"),
-        Column("Against", "integer"),
-        Column("No change", "integer"),
+        *(Column("Workbook", "strong"), Column("Strategy")),
+        *_columns("integer", "In favour", "Against", "No change"),
         Column("Largest change in net benefit: scenario"),
-        Column("Threshold per QALY", "money"),
-        Column("Change", "money"),
+        *_columns("money", "Threshold per QALY", "Change"),
         Column("Currency"),
     )
     rows = tuple(row for book in result.books for row in _balance_rows(book))
@@ -145,7 +159,7 @@ def _balance_rows(book: BookResult) -> Iterator[tuple[Cell, ...]]:
         return
     for line in book.base.lines[1:]:
         for t, threshold in enumerate(book.base.thresholds):
-            found = ranked(book, line.strategy, t)
+            found = _ranked(book, line.strategy, t)
             signs = [(change > NO_CHANGE) - (change < -NO_CHANGE) for _, change in found]
             name, change = found[0] if found else ("", None)
             counts = (signs.count(1), signs.count(-1), signs.count(0))
@@ -155,18 +169,16 @@ def _balance_rows(book: BookResult) -> Iterator[tuple[Cell, ...]]:
 # ------------------------------------------------------------------------------------- what changes the decision
 
 
-def _decisions(result: Comparison) -> Page:
+def _decisions(read: Sequence[Read]) -> Page:
     columns = (
-        Column("Workbook", "strong"),
-        Column("Scenario", "strong"),
+        *_columns("strong", "Workbook", "Scenario"),
         Column("Threshold per QALY", "money"),
-        Column("Best in the base case"),
-        Column("Best in the scenario"),
+        *_columns("text", "Best in the base case", "Best in the scenario"),
         Column("Net benefit it gains over the base case's best", "money"),
         Column("Probability that it is best", "percent"),
         Column("Reason for the scenario"),
     )
-    rows = [row for book in result.books for case in book.scenarios for row in _decision_rows(book, case)]
+    rows = [row for book, base in read for case in book.scenarios for row in _decision_rows(book, base, case)]
     some = Table("Scenarios in which another strategy is best", columns, tuple(rows), "decisions", long=True)
     none = Text("No scenario changes the best strategy at any threshold.", "lead")
     subtitle = "A decision that holds in every plausible scenario is robust; these are the ones that it depends on."
@@ -174,15 +186,158 @@ def _decisions(result: Comparison) -> Page:
     return Page("Decision", "What changes the decision", subtitle, (some if rows else none,), widths)
 
 
-def _decision_rows(book: BookResult, case: Case) -> Iterator[tuple[Cell, ...]]:
-    assert book.base is not None
+def _decision_rows(book: BookResult, base: Case, case: Case) -> Iterator[tuple[Cell, ...]]:
     for t, changed in enumerate(case.changed):
         if changed:
-            best, before = case.of(case.optimal[t]), case.of(book.base.optimal[t])
+            best, before = case.of(case.optimal[t]), case.of(base.optimal[t])
             assert best is not None
             margin = best.net_benefit[t] - before.net_benefit[t] if before else None
-            labels = (book.base.label(book.base.optimal[t]), best.label)
+            labels = (base.label(base.optimal[t]), best.label)
             yield (book.name, case.scenario, case.thresholds[t], *labels, margin, best.probability[t], case.reason)
+
+
+# ------------------------------------------------------------------------------------------ the largest changes
+
+
+def _largest_page(read: Sequence[Read]) -> Page:
+    """Charts of the scenarios that matter most, a workbook below the other, each with the numbers that it draws."""
+    told = [(book, base, moves) for book, base in read if any(moves := _ranked_by_strategy(book, base))]
+    blocks = [block for each in told for block in (_charts(*each), _drawn(*each))]
+    subtitle = f"Up to {SHOWN} scenarios of each workbook, at the first threshold, against the reference."
+    name = "What moves net benefit most"
+    return Page("Largest changes", name, subtitle, tuple(blocks), (44.0, 16.0) * 6)
+
+
+def _ranked_by_strategy(book: BookResult, base: Case) -> list[list[tuple[str, float]]]:
+    """For each strategy but the reference: scenarios and changes, as many as are shown."""
+    found = [_ranked(book, line.strategy, 0) for line in base.lines[1:]]
+    long_names = any(len(name) > LONG_NAME for told in found for name, _ in told[:SHOWN])
+    return [told[: SHOWN_OF_LONG if long_names else SHOWN] for told in found]
+
+
+def _charts(book: BookResult, base: Case, moves: list[list[tuple[str, float]]]) -> tuple[Chart, ...]:
+    at = words.per_qaly(base.thresholds[0], book.currency)
+    charts = []
+    for i, (line, told) in enumerate(zip(base.lines[1:], moves, strict=True)):
+        if told:
+            name, change = told[0]
+            moved = words.money(change, book.currency)
+            title = f"{book.name}, {line.label}: “{_short(name)}” moves net benefit most, by {moved} at {at}"
+            place = (2 * i, 2 * i + 1)
+            series = Series(
+                "Change in net benefit", "Largest changes", book.name, *place, colour(i + 1), last=len(told)
+            )
+            unit = f"Change in net benefit over the reference ({book.currency})"
+            charts.append(Chart("horizontal", title, "", unit, (series,), y_format="#,##0", legend=False))
+    return tuple(charts)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONG_NAME else f"{name[: LONG_NAME - 1].rstrip()}…"
+
+
+def _drawn(book: BookResult, base: Case, moves: list[list[tuple[str, float]]]) -> Table:
+    """The numbers behind the charts, two columns a strategy."""
+    columns = [
+        column
+        for line in base.lines[1:]
+        for column in (
+            Column(f"Scenario, by its effect on {line.label.lower()}", "strong"),
+            Column(f"Change ({book.currency})", "money"),
+        )
+    ]
+    height = max(map(len, moves))
+    zero = (BASE_CASE, 0.0)  # so that every axis has its zero
+    filled = [[*told, zero, *[("", None)] * (height - len(told))] for told in moves]
+    rows = tuple(tuple(cell for pair in pairs for cell in pair) for pairs in zip(*filled, strict=True))
+    return Table(f"{book.name}: the numbers drawn", tuple(columns), rows, book.name, currency=book.currency)
+
+
+# ------------------------------------------------------------------------------------------------ one workbook
+
+
+def _differences_page(book: BookResult, base: Case, name: str) -> Page:
+    """Every scenario of a workbook against its reference, beside the base case; `name` is that of the sheet."""
+    thresholds = base.thresholds
+    versus = base.lines[0].label.lower()
+    subtitle = f"{book.title}. Every scenario against {versus}, discounted, per patient, {book.currency}."
+    widths = (44.0, 24.0, 15.0, 12.0, 36.0, *(16.0,) * (2 * len(thresholds)), 36.0)
+    return Page(name, f"{book.name}: scenarios side by side", subtitle, (_differences_table(book, base),), widths)
+
+
+def _differences_table(book: BookResult, base: Case) -> Table:
+    thresholds, money = base.thresholds, book.currency
+    columns = (
+        Column("Scenario", "strong"),
+        Column("Strategy"),
+        Column(f"Difference in cost ({money})", "money"),
+        Column("Difference in QALYs", "qaly"),
+        Column("Cost-effectiveness ratio"),
+        *(Column(f"Net benefit gained at {t:,.0f} ({money})", "money") for t in thresholds),
+        *(Column(f"Change from base at {t:,.0f} ({money})", "money") for t in thresholds),
+        Column("Best strategy"),
+    )
+    shown = [(case, line) for case in book.cases for line in case.lines[1:]]
+    rows = tuple(_difference_row(book, base, case, line) for case, line in shown)
+    tints = tuple((*(NO_TINT,) * (len(columns) - 1), WARN if any(case.changed) else NO_TINT) for case, _ in shown)
+    bold = frozenset(i for i, (case, _) in enumerate(shown) if case is base)
+    notes = ("Shaded: another strategy is best than in the base case. Ratios keep their meaning in words.",)
+    return Table("All scenarios", columns, rows, "all", notes, bold=bold, tints=tints, long=True)
+
+
+def _difference_row(book: BookResult, base: Case, case: Case, line: Line) -> tuple[Cell, ...]:
+    count = len(base.thresholds)
+    change: tuple[float | None, ...] = (None,) * count if case is base else _padded(line.change, count)
+    differences = (line.figures["delta_cost"], line.figures["delta_qaly"], line.ratio)
+    best = _best_in_words(case, book.currency) if line is case.lines[1] else ""
+    return (case.scenario, line.label, *differences, *_padded(line.gain, count), *change, best)
+
+
+def _padded(values: Sequence[float | None], count: int) -> tuple[float | None, ...]:
+    """As many values as the base case has thresholds: a scenario may set others."""
+    return (*values, *(None,) * count)[:count]
+
+
+def _totals_page(book: BookResult, base: Case, name: str) -> Page:
+    """Costs, QALYs and net benefit of every strategy in every scenario; means and probabilities over draws."""
+    thresholds, money = base.thresholds, book.currency
+    draws = max((case.draws for case in book.cases), default=0)
+    drawn = (
+        (
+            Column(f"Mean cost over draws ({money})", "money"),
+            Column("Mean QALYs over draws", "qaly"),
+            *(Column(f"Probability best at {t:,.0f}", "percent") for t in thresholds),
+        )
+        if draws
+        else ()
+    )
+    link = (Column("Report", "link"),) if any(case.report for case in book.cases) else ()
+    columns = (
+        Column("Scenario", "strong"),
+        Column("Strategy"),
+        Column(f"Cost ({money})", "money"),
+        Column("QALYs", "qaly"),
+        Column("Life-years", "qaly"),
+        *(Column(f"Net benefit at {t:,.0f} ({money})", "money") for t in thresholds),
+        *drawn,
+        *link,
+    )
+    shown = [(case, line) for case in book.cases for line in case.lines]
+    rows = tuple(_total_row(case, line, len(thresholds), bool(drawn), bool(link)) for case, line in shown)
+    bold = frozenset(i for i, (case, _) in enumerate(shown) if case is base)
+    notes = (f"Means and probabilities over {draws:,} random draws.",) if draws else ()
+    table = Table("Totals of every strategy", columns, rows, "totals", notes, bold=bold, long=True)
+    subtitle = "Discounted, per patient. The base case comes first."
+    widths = (44.0, 28.0, 14.0, 11.0, 11.0, *(16.0,) * len(thresholds), *(14.0,) * (len(drawn) + len(link)))
+    return Page(f"{name} totals", f"{book.name}: totals", subtitle, (table,), widths)
+
+
+def _total_row(case: Case, line: Line, count: int, drawn: bool, link: bool) -> tuple[Cell, ...]:
+    figures = [line.figures[name] for name in ("cost", "qaly", "life_years", *(("mean_cost", "mean_qaly") * drawn))]
+    means = (*figures[3:], *_padded(line.probability, count)) if drawn else ()
+    report = (case.report if line is case.lines[0] else None,) if link else ()
+    benefit = _padded(line.net_benefit, count)
+    return (case.scenario, line.label, *figures[:3], *benefit, *means, *report)
 
 
 # ---------------------------------------------------------------------------------------- scenarios and failures
@@ -190,15 +345,9 @@ def _decision_rows(book: BookResult, case: Case) -> Iterator[tuple[Cell, ...]]:
 
 def _changes(result: Comparison) -> Page:
     columns = (
-        Column("Workbook", "strong"),
-        Column("Scenario", "strong"),
-        Column("Base case", "exact"),
-        Column("Scenario's value", "exact"),
-        Column("Unit"),
-        Column("What it changes"),
-        Column("Id"),
-        Column("Cell"),
-        Column("Reason"),
+        *_columns("strong", "Workbook", "Scenario"),
+        *_columns("exact", "Base case", "Scenario's value"),
+        *_columns("text", "Unit", "What it changes", "Id", "Cell", "Reason"),
     )
     told: set[tuple[str, str]] = set()
     rows = tuple(_change_row(row, told) for row in result.changes)
@@ -225,22 +374,15 @@ def _plain(value: Cell) -> Cell:
 
 
 def _apart_page(result: Comparison) -> Page:
-    columns = (Column("Workbook", "strong"), Column("Scenario"), Column("Not combined with"), Column("Both set"))
+    columns = (Column("Workbook", "strong"), *_columns("text", "Scenario", "Not combined with", "Both set"))
     table = Table("Scenarios that contradict each other", columns, result.conflicts, "conflicts", long=True)
     subtitle = "They give one id different values, so the grid holds each of them, but never both."
     return Page("Not combined", "What the grid leaves out", subtitle, (table,), (24.0, 46.0, 46.0, 44.0))
 
 
 def _failures(result: Comparison) -> Page:
-    columns = (
-        Column("Workbook", "strong"),
-        Column("Scenario", "strong"),
-        Column("Analyses"),
-        Column("Where"),
-        Column("What is wrong"),
-        Column("Found"),
-        Column("Remedy"),
-    )
+    told = _columns("text", "Analyses", "Where", "What is wrong", "Found", "Remedy")
+    columns = (*_columns("strong", "Workbook", "Scenario"), *told)
     rows = tuple(
         (f.workbook, f.scenario or "the workbook itself", ", ".join(f.analyses), f.place, f.rule, f.found, f.remedy)
         for f in result.failures
@@ -256,7 +398,7 @@ def _failures(result: Comparison) -> Page:
 
 def _checks_table(result: Comparison) -> Iterator[Table]:
     if result.failed_checks:
-        columns = (Column("Workbook", "strong"), Column("Scenario", "strong"), Column("Analysis"), Column("Check"))
+        columns = (*_columns("strong", "Workbook", "Scenario"), *_columns("text", "Analysis", "Check"))
         title = "Checks that failed: the results are there, but are not to be relied on"
         yield Table(title, columns, result.failed_checks, "checks", spread=True)
 
@@ -277,3 +419,32 @@ def _about(result: Comparison) -> Page:
     table = Table("Provenance", (Column("Fact", "strong"), Column("Value")), rows, "provenance")
     subtitle = "What was run, on what, and by what. Results found in the store were not computed again."
     return Page("Provenance", "Provenance", subtitle, (table,), widths=(34.0, 110.0))
+
+
+# ------------------------------------------------------------------------------------------------------ shared
+
+
+def _columns(look: Look, *headers: str) -> tuple[Column, ...]:
+    """Columns that look alike."""
+    return tuple(Column(header, look) for header in headers)
+
+
+def _ranked(book: BookResult, strategy: str, t: int) -> list[tuple[str, float]]:
+    """Scenarios with the change that they make in a strategy's net benefit at a threshold, the largest first."""
+    lines = [(case.scenario, case.of(strategy)) for case in book.scenarios]
+    found = [
+        (scenario, change)
+        for scenario, line in lines
+        if line is not None and t < len(line.change) and (change := line.change[t]) is not None
+    ]
+    return sorted(found, key=lambda pair: -abs(pair[1]))
+
+
+def _best_in_words(case: Case, currency: str) -> str:
+    """The best strategy, or each one with the thresholds at which it is best."""
+    where: dict[str, list[str]] = {}
+    for threshold, strategy in zip(case.thresholds, case.optimal, strict=True):
+        where.setdefault(case.label(strategy), []).append(words.money(threshold, currency))
+    if len(where) == 1:
+        return next(iter(where))
+    return "; ".join(f"{label} at {' and '.join(at)}" for label, at in where.items())

@@ -64,6 +64,13 @@ def run_plan(plan: Plan, store: Store, engine: Engine, command: str, watch: Watc
 
     Results that were there already, or that another run on the same folder computes meanwhile, are used as they are.
     On an interruption what was taken up is given back, and the exception goes on.
+
+    >>> import tempfile
+    >>> from markov.batch.engines import InProcess
+    >>> from markov.batch.plan import Request
+    >>> store = Store(Path(tempfile.mkdtemp()))
+    >>> store.counts(run_plan(Plan(Request(()), ()), store, InProcess(), "markov batch"))
+    Counts(total=0, done=0, failed=0, running=0)
     """
     program = plan.tasks[0].program if plan.tasks else ""
     run = store.begin(plan, command, program)
@@ -74,6 +81,12 @@ def summarise(store: Store, run: int, *, parquet: bool = False) -> tuple[Compari
     """Write the comparison workbook and the exports of a run; returns what they say, and where the workbook is.
 
     Raises ReportError where a file cannot be written.
+
+    >>> import tempfile
+    >>> from markov.batch.plan import Request
+    >>> store = Store(Path(tempfile.mkdtemp()))
+    >>> summarise(store, store.begin(Plan(Request(()), ()), "markov batch", ""))[1].name
+    'batch.xlsx'
     """
     result = compare(store, run)
     export(result, store.folder, parquet=parquet)

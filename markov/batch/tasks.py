@@ -97,6 +97,10 @@ def run_task(task: Task) -> list[Answer]:
     """Compute every job of a task, in its order; a job that fails says why and leaves the others alone.
 
     Raises RuntimeError where the program is not the one that planned the task.
+
+    >>> (answer,) = run_task(Task(Analysis.BASE, calgb, (Asked("a key", "Base case"),)))
+    >>> [totals.strategy for totals in answer.totals]
+    ['no_maintenance', 'lenalidomide']
     """
     if task.program and task.program != program_state():
         raise RuntimeError(f"this worker has {program_state()}, but the batch was planned by {task.program}")
@@ -163,7 +167,11 @@ def _guarded(single: "Single", task: Task, each: Asked) -> Answer:
 
 
 def told(name: str, scenario: str, error: Exception) -> tuple[Problem, ...]:
-    """An exception as problems of a scenario."""
+    """An exception as problems of a scenario.
+
+    >>> print(*told("trial.xlsx", "Low", ArithmeticError("no number")))
+    trial.xlsx: scenario "Low" could not be computed: no number.
+    """
     if isinstance(error, InputError):
         return error.problems
     words = str(error) or type(error).__name__

@@ -10,7 +10,6 @@ import typer
 
 from markov.cli.shared import (
     CHECK_FAILED,
-    NOT_WRITTEN,
     Changes,
     Clock,
     Workbook,
@@ -115,8 +114,6 @@ def run(
 
         confidential(inputs)  # stops where there is nothing to redact, before anything is run
     target = target_of(workbook, out, kind, "base" if base_only else "report")
-    if target.resolve() == workbook.resolve():
-        stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
     sets = (f"--set {change}" for change in changes or ())
     parts = [*sets, *["--base-only"] * base_only, *["--no-live"] * no_live, *([asked.command] if asked else [])]
     command = " ".join(["markov run", workbook.name, *parts])

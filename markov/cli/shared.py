@@ -37,7 +37,14 @@ Json = Annotated[
 
 
 def read(workbook: Path, changes: list[str] | None) -> "Inputs":
-    """Read and check a workbook with the changes of the command line, or stop with every problem."""
+    """Read and check a workbook with the changes of the command line; its file is never replaced from then on.
+
+    Raises InputError with every problem.
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> read(shipped("calgb_100104"), ["utility.progression=60%"]).number("utility.progression")
+    0.6
+    """
     from markov.excel.files import PROTECTED
     from markov.inputs.given_values import typed_changes
     from markov.inputs.parameters import changed_inputs
@@ -55,7 +62,10 @@ def read(workbook: Path, changes: list[str] | None) -> "Inputs":
 
 
 def warn_of_confidential(inputs: "Inputs") -> None:
-    """Say that what a command writes or prints of these inputs is confidential, where a value of them is."""
+    """Say that what a command writes or prints of these inputs is confidential, where a value of them is.
+
+    >>> warn_of_confidential(calgb)  # there is none
+    """
     ids = inputs.confidential
     if ids:
         more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
@@ -76,13 +86,29 @@ def target_of(workbook: Path, out: Path | None, kind: str = "xlsx", word: str = 
 
 
 def report_path(out: Path | None, name: str) -> Path:
-    """Where a report goes: the file that was asked for, if it ends as `name` does, else `name` in the folder."""
+    """Where a report goes: the file that was asked for, if it ends as `name` does, else `name` in the folder.
+
+    Stops where that is a workbook that was read.
+
+    >>> report_path(Path("out"), "trial.report.xlsx").name, report_path(Path("my.xlsx"), "trial.report.xlsx").name
+    ('trial.report.xlsx', 'my.xlsx')
+    """
+    from markov.excel.files import PROTECTED
+
     folder = out or Path("reports")
-    return folder if folder.suffix.lower() == Path(name).suffix else folder / name
+    target = folder if folder.suffix.lower() == Path(name).suffix else folder / name
+    if target.resolve() in PROTECTED:
+        stop(NOT_WRITTEN, f"{target} is an input workbook: choose another name with --out.")
+    return target
 
 
 def check_new(target: Path, what: str, remedy: str = "choose another name", *, replace: bool = False) -> None:
-    """Stop where a new .xlsx file would have another ending, or take the place of one that is there."""
+    """Stop where a new .xlsx file would have another ending, or take the place of one that is there.
+
+    >>> check_new(Path("trial.xls"), "a new workbook")
+    Traceback (most recent call last):
+    SystemExit: 3
+    """
     if target.suffix.lower() != ".xlsx":
         stop(NOT_WRITTEN, f"{target}: {what} is an .xlsx file.")
     if target.exists() and not replace:
@@ -90,7 +116,11 @@ def check_new(target: Path, what: str, remedy: str = "choose another name", *, r
 
 
 def write_text(file: str, text: str) -> None:
-    """Write a text file beside its place and move it in; - prints the text."""
+    """Write a text file beside its place and move it in; - prints the text.
+
+    >>> write_text("-", "{}")
+    {}
+    """
     if file == "-":
         print(text)
         return
@@ -124,7 +154,7 @@ class Clock:
     def tracked(self, name: str) -> Iterator["Done | None"]:
         """Time one long step whose progress is told; on a terminal with the time left, quiet elsewhere."""
         start = time.perf_counter()
-        with bar(name) as done:
+        with _bar(name) as done:
             yield done
         self.steps.append((name, time.perf_counter() - start))
 
@@ -137,7 +167,11 @@ class Clock:
 
 @contextmanager
 def progress(name: str, elapsed: float) -> Iterator[None]:
-    """A line on the terminal while a step runs, once the command has taken two seconds; nothing elsewhere."""
+    """A line on the terminal while a step runs, once the command has taken two seconds; nothing elsewhere.
+
+    >>> with progress("Reading the workbook", 1.0):
+    ...     pass
+    """
     if not sys.stderr.isatty():
         yield
         return
@@ -159,7 +193,7 @@ def progress(name: str, elapsed: float) -> Iterator[None]:
 
 
 @contextmanager
-def bar(name: str) -> Iterator["Done | None"]:
+def _bar(name: str) -> Iterator["Done | None"]:
     """A bar with percent, rows done and the time left, on a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
@@ -183,13 +217,22 @@ def bar(name: str) -> Iterator["Done | None"]:
 
 
 def one_thread() -> None:
-    """Keep linear algebra to one thread, before NumPy is imported: matrices are small here, and threads only wait."""
+    """Keep linear algebra to one thread, before NumPy is imported: matrices are small here, and threads only wait.
+
+    >>> one_thread()
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @contextmanager
 def explained(workbook: Path) -> Iterator[None]:
-    """Leave with the code of bad input where an analysis cannot be run on this workbook, and say why."""
+    """Leave with the code of bad input where an analysis cannot be run on this workbook, and say why.
+
+    >>> with explained(Path("trial.xlsx")):
+    ...     raise ValueError("there is nothing to vary")
+    Traceback (most recent call last):
+    SystemExit: 2
+    """
     try:
         yield
     except ValueError as error:
@@ -197,6 +240,11 @@ def explained(workbook: Path) -> Iterator[None]:
 
 
 def stop(code: int, message: str) -> NoReturn:
-    """Say why on standard error, and leave with an exit code."""
+    """Say why on standard error, and leave with an exit code.
+
+    >>> stop(BAD_INPUT, "trial.xlsx: there is nothing to vary.")
+    Traceback (most recent call last):
+    SystemExit: 2
+    """
     print(message, file=sys.stderr)
     raise SystemExit(code)

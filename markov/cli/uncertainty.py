@@ -144,7 +144,12 @@ def _drawn(
 
 
 def check_draws(kind: str) -> None:
-    """Stop where draws cannot be kept as they are asked to be, before anything is run."""
+    """Stop where draws cannot be kept as they are asked to be, before anything is run.
+
+    >>> check_draws("xlsx")
+    Traceback (most recent call last):
+    SystemExit: 2
+    """
     if kind not in ("csv", "parquet", "none"):
         stop(BAD_INPUT, f'--draws takes csv, parquet or none; found "{kind}".')
     if kind == "parquet":
@@ -155,7 +160,12 @@ def check_draws(kind: str) -> None:
 
 
 def keep_draws(result: "Probabilistic", target: Path, kind: str) -> Path | None:
-    """Write more draws than a sheet holds beside the report; None where they stand on the sheet, or are not kept."""
+    """Write more draws than a sheet holds beside the report; None where they stand on the sheet, or are not kept.
+
+    >>> from markov.analysis.uncertainty.probabilistic import probabilistic
+    >>> keep_draws(probabilistic(calgb, 2, seed=1), Path("psa.xlsx"), "csv") is None
+    True
+    """
     from markov.report.sheets.draws import KINDS, ON_SHEET, write_draws
 
     if result.sample.runs <= ON_SHEET or kind == "none":
@@ -340,7 +350,9 @@ def voi(
 def check_points(points: int) -> None:
     """Stop where the points of a Sobol design are no power of two.
 
-    >>> check_points(1024)
+    >>> check_points(1000)
+    Traceback (most recent call last):
+    SystemExit: 2
     """
     if points & (points - 1):
         stop(BAD_INPUT, f"--points takes a power of two, such as 1024; found {points}.")
@@ -349,8 +361,8 @@ def check_points(points: int) -> None:
 def years_of(text: str) -> tuple[float, ...]:
     """Years of longer follow-up from the command line, rising.
 
-    >>> years_of("5, 1.5")
-    (1.5, 5.0)
+    >>> years_of("5, 1")
+    (1.0, 5.0)
     """
     try:
         years = tuple(sorted({float(part) for part in text.split(",") if part.strip()}))

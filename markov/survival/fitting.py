@@ -1,6 +1,6 @@
 """Curves from time-to-event records, by maximum likelihood: every family of `curves`, one fitter.
 
-ln L = Σ w·[event·ln h(t) − H(t) + H(entry)], for right-censored records with optional delayed entry and weights.
+ln L = Σ [event·ln h(t) − H(t)], for right-censored records.
 Covariates act on the first parameter of a family (its location), on the log scale where it is positive, as in flexsurv
 (Jackson 2016, J Stat Softw 70(8)). Parameters are estimated, and later sampled, on the log scale where positive.
 """
@@ -56,14 +56,13 @@ class _Problem:
         return (*self.own_names, *self.records.covariates)
 
     def log_likelihood(self, values: Array) -> Array:
-        """ln L (rows,) of sampled values (rows, names): densities of events, survival of the censored, less entry's."""
-        records = self.records
-        died, late = records.events == 1, records.entries > 0
+        """ln L (rows,) of sampled values (rows, names): densities of events, survival of the censored."""
+        times, died = self.records.times, self.records.events == 1
+        one = np.ones(times.size)
         with np.errstate(all="ignore"):
-            total = log_density(self.family, self._at(values, died), records.times[died]) @ records.weights[died]
-            total = total - self._hazard(values, ~died, records.times) @ records.weights[~died]
-            if late.any():
-                total = total + self._hazard(values, late, records.entries) @ records.weights[late]
+            total = log_density(self.family, self._at(values, died), times[died]) @ one[died]
+            hazard = cumulative_hazard(self.family, self._at(values, ~died), times[~died])
+            total = total - np.broadcast_to(hazard, (len(values), int((~died).sum()))) @ one[~died]
         return np.where(np.isfinite(total), total, -np.inf)
 
     def _at(self, values: Array, rows: Rows) -> Parameters:
@@ -71,10 +70,6 @@ class _Problem:
         columns = list(self.records.covariates.values())
         matrix = np.stack([column[rows] for column in columns], axis=-1) if columns else np.zeros((1, 0))
         return natural_parameters(self.family, self.names, self.knots, values[:, None, :], matrix)
-
-    def _hazard(self, values: Array, rows: Rows, times: Array) -> Array:
-        hazard = cumulative_hazard(self.family, self._at(values, rows), times[rows])
-        return np.broadcast_to(hazard, (len(values), int(rows.sum())))
 
 
 # Where to start ---------------------------------------------------------------------------------------------------
@@ -89,7 +84,7 @@ def _starts(problem: _Problem) -> list[Array]:
     if problem.family is Family.GENERALISED_F:
         return _generalised_f_starts(problem)
     records = problem.records
-    level = float(np.log(records.weights @ (records.times - records.entries)) - np.log(records.event_count))
+    level = float(np.log(np.ones(records.times.size) @ records.times) - np.log(records.event_count))
     logs = np.log(records.event_times)
     middle, spread = float(logs.mean()), max(float(logs.std()), 0.2)
     steep = np.log(1.28 / spread)  # a Weibull's ln t has standard deviation 1.28/shape
@@ -311,7 +306,7 @@ def _maximum(problem: _Problem) -> _Maximum:
 def _spline_knots(records: Records, internal_knots: int) -> Array:
     """Knots (internal_knots + 2,) in ln t: least, equally spaced quantiles, and greatest of the log event times.
 
-    Weights do not move them.  Raises NotFittedError where two knots coincide.  Source: Royston and Parmar 2002.
+    Raises NotFittedError where two knots coincide.  Source: Royston and Parmar 2002.
     """
     knots = np.quantile(np.log(records.event_times), np.linspace(0.0, 1.0, internal_knots + 2))
     if (np.diff(knots) < 1e-9).any():
@@ -320,7 +315,7 @@ def _spline_knots(records: Records, internal_knots: int) -> Array:
 
 
 def fit_family(records: Records, family: Family, internal_knots: int = 0) -> Fit:
-    """Fit one family by maximum likelihood: ln L = Σ w·[event·ln h(t) − H(t) + H(entry)].
+    """Fit one family by maximum likelihood: ln L = Σ [event·ln h(t) − H(t)].
 
     A spline's knots lie at quantiles of the log event times, `internal_knots` of them between the ends. Climbs from
     several starts in a trust region; the covariance is the inverse of the observed information on the sampled scale,

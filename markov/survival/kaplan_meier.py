@@ -204,8 +204,6 @@ def _two_arms(records: Records, treated: ArrayLike) -> _TwoArms:
     arm = np.asarray(treated, dtype=float)
     if arm.shape != records.times.shape or not np.isin(arm, (0.0, 1.0)).all() or not 0 < arm.sum() < arm.size:
         raise ValueError("The arm needs one 0 or 1 a patient, and both arms need patients.")
-    if (records.weights != 1).any():
-        raise ValueError("Log-rank and Cox take unweighted records: repeat a row instead of weighting it.")
     both = risk_table(records)
     if not both.times.size:
         raise ValueError("No events: arms cannot be compared.")
