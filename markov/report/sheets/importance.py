@@ -131,9 +131,7 @@ def _table(inputs: Inputs, sobol: Sobol, table: ImportanceTable, number: int) ->
         Column("First-order index, RBD-FAST", "number"),
     )
     rows = tuple(_row(inputs, row) for row in table.rows)
-    title = (
-        f"At {per_qaly(table.threshold, unit)}; indices of: {output_words(inputs, table.output, dict(sobol.margins))}"
-    )
+    title = f"At {per_qaly(table.threshold, unit)}; indices of: {output_words(inputs, table.output, sobol.margins)}"
     pairs = (
         ("total index and EVPPI", table.total_and_value),
         ("total index and swing", table.total_and_swing),
