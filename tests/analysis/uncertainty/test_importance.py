@@ -64,7 +64,9 @@ def test_a_second_opinion_stands_beside_the_indices(calgb: Inputs) -> None:
     assert rows[block].pawn == max(index[key] for key in block.split(" + "))
     first = table.leading_in_variance
     assert first.pawn_rank == 1.0 and first.rbd_fast == pytest.approx(first.first, abs=0.15)
-    told = np.array([(row.total, row.pawn) for row in table.rows], dtype=float)
+    beyond = [row for row in table.rows if row.pawn is not None and row.pawn > table.pawn_noise]
+    assert beyond == [row for row in table.rows if row.pawn_rank is not None] and 1 < len(beyond) < len(table.rows)
+    told = np.array([(row.total, row.pawn) for row in beyond], dtype=float)
     assert table.total_and_pawn == pytest.approx(float(stats.spearmanr(told).statistic))
     frame = table.to_frame()
     assert frame["pawn"].to_dict() == {name: row.pawn for name, row in rows.items()}
