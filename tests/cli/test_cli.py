@@ -132,7 +132,7 @@ def test_a_failed_check_ends_with_1_and_the_report_is_written(tmp_path: Path) ->
         "import markov.analysis.checks as v, markov.analysis.base_case as b, sys\n"
         "from markov.terms import Verdict\n"
         "bad = v.Check('x', 'A check made to fail', '1', '2', Verdict.FAIL)\n"
-        "b.verify = lambda *_: (bad,)\n"
+        "b.checks_of_a_run = lambda *_: (bad,)\n"
         "from markov.cli import main\n"
         f"main(['run', {str(CALGB)!r}])\n"
     )
