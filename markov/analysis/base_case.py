@@ -11,7 +11,7 @@ from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow,
 from markov.analysis.interpretation.bridge import Bridge, bridge
 from markov.analysis.together import evaluate_together, single_runs
 from markov.analysis.trial_comparison import TrialComparison, trial_comparisons
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.parameters import Inputs, Value, changed_inputs
 from markov.inputs.problems import raise_errors
 from markov.inputs.rules import between_values
 from markov.model.evaluate import evaluate
@@ -98,7 +98,7 @@ def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = N
 
 def _headlines(inputs: Inputs) -> Iterator[Headline]:
     bare = replace(inputs, scenarios=())
-    changed = {name: with_values(bare, changes) for name, changes in ALTERNATIVES.items()}
+    changed = {name: changed_inputs(bare, changes) for name, changes in ALTERNATIVES.items()}
     rules = {name: _broken_rule(each) for name, each in changed.items()}
     sound = [name for name, rule in rules.items() if not rule]
     found = dict(zip(sound, at_price_sets_together([changed[name] for name in sound]), strict=True))

@@ -12,7 +12,7 @@ import numpy as np
 from markov.analysis.accounts import moved, so_far
 from markov.inputs.definitions.schema import label_of
 from markov.inputs.distributions import interval
-from markov.inputs.parameters import Inputs, Parameter, Value, with_values
+from markov.inputs.parameters import Inputs, Parameter, Trusted, Value, changed_inputs
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, Array, PostProgression, PostProgressionRate, State
@@ -61,7 +61,7 @@ class CalibratedRate:
     """A solved rate in the unit of its cell, with its 95 % limits and standard error from those of the target.
 
     The limits are the rates at the target's own limits, which is exact for a monotone relation; the standard error is
-    by the delta method. `reachable` is the range of the target that rates from 0 to 0.5 per month can bring about.
+    by the delta method. `_reachable` is the range of the target that rates from 0 to 0.5 per month can bring about.
     """
 
     target: Target
@@ -97,17 +97,17 @@ def calibrate(inputs: Inputs, target: Target) -> CalibratedRate:
     assert isinstance(figure.value, (int, float))
     low, high = interval(figure) if figure.is_sampled else (figure.value, figure.value)
     wanted = np.array([figure.value, low, high, figure.value * (1.0 - 1e-4), figure.value * (1.0 + 1e-4)])
-    rates = rates_for(inputs, target, {target.parameter: wanted})
+    rates = _rates_for(inputs, target, {target.parameter: wanted})
     if np.isnan(rates[0]):
         raise CalibrationError(_out_of_reach(inputs, target, figure.value))
     slope = (rates[4] - rates[3]) / (wanted[4] - wanted[3])
     spread = (high - low) / (2.0 * Z)
     limits = sorted(float(rate) for rate in rates[1:3])
-    reach = reachable(inputs, target)
+    reach = _reachable(inputs, target)
     return CalibratedRate(target, figure, float(rates[0]), abs(float(slope)) * spread, limits[0], limits[1], reach)
 
 
-def rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> Array:
+def _rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> Array:
     """The rate that meets a target in each row of values, (rows,) in the unit of the rate's cell; NaN: out of reach."""
     rows = len(next(iter(values.values())))
     survival, years = target.survival_and_years(inputs, values, rows)
@@ -116,14 +116,14 @@ def rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> Ar
     return _solve(model, target.rate, own, _hazard_of(inputs, target), -np.log(survival), years)
 
 
-def reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
+def _reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
     """The range of the target's figure, in its own unit, that rates from the highest down to 0 bring about.
 
     A median that is not reached within the horizon counts as infinite.
     """
     model = _rate_model(inputs, target, None)
     ends = np.array([HIGHEST_RATE, 0.0]) / model.factor(target.rate)
-    outcomes = evaluate(model, {target.rate: ends}, trace=True)
+    outcomes = evaluate(model, Trusted({target.rate: ends}), trace=True)
     if not target.is_median:
         _, years = target.survival_and_years(inputs, {}, 2)
         low, high = np.exp(-_hazard_of(inputs, target)(outcomes, years))
@@ -137,7 +137,7 @@ def reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
 
 def _out_of_reach(inputs: Inputs, target: Target, value: float) -> str:
     unit = inputs.parameters[target.parameter].unit
-    low, high = (f"{end:.1f}" if target.is_median else f"{end:.3f}" for end in reachable(inputs, target))
+    low, high = (f"{end:.1f}" if target.is_median else f"{end:.3f}" for end in _reachable(inputs, target))
     words = f"{label_of(target.parameter, inputs.labels)}: {value:g} {unit} is out of reach. Excess death rates from "
     return words + f"{HIGHEST_RATE / MONTHS_PER_YEAR:g} to 0 per month give {low} to {high} {unit}"
 
@@ -155,7 +155,7 @@ def _rate_model(inputs: Inputs, target: Target, until: float | None) -> Inputs:
     }
     if until is not None:
         changes["settings.horizon_years"] = until + 3.0 * inputs.number("settings.cycle_days") / 365.25
-    return with_values(inputs, changes)
+    return changed_inputs(inputs, changes)
 
 
 def _alive(inputs: Inputs, target: Target, outcomes: Outcomes) -> Array:
@@ -197,7 +197,7 @@ def _solve(
     def gap(rates: Array, row: Array) -> Array:
         rows = row.astype(int)
         chosen = {key: column[rows] for key, column in values.items()} | {rate: rates}
-        outcomes = evaluate(model, chosen, trace=True)
+        outcomes = evaluate(model, Trusted(chosen), trace=True)
         return np.asarray(modelled(outcomes, years[rows]) - wanted[rows])
 
     row = np.arange(len(wanted), dtype=float)
@@ -219,7 +219,7 @@ def malignancy_rate_for(inputs: Inputs, strategy: str, incidence: float, months:
     years, column = np.array([months / MONTHS_PER_YEAR]), inputs.compared.index(strategy)
     cleared: dict[str, Value] = {f"spm.proportion.{strategy}": None, rate: inputs.value(rate) or 1.0}
     cleared["settings.horizon_years"] = float(years[0]) + 3.0 * inputs.number("settings.cycle_days") / 365.25
-    model = with_values(inputs, cleared)
+    model = changed_inputs(inputs, cleared)
 
     def modelled(outcomes: Outcomes, at: Array) -> Array:
         assert outcomes.trace is not None
@@ -261,7 +261,7 @@ class Recalibrated:
 
     def _rates(self, target: Target, values: Mapping[str, Array], rows: int) -> Array:
         held = {**values, target.parameter: values.get(target.parameter, np.full(rows, _number(self.inputs, target)))}
-        rates = rates_for(self.inputs, target, held)
+        rates = _rates_for(self.inputs, target, held)
         missed = np.isnan(rates)
         if missed.any():
             rates[missed] = self._nearest(target, {key: column[missed] for key, column in held.items()})
@@ -273,7 +273,7 @@ class Recalibrated:
         survival, years = target.survival_and_years(self.inputs, values, rows)
         model = _rate_model(self.inputs, target, float(years.max()))
         own = {key: column for key, column in values.items() if key != target.parameter}
-        lowest = evaluate(model, {**own, target.rate: np.zeros(rows)}, trace=True)
+        lowest = evaluate(model, Trusted({**own, target.rate: np.zeros(rows)}), trace=True)
         too_many = _hazard_of(self.inputs, target)(lowest, years) > -np.log(survival)
         return np.where(too_many, 0.0, HIGHEST_RATE / model.factor(target.rate))
 

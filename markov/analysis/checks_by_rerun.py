@@ -7,7 +7,7 @@ import numpy as np
 
 from markov.analysis.checks import Check, Found, apart, near, relative_gap
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Inputs, Parameter, Value, with_values
+from markov.inputs.parameters import Inputs, Parameter, Value, changed_inputs
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate_side_by_side
 from markov.model.outcomes import Outcomes
@@ -60,7 +60,7 @@ def _unit_utilities(inputs: Inputs) -> _Rerun:
         title = "With every utility 1, QALYs are life-years"
         yield near("qalys.unit_utilities", title, "equal, within 1e-9", gap, 1e-9)
 
-    return _Rerun(with_values(inputs, ones), compare)
+    return _Rerun(changed_inputs(inputs, ones), compare)
 
 
 def _rates_and_prices(inputs: Inputs) -> _Rerun:
@@ -82,7 +82,7 @@ def _rates_and_prices(inputs: Inputs) -> _Rerun:
             title = "Twice the price is twice the drug cost, and nothing else"
             yield near("price.linear", title, "equal, within 1e-12", relative_gap(twice, once), 1e-12)
 
-    return _Rerun(with_values(inputs, rates), compare, prices)
+    return _Rerun(changed_inputs(inputs, rates), compare, prices)
 
 
 def _equal_arms(inputs: Inputs) -> _Rerun:
@@ -96,7 +96,7 @@ def _equal_arms(inputs: Inputs) -> _Rerun:
         )
         yield near("arms.equal", "Strategies with equal inputs have equal results", "equal, within 1e-12", gap, 1e-12)
 
-    return _Rerun(with_values(inputs, as_reference(inputs)), compare)
+    return _Rerun(changed_inputs(inputs, as_reference(inputs)), compare)
 
 
 def as_reference(inputs: Inputs) -> dict[str, Value]:
@@ -164,4 +164,4 @@ def _half_cycle_length(inputs: Inputs) -> _Rerun:
         note = "the horizon is rounded up to whole cycles, which moves a little too"
         yield Check("cycle.halved", title, "less than 0.1 %", f"{change:.4%}", verdict, note)
 
-    return _Rerun(with_values(inputs, {"settings.cycle_days": inputs.number("settings.cycle_days") / 2.0}), compare)
+    return _Rerun(changed_inputs(inputs, {"settings.cycle_days": inputs.number("settings.cycle_days") / 2.0}), compare)

@@ -9,7 +9,7 @@ from markov.batch.store import FILE
 from markov.excel.style import WARN
 from markov.report import words
 from markov.report.page import Cell, Chart, Column, Look, Page, Series, Table, Text, in_currency
-from markov.report.sheets.base_charts import colour
+from markov.report.sheets.charts import colour
 
 NAMED = 6
 SHEET_NAME = 31 - len(" totals")

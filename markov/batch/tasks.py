@@ -18,7 +18,7 @@ from markov.analysis.together import evaluate_together
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
 from markov.analysis.uncertainty.sample import standard_error
 from markov.batch.keys import Analysis, program_state
-from markov.inputs.parameters import Inputs, ScenarioChange, with_values
+from markov.inputs.parameters import Inputs, ScenarioChange, changed_inputs
 from markov.inputs.problems import InputError, Problem
 from markov.model.outcomes import Outcomes
 from markov.report.reports import write_report
@@ -112,7 +112,7 @@ def run_task(task: Task) -> list[Answer]:
 
 def changed(inputs: Inputs, changes: Sequence[ScenarioChange]) -> Inputs:
     """The inputs of a scenario, which was checked when the batch was planned."""
-    return with_values(inputs, {row.id: row.value for row in changes}) if changes else inputs
+    return changed_inputs(inputs, {row.id: row.value for row in changes}) if changes else inputs
 
 
 # ------------------------------------------------------------------------------------------------- base cases

@@ -74,13 +74,13 @@ def _with_points(task: "_Task", file: Path) -> "_Task":
     """The same with the points of a CSV file on the Kaplan-Meier sheet."""
     from markov.inputs.cells import EMPTY
     from markov.inputs.definitions.schema import Sheet, columns_of
+    from markov.inputs.reading.csv_table import read_table
     from markov.inputs.workbook import assemble
-    from markov.inputs.writing.sources import csv_rows
 
     if not file.is_file():
         stop(BAD_INPUT, f"{file}: does not exist. Check the spelling and the folder.")
     headers = [column.header for column in columns_of(Sheet.CURVE_POINTS)]
-    rows = tuple({header: row.get(header, EMPTY) for header in headers} for row in csv_rows(file))
+    rows = tuple({header: row.get(header, EMPTY) for header in headers} for row in read_table(file))
     if not rows or rows[0]["value"] is EMPTY:
         stop(BAD_INPUT, f"{file}: needs a first line with the columns {', '.join(headers[:5])}.")
     sheets = replace(task.sheets, rows={**task.sheets.rows, Sheet.CURVE_POINTS: rows})
@@ -90,36 +90,31 @@ def _with_points(task: "_Task", file: Path) -> "_Task":
 def _fit_points(task: "_Task", families: "Mapping[str, Family]", knots: tuple[int, ...], joint: bool) -> None:
     """The part of `fit` that fits curves: values, the choice to justify, correlations and scenarios."""
     from markov.analysis.evidence.curve_fits import describe, fit_curves
-    from markov.analysis.evidence.fitted_parameters import (
-        choice_rows,
-        correlation_rows,
-        parameter_changes,
-        scenario_rows,
-    )
+    from markov.analysis.evidence.fitted_parameters import fitted_rows
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
     from markov.report.sheets.fits import curve_fit_pages
 
     with task.clock.step("Fitting the curves"):
         found = fit_curves(task.inputs, families, knots, joint=joint)
-    changes, scenarios = parameter_changes(found), list(scenario_rows(found))
-    new = with_rows(task.sheets, changes)
-    new = with_rows_in_place(new, Sheet.CURVE_CHOICE, ("strategy", "endpoint"), list(choice_rows(found)))
-    new = with_correlations(new, changes, correlation_rows(found))
-    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), scenarios)
+    rows = fitted_rows(found)
+    new = with_rows(task.sheets, rows.parameters)
+    new = with_rows_in_place(new, Sheet.CURVE_CHOICE, ("strategy", "endpoint"), rows.choices)
+    new = with_correlations(new, rows.parameters, rows.correlations)
+    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), rows.scenarios)
     fitted = ", ".join(f"{arm.endpoint} of {arm.strategy}, {describe(arm.chosen)}" for arm in found.arms)
-    names = {row["scenario"] for row in scenarios}
+    names = {row["scenario"] for row in rows.scenarios}
     others = [
         f"Sheet Scenarios: {len(names)} scenarios, one for each other family that could be fitted to every arm.",
         "Sheet Correlations: what was estimated together is sampled together.",
     ]
-    told = _Told(f"Survival curves fitted: {fitted}", "Digitised Kaplan–Meier points", changes, others)
+    told = _Told(f"Survival curves fitted: {fitted}", "Digitised Kaplan–Meier points", rows.parameters, others)
     task.finish(new, told, lambda: curve_fit_pages(found))
 
 
 def _fit_medians(task: "_Task", endpoint: str) -> None:
     """The part of `fit` that needs no curve."""
-    from markov.analysis.evidence.median_fits import fit_medians, median_changes
+    from markov.analysis.evidence.median_fits import fit_medians, median_rows
     from markov.inputs.writing.change_rows import with_correlations, with_rows
     from markov.report.sheets.fits_from_medians import median_fit_page
     from markov.terms import Endpoint
@@ -127,7 +122,7 @@ def _fit_medians(task: "_Task", endpoint: str) -> None:
     if endpoint not in (Endpoint.PFS, Endpoint.OS):
         stop(BAD_INPUT, f'--from-medians takes pfs or os, found "{endpoint}".')
     found = fit_medians(task.inputs, endpoint)
-    changes = median_changes(found)
+    changes = median_rows(found).parameters
     new = with_correlations(with_rows(task.sheets, changes), changes, ())
     what = f"Weibull curves of {endpoint} from medians, shape {found.shape.value:.3f}"
     told = _Told(what, "Only medians and a ratio are published", changes)
@@ -157,7 +152,7 @@ def calibrate(
     """
     task = _Task.begin("calibrate", "calibrated", workbook, out, report, replace_, changes)
     from markov.analysis.calibration import CalibrationError
-    from markov.analysis.evidence.calibrated_parameters import calibration_changes, calibration_story
+    from markov.analysis.evidence.calibrated_parameters import calibrated_rows, calibration_story
     from markov.inputs.writing.change_rows import with_rows
     from markov.report.sheets.calibration import calibration_pages
 
@@ -169,7 +164,7 @@ def calibrate(
     if not story.rates and not story.others:
         words = "names no target. Fill calibration.os_median.common (months) on the sheet Survival, or add"
         stop(BAD_INPUT, f"{workbook.name} {words} --set calibration.os_median.common=84.1.")
-    rows = calibration_changes(story)
+    rows = calibrated_rows(story).parameters
     solved = [*(rate.target.rate for rate in story.rates), *(name for name, *_ in story.others)]
     what = f"Rates calibrated inside the model: {', '.join(solved)}"
     told = _Told(what, "Published figures", rows)
@@ -198,26 +193,19 @@ def network(
     """
     task = _Task.begin("network", "network", workbook, out, report, replace_)
     inputs = task.inputs
-    from markov.analysis.evidence.networks import (
-        MODEL_NAMES,
-        network_changes,
-        network_correlations,
-        network_scenarios,
-        networks,
-        not_written,
-    )
+    from markov.analysis.evidence.networks import MODEL_NAMES, network_rows, networks
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
     from markov.report.sheets.network import network_pages
 
     with task.clock.step("Synthesising the trials"):
         found = networks(inputs, _models(model or []))
-    rows = network_changes(inputs, found)
-    new = with_correlations(with_rows(task.sheets, rows), rows, network_correlations(inputs, found))
-    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), list(network_scenarios(inputs, found)))
+    rows = network_rows(inputs, found)
+    new = with_correlations(with_rows(task.sheets, rows.parameters), rows.parameters, rows.correlations)
+    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), rows.scenarios)
     what = "Trials synthesised: " + ", ".join(f"{n.endpoint} by {MODEL_NAMES[n.used.model]}" for n in found)
-    others = [sentence for n in found for sentence in not_written(inputs, n)]
-    task.finish(new, _Told(what, "Sheet Evidence network", rows, others), lambda: network_pages(inputs, found))
+    told = _Told(what, "Sheet Evidence network", rows.parameters, rows.left_alone)
+    task.finish(new, told, lambda: network_pages(inputs, found))
 
 
 def _models(given: Sequence[str]) -> "dict[str, SynthesisModel]":

@@ -1,7 +1,6 @@
 """Steps that commands share: reading with the changes asked for, timing, progress, and stopping with a code."""
 
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from markov.analysis.uncertainty.sample import Done
-    from markov.inputs.parameters import Inputs, Value
+    from markov.inputs.parameters import Inputs
 
 CHECK_FAILED, BAD_INPUT, NOT_WRITTEN, INTERRUPTED = 1, 2, 3, 130
 SHOW_PROGRESS_AFTER = 2.0
@@ -49,7 +48,8 @@ def read(workbook: Path, changes: list[str] | None) -> "Inputs":
     0.6
     """
     from markov.excel.files import PROTECTED
-    from markov.inputs.parameters import with_values
+    from markov.inputs.given_values import typed_changes
+    from markov.inputs.parameters import changed_inputs
     from markov.inputs.problems import raise_errors
     from markov.inputs.rules import between_values
     from markov.inputs.workbook import read_inputs
@@ -57,7 +57,7 @@ def read(workbook: Path, changes: list[str] | None) -> "Inputs":
     PROTECTED.add(workbook.resolve())
     inputs = read_inputs(workbook)
     if changes:
-        inputs = with_values(inputs, dict(_parse(inputs, changes)), place="--set")
+        inputs = changed_inputs(inputs, typed_changes(inputs, changes), place="--set")
         raise_errors(between_values.problems(inputs))
     warn_of_confidential(inputs)
     return inputs
@@ -76,34 +76,6 @@ def warn_of_confidential(inputs: "Inputs") -> None:
             "JSON included, may give the values away; markov run --redact writes a copy that does not.",
             file=sys.stderr,
         )
-
-
-def _parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]":
-    """ID=VALUE texts as ids and values; proportions may be typed as 52%."""
-    from markov.inputs.definitions.schema import match
-    from markov.inputs.problems import InputError, Problem
-    from markov.inputs.rules.one_value import suggestion
-
-    problems = []
-    for change in changes:
-        identifier, equals, text = (part.strip() for part in change.partition("="))
-        found = match(identifier)
-        known = found is not None and found[1].get("strategy", inputs.reference) in (*inputs.labels, "common")
-        if not equals:
-            problems.append(Problem("--set", "a change reads ID=VALUE", change, "Write --set utility.progression=0.6."))
-        elif found is None or not known:
-            problems.append(Problem("--set", "the model knows no such id", identifier, suggestion(identifier)))
-        elif found[0].is_text:
-            yield identifier, text
-        elif re.fullmatch(r"[-+]?\d+(\.\d+)?\s*%", text):
-            yield identifier, float(text.rstrip("% ")) / 100.0
-        else:
-            try:
-                yield identifier, float(text)
-            except ValueError:
-                problems.append(Problem("--set", f"{identifier} needs a number", text, "The decimal sign is a point."))
-    if problems:
-        raise InputError(problems)
 
 
 def target_of(workbook: Path, out: Path | None, kind: str = "xlsx", word: str = "report") -> Path:

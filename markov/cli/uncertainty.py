@@ -1,7 +1,7 @@
 """The commands on uncertainty: markov psa, sobol, voi."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -21,6 +21,8 @@ from markov.cli.shared import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from markov.analysis.uncertainty.probabilistic import Probabilistic
     from markov.analysis.uncertainty.structural import StructuralAverage
     from markov.inputs.parameters import Inputs
@@ -192,37 +194,107 @@ def sobol(
     second_order: Annotated[
         bool, typer.Option("--second-order/--no-second-order", help="Also pairs of inputs; doubles the runs.")
     ] = True,
-    resamples: Annotated[int, typer.Option("--resamples", min=10, help="Resamples behind the intervals.")] = 1000,
+    resamples: Annotated[
+        int | None,
+        typer.Option(
+            "--resamples",
+            min=10,
+            help="Resamples behind the intervals.",
+            show_default="1000; delta 10, rbd_fast 50",
+        ),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option("--method", help="sobol, or a second opinion from random draws: pawn, delta or rbd_fast."),
+    ] = "sobol",
+    runs: Annotated[int, typer.Option("--runs", min=100, help="Random draws for pawn, delta and rbd_fast.")] = 2000,
     seed: Seed = None,
     changes: Changes = None,
     out: Out = None,
     json_file: Json = None,
     workers: Workers = None,
 ) -> None:
-    """Sobol analysis: how much of the variance of the result each uncertain input explains, alone and with others."""
+    """Sobol analysis: how much of the variance of the result each uncertain input explains, alone and with others.
+
+    With --method pawn, delta or rbd_fast the inputs are judged from random draws instead, those of markov psa.
+    """
     one_thread()
     clock = Clock(False)
     check_points(points)
     inputs = _inputs(workbook, changes, None)
-    from markov.analysis.uncertainty.sobol import sobol_analysis
+    from markov.report.json import document
+
+    with explained(workbook):
+        if method == "sobol":
+            found = _from_a_design(inputs, points, second_order, resamples, seed, workers, clock)
+        else:
+            found = _from_draws(inputs, method, runs, resamples, seed, workers, clock)
+    if json_file:
+        write_text(json_file, document({"confidential": list(inputs.confidential), found.key: found.numbers}))
+    with clock.step("Writing the report"):
+        target = target_of(workbook, out, word=method)
+        _write(workbook, target, inputs, found.pages, found.recipe, clock)
+    if json_file != "-":
+        print("\n".join(found.words))
+        print(f"Report: {target}")
+
+
+class _Indices(NamedTuple):
+    """Sensitivity indices: their numbers and the key of these, their sheets, how they are made again, what leads."""
+
+    key: str
+    numbers: "Mapping[str, Any]"
+    pages: "list[Page]"
+    recipe: "Recipe"
+    words: list[str]
+
+
+def _from_a_design(
+    inputs: "Inputs",
+    points: int,
+    second_order: bool,
+    resamples: int | None,
+    seed: int | None,
+    workers: int | None,
+    clock: Clock,
+) -> _Indices:
+    from markov.analysis.uncertainty.sobol import RESAMPLES, sobol_analysis
+    from markov.report.json import sobol_data
     from markov.report.recipe import SOBOL, Recipe, sobol_options
     from markov.report.sheets.sobol import sobol_pages, sobol_words
 
-    with explained(workbook), clock.tracked("Sobol design") as done:
+    again = resamples or RESAMPLES
+    with clock.tracked("Sobol design") as done:
         result = sobol_analysis(
-            inputs, points, second_order=second_order, resamples=resamples, seed=seed, workers=workers, done=done
+            inputs, points, second_order=second_order, resamples=again, seed=seed, workers=workers, done=done
         )
-    if json_file:
-        from markov.report.json import document, sobol_data
+    recipe = Recipe((SOBOL,), sobol_options(result))
+    return _Indices("sobol", sobol_data(result), sobol_pages(inputs, result), recipe, sobol_words(inputs, result))
 
-        write_text(json_file, document({"confidential": list(inputs.confidential), "sobol": sobol_data(result)}))
-    with clock.step("Writing the report"):
-        target = target_of(workbook, out, word="sobol")
-        recipe = Recipe((SOBOL,), sobol_options(result))
-        _write(workbook, target, inputs, sobol_pages(inputs, result), recipe, clock)
-    if json_file != "-":
-        print("\n".join(sobol_words(inputs, result)))
-        print(f"Report: {target}")
+
+def _from_draws(
+    inputs: "Inputs",
+    method: str,
+    runs: int,
+    resamples: int | None,
+    seed: int | None,
+    workers: int | None,
+    clock: Clock,
+) -> _Indices:
+    from markov.analysis.uncertainty.given_data import METHODS, given_data
+    from markov.analysis.uncertainty.sample import draw_sample
+    from markov.report.json import given_data_data
+    from markov.report.recipe import GIVEN, Recipe, given_data_options
+    from markov.report.sheets.given_data import given_data_page, given_data_words
+
+    if method not in METHODS:
+        stop(BAD_INPUT, f'--method takes sobol, {", ".join(METHODS)}; found "{method}".')
+    with clock.tracked("Random draws") as done:
+        sample = draw_sample(inputs, runs, seed, traced=False, workers=workers, done=done)
+    with clock.tracked(METHODS[method].title) as done:
+        result = given_data(sample, inputs.thresholds, method, resamples=resamples, done=done)
+    recipe, words = Recipe((GIVEN,), given_data_options(result)), given_data_words(inputs, result)
+    return _Indices("given_data", given_data_data(result), [given_data_page(inputs, result)], recipe, words)
 
 
 def voi(
@@ -244,7 +316,7 @@ def voi(
     clock = Clock(False)
     waited = years_of(years)
     inputs = _inputs(workbook, changes, None)
-    from markov.analysis.uncertainty.everything import value_of_waiting
+    from markov.analysis.uncertainty.everything import follow_up
     from markov.analysis.uncertainty.sample import draw_sample
     from markov.analysis.uncertainty.value_of_information import value_of_information
     from markov.report.recipe import VOI, Recipe
@@ -257,20 +329,20 @@ def voi(
             sample = draw_sample(inputs, runs, seed, traced=False, workers=workers, done=done)
         with clock.step("Value of information"):
             result = value_of_information(inputs, sample)
-        follow_up, note = value_of_waiting(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
+        followed, note = follow_up(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
     if json_file:
         from markov.report.json import document, voi_data
 
         write_text(
-            json_file, document({"confidential": list(inputs.confidential), "voi": voi_data(result, follow_up, note)})
+            json_file, document({"confidential": list(inputs.confidential), "voi": voi_data(result, followed, note)})
         )
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="voi")
         options = {"runs": str(runs), "seed": _seed(inputs, seed), "years": ", ".join(map(repr, waited))}
-        pages = voi_report_pages(inputs, result, follow_up, note)
+        pages = voi_report_pages(inputs, result, followed, note)
         _write(workbook, target, inputs, pages, Recipe((VOI,), options), clock)
     if json_file != "-":
-        told = [sentence for found in follow_up for sentence in follow_up_lead(inputs, found)]
+        told = [sentence for found in followed for sentence in follow_up_lead(inputs, found)]
         print("\n".join([*perfect_words(inputs, result), *told, *([note] if note else [])]))
         print(f"Report: {target}")
 
@@ -329,4 +401,5 @@ def _write(workbook: Path, target: Path, inputs: "Inputs", pages: "list[Page]", 
     from markov.report.reports import WORDS, write_uncertainty_report
 
     command = f"markov {WORDS[recipe.parts[0]]} {workbook.name}"
+    command += f" --method {recipe.options['method']}" if "method" in recipe.options else ""
     write_uncertainty_report(inputs, pages, target, recipe, command=command, seconds=clock.elapsed)

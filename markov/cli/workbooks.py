@@ -59,7 +59,7 @@ def _crossings(inputs: "Inputs") -> "list[Problem]":
     """Where PFS would rise above OS under the policy that forbids it, in the base case and in scenarios."""
     from dataclasses import replace
 
-    from markov.inputs.parameters import with_values
+    from markov.inputs.parameters import changed_inputs
     from markov.inputs.rules.between_values import scenario_changes, scenario_names
     from markov.model.hazards import crossing_problems
 
@@ -67,7 +67,7 @@ def _crossings(inputs: "Inputs") -> "list[Problem]":
     base = replace(inputs, scenarios=())
     for name in scenario_names(inputs):
         row = next(change for change in inputs.scenarios if change.scenario == name)
-        told = crossing_problems(with_values(base, scenario_changes(inputs, name)))
+        told = crossing_problems(changed_inputs(base, scenario_changes(inputs, name)))
         place = f"{inputs.name}, {row.cell}"
         known = {problem.rule for problem in found if problem.place != place}
         found += [replace(p, place=place, rule=f'scenario "{name}": {p.rule}') for p in told if p.rule not in known]

@@ -7,7 +7,7 @@ is marked as unverified.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from markov.inputs.cells import RawCell, Row
+from markov.inputs.cells import Row, row_of
 from markov.inputs.definitions.sheets import TABLES, Sheet
 from markov.inputs.evidence import Sourced
 from markov.terms import Agency, ReferenceItem, Status
@@ -109,7 +109,7 @@ def default_rows() -> tuple[Row, ...]:
     >>> {header: cell.value for header, cell in default_rows()[0].items()}["value"]  # a number, for Excel to show it
     0.035
     """
-    headers, place = [column.header for column in TABLES[Sheet.REFERENCE_CASE]], f"default, {Sheet.REFERENCE_CASE}"
+    headers = [column.header for column in TABLES[Sheet.REFERENCE_CASE]]
     rows = ({header: str(getattr(row, header)) or None for header in headers} for row in DEFAULTS)
     rates = ({**row, "value": float(row["value"])} if row["item"] in RATES and row["value"] else row for row in rows)
-    return tuple({header: RawCell(value, place) for header, value in row.items()} for row in rates)
+    return tuple(row_of(row, f"default, {Sheet.REFERENCE_CASE}") for row in rates)

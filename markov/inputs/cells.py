@@ -52,6 +52,15 @@ class RawCell:
 Row = Mapping[str, RawCell]
 
 
+def row_of(values: Mapping[str, object], place: str) -> Row:
+    """Values by header as a row of cells that stand at one place.
+
+    >>> row_of({"id": "cohort.age", "value": 58.0}, "blank")["value"].value
+    58.0
+    """
+    return {header: RawCell(value, place) for header, value in values.items()}
+
+
 @dataclass(frozen=True)
 class Sheets:
     """The tables of a workbook as rows by header, before anything is believed."""
@@ -125,7 +134,7 @@ def _why_not_a_number(cell: RawCell) -> tuple[object, str]:
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
         return f"the date {text}", "Type the number again and format the cell as a number."
     if isinstance(value, (int, float)):
-        huge = not isinstance(value, bool)
+        huge = not isinstance(value, bool) and value == value
         return f"{value:g}" if isinstance(value, float) else text[:20], (
             f"Write a number below {LARGEST:g}." if huge else "Write a number."
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +14,17 @@ from markov.inputs.evidence import TrialResult as TrialResult
 from markov.inputs.problems import Problem
 from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, Array, Distribution, Endpoint
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 Value = float | str | None
 LOCATIONS = tuple(sorted({names[0] for family, names in FAMILY_PARAMETERS.items() if family not in RATIO_FAMILIES}))
 """Parameters that a median may stand in for: the first one of each family."""
+FRAME = (
+    *("id", "label", "value", "unit", "base_case", "low", "high", "se", "distribution", "group", "price_year"),
+    *("value_set", "status", "source", "page", "comment", "cell"),
+)
+"""Columns of the table of parameters."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +202,18 @@ class Inputs:
                 found[matched[1][kind]] = None
         return tuple(found)
 
+    def to_frame(self) -> "DataFrame":
+        """One line a parameter, in each cell's own unit: what it is, its uncertainty, its evidence and its cell.
+
+        >>> frame = calgb.to_frame().set_index("id")
+        >>> frame.at["os.hazard_ratio.lenalidomide", "value"], frame.at["os.hazard_ratio.lenalidomide", "cell"]
+        (0.61, 'Survival!C22')
+        """
+        import pandas as pd  # takes longer to import than a workbook to read
+
+        rows = [[getattr(parameter, name) for name in FRAME] for parameter in self.parameters.values()]
+        return pd.DataFrame(rows, columns=list(FRAME)).rename(columns={"se": "standard_error"})
+
     def by_status(self) -> Mapping[str, tuple[Parameter, ...]]:
         """Parameters grouped by evidence status."""
         groups: dict[str, list[Parameter]] = {}
@@ -204,11 +225,27 @@ class Inputs:
 def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:
     """A copy with some values changed, in each cell's own unit; the original is untouched.
 
-    The caller checks the result (`checks.problems`). A strategy is named by `strategy.included.S`
-    with `yes` or `no`. Under a progression ratio other than 1, changing a stop for toxicity keeps the
-    progression hazard of those on treatment as it was: the proportion of the original is kept as
-    `toxicity.observed_proportion.S`. A curve placed by another of its median and its own first parameter
-    (scale, rate, …) is placed by that one alone.
+    A strategy is named by `strategy.included.S` with `yes` or `no`; None empties a value. Under a progression ratio
+    other than 1, changing a stop for toxicity keeps the progression hazard of those on treatment as it was: the
+    proportion of the original is kept as `toxicity.observed_proportion.S`. A curve placed by another of its median and
+    its own first parameter (scale, rate, …) is placed by that one alone.
+
+    Raises InputError, with every problem and the nearest id, for an id or a name that the workbook does not have, a
+    text where a number belongs, an unknown choice and a number beyond its limits.
+
+    >>> with_values(calgb, {"os.hazard_ratio.lenalidomide": 0.8}).value("os.hazard_ratio.lenalidomide")
+    0.8
+    """
+    from markov.inputs.given_values import checked_values  # its rules read inputs
+
+    return changed_inputs(inputs, checked_values(inputs, changes, place), place)
+
+
+def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:
+    """The same for values that were checked, or that are to go beyond their limits: nothing is refused.
+
+    >>> changed_inputs(calgb, {"utility.progression": 2.0}).value("utility.progression")
+    2.0
     """
     parameters = dict(inputs.parameters)
     for identifier, value in {**_placed_anew(inputs, changes), **changes}.items():
@@ -229,7 +266,7 @@ def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -
         and inputs.given(identifier)
         and _treats_stopped_differently(changed, identifier.rsplit(".", 1)[1])
     }
-    return with_values(changed, observed) if observed else changed
+    return changed_inputs(changed, observed) if observed else changed
 
 
 def _placed_anew(inputs: Inputs, changes: Mapping[str, Value]) -> dict[str, Value]:
@@ -258,6 +295,10 @@ def new_parameter(identifier: str, currency: str, labels: Mapping[str, str]) -> 
         raise KeyError(identifier)
     unit = next(iter(units_of(found[0], currency)), "")
     return Parameter(identifier, found[0], None, unit, label_of(identifier, labels))
+
+
+class Trusted(dict[str, Array]):
+    """Columns of values by id, (rows,) each, that were checked, or that the program made: they may go beyond limits."""
 
 
 class Columns:

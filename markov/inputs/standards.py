@@ -6,7 +6,7 @@ Sources: Husereau et al., BMC Medicine, 2022 (CHEERS 2022); Vemer et al., Pharma
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from markov.inputs.cells import RawCell, Row
+from markov.inputs.cells import Row, row_of
 from markov.inputs.definitions.sheets import Sheet
 
 
@@ -98,9 +98,10 @@ def items() -> Iterator[tuple[str, Item]]:
 
 
 def default_rows() -> tuple[Row, ...]:
-    """Every item, its text still to be written, as rows of the sheet."""
+    """Every item, its text still to be written, as rows of the sheet.
+
+    >>> [cell.value for cell in default_rows()[7].values()]
+    ['CHEERS 8', 'Perspective', None]
+    """
     place = f"default, {Sheet.REPORTING}"
-    return tuple(
-        {"item": RawCell(name, place), "title": RawCell(item.title, place), "text": RawCell(None, place)}
-        for name, item in items()
-    )
+    return tuple(row_of({"item": name, "title": item.title, "text": None}, place) for name, item in items())

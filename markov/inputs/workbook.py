@@ -27,7 +27,7 @@ from markov.inputs.problems import Problem, raise_errors
 from markov.inputs.reading.file import File, read_file
 from markov.inputs.reading.headers import cover_entries, read_tables
 from markov.inputs.rules import between_values
-from markov.inputs.rules.one_value import suggestion
+from markov.inputs.rules.one_value import refusal_of_id
 from markov.terms import Distribution
 
 RESERVED = ("common",)  # what ids call a rate or a target that all strategies share
@@ -212,16 +212,6 @@ def _refusal(identifier: str, labels: Mapping[str, str]) -> tuple[str, str | Non
     """Why a row's id cannot be read: the rule, what was found, the remedy."""
     if not identifier:
         return "the row has no id", None, "Write its id, or clear the row."
-    if not ID_PATTERN.fullmatch(identifier):
-        lower = "_".join(identifier.lower().split())
-        remedy = f"Did you mean {lower}?" if match(lower) else "Write small words joined by dots, such as cohort.age."
-        return "this is not a well-formed id", identifier, remedy
-    found = match(identifier)
-    if found is not None and found[0] is STRATEGY_INCLUDED:
+    if identifier.startswith("strategy.included.") and ID_PATTERN.fullmatch(identifier):
         return "a strategy is included on the sheet of strategies", identifier, "Clear the row."
-    if found is None:
-        return "the model knows no such id", identifier, suggestion(identifier)
-    if labels and "strategy" in found[1] and found[1]["strategy"] not in labels:
-        remedy = f"Strategies are {', '.join(labels)}: mend the id, or add the strategy."
-        return f"{identifier} belongs to no strategy of this workbook", None, remedy
-    return None
+    return refusal_of_id(identifier, labels)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from markov.analysis.sensitivity.everything import Deterministic
     from markov.analysis.uncertainty.everything import Uncertainty
     from markov.analysis.uncertainty.follow_up import FollowUp
+    from markov.analysis.uncertainty.given_data import Given, GivenData
     from markov.analysis.uncertainty.probabilistic import Probabilistic
     from markov.analysis.uncertainty.sobol import Sobol
     from markov.analysis.uncertainty.sobol_indices import Indices
@@ -287,6 +288,28 @@ def _indices(found: "Indices") -> Data:
             for i, j in found.pairs
         ]
     return data | {"convergence": encoded(found.statement)}
+
+
+def given_data_data(result: "GivenData") -> Data:
+    """What a method for given data says: its draws and inputs, and every index of every output by falling index.
+
+    >>> from markov.analysis.uncertainty.given_data import given_data
+    >>> from markov.analysis.uncertainty.sample import draw_sample
+    >>> given_data_data(given_data(draw_sample(calgb, 100), [25000.0], "pawn", resamples=2))["method"]
+    'pawn'
+    """
+    return shaped(result) | {"outputs": [_given(given, result) for given in result.outputs]}
+
+
+def _given(given: "Given", result: "GivenData") -> Data:
+    if given.index is None:
+        return {"output": given.output, "indices": None, "reason": given.reason}
+    half_width = [None] * len(given.index) if given.half_width is None else encoded(given.half_width)
+    indices = [
+        {"input": result.inputs[i].name, "index": float(given.index[i]), "half_width": half_width[i]}
+        for i in given.ranking
+    ]
+    return {"output": given.output, "noise": encoded(given.noise), "indices": indices}
 
 
 def voi_data(found: "ValueOfInformation", follow_up: Sequence["FollowUp"], note: str) -> Data:

@@ -56,10 +56,13 @@ SHAPES: Mapping[str, str] = {
     # Uncertainty
     "FollowUp": "strategy versus followed_years=followed lag_years=lag share early_log_hazard_ratio=early "
     "late_log_hazard_ratio.mean=mean late_log_hazard_ratio.sd=sd waits",
-    "Importance": "factor parameters swing first total evppi=value evppi_standard_error=error ranks.swing=swing_rank "
-    "ranks.total=total_rank ranks.evppi=value_rank",
+    "Importance": "factor parameters swing first total evppi=value evppi_standard_error=error pawn rbd_fast "
+    "ranks.swing=swing_rank ranks.total=total_rank ranks.evppi=value_rank ranks.pawn=pawn_rank",
+    "GivenData": "method runs seed resamples inputs margins",
+    "Input": "name parameters source",
     "ImportanceTable": "threshold output rank_correlation.total_and_value=total_and_value "
-    "rank_correlation.total_and_swing=total_and_swing rank_correlation.swing_and_value=swing_and_value rows",
+    "rank_correlation.total_and_swing=total_and_swing rank_correlation.swing_and_value=swing_and_value "
+    "rank_correlation.total_and_pawn=total_and_pawn given_data.runs=draws given_data.pawn_noise=pawn_noise rows",
     "InformationValue": "value standard_error upward_bias method",
     "Invariant": "id=rule.id draws breaches worst",
     "Plane": "strategy covariance ellipse inside_ellipse=inside quadrants",

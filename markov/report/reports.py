@@ -11,8 +11,9 @@ from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.sensitivity.one_way import OneWay
 from markov.analysis.sensitivity.scenarios import Scenarios
 from markov.analysis.sensitivity.two_way import TwoWay
-from markov.analysis.uncertainty.everything import Uncertainty, value_of_waiting
+from markov.analysis.uncertainty.everything import Uncertainty, follow_up
 from markov.analysis.uncertainty.follow_up import FollowUp
+from markov.analysis.uncertainty.given_data import given_data
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic, until_precision
 from markov.analysis.uncertainty.sample import draw_sample
 from markov.analysis.uncertainty.sobol import Sobol, sobol_analysis
@@ -21,37 +22,44 @@ from markov.analysis.uncertainty.value_of_information import ValueOfInformation,
 from markov.excel.files import ReportError
 from markov.inputs.parameters import Inputs
 from markov.report.page import CONTENTS, Page, in_currency
-from markov.report.recipe import PSA, SOBOL, VOI, Recipe, run_recipe, years_of
+from markov.report.recipe import GIVEN, PSA, SOBOL, VOI, Recipe, run_recipe, years_of
 from markov.report.sheets.applicability import applicability_page
 from markov.report.sheets.assumptions import assumptions_page
 from markov.report.sheets.benefit_and_risk import benefit_risk_page
 from markov.report.sheets.bridge import bridge_page
 from markov.report.sheets.checklists import standards_pages
+from markov.report.sheets.checks import checks_page
 from markov.report.sheets.contents import contents_page
+from markov.report.sheets.disaggregated import disaggregated_page
 from markov.report.sheets.draws import draws_page
-from markov.report.sheets.evidence import checks_page, inputs_page, survival_page
 from markov.report.sheets.follow_up_value import follow_up_page
+from markov.report.sheets.given_data import given_data_page
 from markov.report.sheets.glossary import glossary_page
 from markov.report.sheets.importance import importance_page
+from markov.report.sheets.incremental import incremental_page
 from markov.report.sheets.inputs_in_full import carried_pages
+from markov.report.sheets.inputs_used import inputs_page
 from markov.report.sheets.probabilistic import probabilistic_pages
 from markov.report.sheets.provenance import evidence_provenance_page, provenance_page
 from markov.report.sheets.reference_case import reference_case_page
-from markov.report.sheets.results import disaggregated_page, incremental_page, results_page, trace_page
+from markov.report.sheets.results import results_page
 from markov.report.sheets.scenarios import scenario_pages
+from markov.report.sheets.second_malignancies import malignancy_page
 from markov.report.sheets.severity import severity_page
 from markov.report.sheets.sobol import sobol_pages
 from markov.report.sheets.structural_average import structural_page
 from markov.report.sheets.summary import summary_page
+from markov.report.sheets.survival import survival_page
 from markov.report.sheets.threshold import threshold_page
 from markov.report.sheets.tornado import tornado_page
-from markov.report.sheets.treatment import malignancy_page, treatment_page
+from markov.report.sheets.trace import trace_page
+from markov.report.sheets.treatment import treatment_page
 from markov.report.sheets.two_way import two_way_page
 from markov.report.sheets.value_of_information import voi_page
 from markov.report.writers.excel import write_pages
 
 LIVE_GUIDE = ("Live guide", "The model as Excel formulas: where to type another value, and how the answer moves.")
-WORDS = {PSA: "psa", SOBOL: "sobol", VOI: "voi"}
+WORDS = {PSA: "psa", SOBOL: "sobol", GIVEN: "sobol", VOI: "voi"}
 Found = Scenarios | OneWay | TwoWay | Probabilistic | Sobol | ValueOfInformation | FollowUp | StructuralAverage
 """What an analysis found that has sheets of its own."""
 
@@ -292,7 +300,12 @@ def pages_again(inputs: Inputs, recipe: Recipe) -> list[Page]:
     >>> [page.name for page in pages_again(calgb, Recipe((SOBOL,), options))]
     ['Sobol', 'Sobol indices']
     """
-    again: Mapping[str, Callable[[Inputs, Recipe], list[Page]]] = {PSA: _psa, SOBOL: _sobol, VOI: _voi}
+    again: Mapping[str, Callable[[Inputs, Recipe], list[Page]]] = {
+        PSA: _psa,
+        SOBOL: _sobol,
+        GIVEN: _given,
+        VOI: _voi,
+    }
     return again[recipe.parts[0]](inputs, recipe)
 
 
@@ -320,8 +333,14 @@ def _sobol(inputs: Inputs, recipe: Recipe) -> list[Page]:
     return sobol_pages(inputs, found)
 
 
+def _given(inputs: Inputs, recipe: Recipe) -> list[Page]:
+    sample = draw_sample(inputs, recipe.number("runs"), recipe.number("seed"), traced=False)
+    method, resamples = recipe.options["method"], recipe.number("resamples")
+    return [given_data_page(inputs, given_data(sample, inputs.thresholds, method, resamples=resamples))]
+
+
 def _voi(inputs: Inputs, recipe: Recipe) -> list[Page]:
     seed = recipe.number("seed")
     sample = draw_sample(inputs, recipe.number("runs"), seed, traced=False)
     found = value_of_information(inputs, sample)
-    return voi_report_pages(inputs, found, *value_of_waiting(inputs, sample, years_of(recipe), seed=seed))
+    return voi_report_pages(inputs, found, *follow_up(inputs, sample, years_of(recipe), seed=seed))

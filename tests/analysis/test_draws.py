@@ -181,6 +181,13 @@ def test_the_seed_of_the_workbook_is_used_unless_another_is_given(calgb: Inputs)
     assert [key for key, column in random_draws(calgb, 20, 77).columns().items() if np.any(column == other[key])] == []
 
 
+def test_a_frame_of_draws_holds_their_columns_in_the_workbooks_order(calgb: Inputs) -> None:
+    draws = random_draws(calgb, 20, 5)
+    frame = draws.to_frame()
+    assert list(frame.columns) == [p.id for p in sampled(calgb)] and frame.index.tolist() == list(range(20))
+    assert_same({str(key): frame[key].to_numpy() for key in frame}, draws.columns())
+
+
 def test_a_seed_of_0_is_a_seed(calgb: Inputs) -> None:
     assert random_draws(calgb, 20, 0).seed == 0
 

@@ -11,7 +11,7 @@ from markov.analysis.checks import apart
 from markov.analysis.checks import relative_gap as gap
 from markov.analysis.checks_by_rerun import as_reference, renamed
 from markov.inputs.definitions.schema import units_of
-from markov.inputs.parameters import Inputs, Parameter, with_values
+from markov.inputs.parameters import Inputs, Parameter, changed_inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 
@@ -44,7 +44,7 @@ def _equal_inputs(bench: Bench) -> Finding:
 
 
 def _same(bench: Bench) -> Inputs:
-    return with_values(bench.inputs, as_reference(bench.inputs))
+    return changed_inputs(bench.inputs, as_reference(bench.inputs))
 
 
 def _apart(parts: Array) -> float:

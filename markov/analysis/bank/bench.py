@@ -12,7 +12,7 @@ from markov.analysis.draws import random_draws
 from markov.analysis.sensitivity.one_way import Factor, OneWay, factors, one_way
 from markov.analysis.sensitivity.scenarios import Scenarios, scenarios
 from markov.analysis.uncertainty.sample import Sample, draw_sample
-from markov.inputs.parameters import Columns, Inputs, SexTable, Value, with_values
+from markov.inputs.parameters import Columns, Inputs, SexTable, Trusted, Value, changed_inputs
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate
 from markov.model.hazards import Hazards, build_hazards
@@ -60,7 +60,7 @@ class Bench:
 
     def __init__(self, inputs: Inputs, base: Outcomes | None = None, *, draws: int = DRAWS, seed: int | None = None):
         strict = inputs.text("settings.crossing") == Crossing.ERROR
-        capped = with_values(inputs, {"settings.crossing": Crossing.CAP_HAZARD}) if strict else inputs
+        capped = changed_inputs(inputs, {"settings.crossing": Crossing.CAP_HAZARD}) if strict else inputs
         self.workbook, self.inputs = inputs, replace(capped, scenarios=())
         self.draws, self.seed = draws, int(inputs.number("settings.seed")) if seed is None else seed
         self.names = self.inputs.compared
@@ -82,7 +82,7 @@ class Bench:
         """Outcomes with some values changed, in each cell's own unit."""
         key = (tuple(sorted(changes.items(), key=lambda pair: pair[0])), trace)
         if key not in self._runs:
-            self._runs[key] = evaluate(with_values(self.inputs, changes), trace=trace)
+            self._runs[key] = evaluate(changed_inputs(self.inputs, changes), trace=trace)
         return self._runs[key]
 
     def trace_of(self, changes: Mapping[str, Value]) -> Trace:
@@ -93,7 +93,7 @@ class Bench:
 
     def rows(self, values: Mapping[str, Array]) -> Outcomes:
         """Outcomes of rows of values, (rows,) by id."""
-        return evaluate(self.inputs, values)
+        return evaluate(self.inputs, Trusted(values))
 
     @cached_property
     def sample(self) -> Sample:
@@ -107,7 +107,7 @@ class Bench:
 
     def hazards(self, changes: Mapping[str, Value] = NOTHING) -> Hazards:
         """Hazard increments with some values changed."""
-        return build_hazards(Columns(with_values(self.inputs, changes), {}, 1))
+        return build_hazards(Columns(changed_inputs(self.inputs, changes), {}, 1))
 
     def told(self, hazards: Hazards, increments: Array) -> Array:
         """Survival that increments of some hazards make, (strategies, cycles + 1)."""
@@ -238,7 +238,7 @@ def _with_table(bench: Bench, changes: Mapping[str, Value], background: float) -
     """A bench with some values changed, and the same mortality at every age."""
     q = np.full(121, -np.expm1(-background))
     table = SexTable(np.arange(121.0), q, q)
-    return Bench(replace(with_values(bench.inputs, changes), life_table=table), draws=bench.draws, seed=bench.seed)
+    return Bench(replace(changed_inputs(bench.inputs, changes), life_table=table), draws=bench.draws, seed=bench.seed)
 
 
 def _exponential(bench: Bench, endpoint: Endpoint, strategy: str, per_year: float) -> dict[str, Value]:

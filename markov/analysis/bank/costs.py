@@ -8,7 +8,7 @@ from markov.analysis.bank import textbook
 from markov.analysis.bank.bench import EXACT, NO_EXCESS_DEATHS, NO_MALIGNANCIES, UNEQUAL_RATES, Bench
 from markov.analysis.bank.registry import Finding, Theme, amounts, holds, not_applicable, plausible, rises, within
 from markov.analysis.checks import relative_gap as gap
-from markov.inputs.parameters import Value, with_values
+from markov.inputs.parameters import Value, changed_inputs
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate
 from markov.terms import LIVING, Array, CostCategory, PriceSet
@@ -221,7 +221,7 @@ def _stops_at(bench: Bench, rate: float) -> dict[str, Value]:
 )
 def _recomputed(bench: Bench) -> Finding:
     changes = {**UNEQUAL_RATES, **bench.each({"dose.relative_intensity": 0.9}, bench.treated)}
-    other = Bench(with_values(bench.inputs, changes), draws=bench.draws, seed=bench.seed)
+    other = Bench(changed_inputs(bench.inputs, changes), draws=bench.draws, seed=bench.seed)
     worst = dict.fromkeys(CATEGORIES, 0.0)
     for s in bench.names:
         for schedule, rate in ((0, 0.0), (1, 0.05)):

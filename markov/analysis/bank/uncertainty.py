@@ -42,7 +42,7 @@ def _is_ratio(p: Parameter) -> bool:
 # --------------------------------------------------------------------------------------------- distributions
 
 
-def expected_moments(p: Parameter) -> tuple[float, float] | None:
+def _expected_moments(p: Parameter) -> tuple[float, float] | None:
     """Mean and standard deviation that value, standard error and limits of a row ask for; None where it is cut off."""
     value, low, high = float(str(p.value)), p.low, p.high
     if p.distribution == Distribution.UNIFORM and low is not None and high is not None:
@@ -71,7 +71,7 @@ def _moments(bench: Bench) -> Finding:
         return not_applicable(NOTHING_UNCERTAIN)
     off, cut = [], []
     for p in sampled(bench.inputs):
-        expected, values = expected_moments(p), bench.drawn[p.id]
+        expected, values = _expected_moments(p), bench.drawn[p.id]
         if expected is None:
             cut.append(p.id)
             continue

@@ -98,7 +98,7 @@ def fit_curves(
     lowest AIC stands in where it cannot. With `joint`, arms share the reference's shape and carry a treatment effect.
     Raises InputError with the cell of every point that no curve can have, or where there are no points at all.
     """
-    groups = curves_of(inputs)
+    groups = _curves_of(inputs)
     if not groups:
         place, rule = f"{inputs.name}, Kaplan-Meier", "the sheet holds no digitised curve"
         raise InputError([Problem(place, rule, remedy="Add its points: strategy, endpoint, survival, months, value.")])
@@ -114,7 +114,7 @@ def fit_curves(
     )
 
 
-def curves_of(inputs: Inputs) -> dict[tuple[str, str], tuple[CurvePoint, ...]]:
+def _curves_of(inputs: Inputs) -> dict[tuple[str, str], tuple[CurvePoint, ...]]:
     """The points by (strategy, endpoint), in the workbook's order."""
     found: dict[tuple[str, str], list[CurvePoint]] = {}
     for point in inputs.curve_points:
@@ -128,7 +128,7 @@ def _rebuild(groups: Mapping[tuple[str, str], tuple[CurvePoint, ...]]) -> dict[t
     problems: list[Problem] = []
     for key, points in groups.items():
         try:
-            found[key] = rebuild(points)
+            found[key] = _rebuild_arm(points)
         except InputError as error:
             problems += error.problems
     if problems:
@@ -136,7 +136,7 @@ def _rebuild(groups: Mapping[tuple[str, str], tuple[CurvePoint, ...]]) -> dict[t
     return found
 
 
-def rebuild(points: Sequence[CurvePoint]) -> Reconstruction:
+def _rebuild_arm(points: Sequence[CurvePoint]) -> Reconstruction:
     """Patient records of one arm from its points, numbers at risk and total of events.
 
     Raises InputError with the cell of what no curve can have.

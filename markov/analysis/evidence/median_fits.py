@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markov.analysis.evidence.networks import contrast_of
+from markov.analysis.evidence.new_rows import NewRows, RowChange, uncertain
 from markov.inputs.definitions.survival import CURVE_NUMBER_NAMES
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs, TrialResult
 from markov.inputs.problems import InputError, Problem
 from markov.survival.effects import Effect, Estimate, median_from_events, median_from_interval, shape_with_error
-from markov.terms import Distribution, Family, Status, weakest
-
-RowChange = Mapping[str, object]
+from markov.terms import Family, Status, weakest
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,12 @@ def _assumed_shape(inputs: Inputs, endpoint: str, value: float) -> Estimate:
     return Estimate(value, (row.se or 0.0) / value)
 
 
-def median_changes(fit: MedianFit) -> dict[str, RowChange | None]:
-    """Rows of the sheet Survival: family, median and shape of every strategy; what they replace is taken away."""
+def median_rows(fit: MedianFit) -> NewRows:
+    """Rows of the sheet Survival: family, median and shape of every strategy; what they replace is taken away.
+
+    >>> median_rows(fit_medians(calgb, "os")).parameters["os.median.lenalidomide"]["value"]
+    113.8
+    """
     changes: dict[str, RowChange | None] = {}
     for strategy, result in fit.results.items():
         cleared = (name for name in (*CURVE_NUMBER_NAMES, "knots") if not name.startswith("waning"))
@@ -113,7 +116,7 @@ def median_changes(fit: MedianFit) -> dict[str, RowChange | None]:
         error = {"comment": "Published median; its error from the interval or the events.", "unit": "months"}
         changes[f"{fit.endpoint}.median.{strategy}"] = {**_spread(fit.medians[strategy]), **error, **told}
         changes[f"{fit.endpoint}.shape.{strategy}"] = _shape_row(fit)
-    return changes
+    return NewRows(changes)
 
 
 def _shape_row(fit: MedianFit) -> RowChange:
@@ -127,9 +130,4 @@ def _shape_row(fit: MedianFit) -> RowChange:
 
 
 def _spread(estimate: Estimate) -> RowChange:
-    if not estimate.log_standard_error:
-        fixed = Distribution.FIXED.value
-        return {"value": estimate.value, "se": None, "low": None, "high": None, "distribution": fixed}
-    low, high = estimate.interval()
-    log_normal = Distribution.LOG_NORMAL.value
-    return {"value": estimate.value, "se": None, "low": low, "high": high, "distribution": log_normal}
+    return uncertain(estimate.value, *(estimate.interval() if estimate.log_standard_error else ()))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from markov.analysis.accounts import moved, so_far
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, Trusted
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import LANDMARK_YEARS, Outcomes
 from markov.terms import DAYS_PER_YEAR, LIVING, MALIGNANCIES, Array, QalyComponent, State
@@ -166,7 +166,7 @@ def benefit_risk(inputs: Inputs) -> BenefitRisk:
     >>> result.q_twist[0].grid[4][4] > result.q_twist[0].grid[4][0]  # longer life counts more, the better REL is
     True
     """
-    outcomes = evaluate(inputs, _event_days(inputs))
+    outcomes = evaluate(inputs, Trusted(_event_days(inputs)))
     periods = tuple(_periods(inputs, outcomes, i) for i in range(len(outcomes.strategies)))
     others = range(1, len(outcomes.strategies))
     return BenefitRisk(

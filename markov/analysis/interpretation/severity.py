@@ -115,7 +115,7 @@ def severity(inputs: Inputs, outcomes: Outcomes | None = None, current_care: str
         inputs.number("cohort.proportion_female"),
         care,
         inputs.labels[care],
-        population(inputs),
+        _population(inputs),
         absolute,
         proportional,
         float(lost.care[0]),
@@ -143,7 +143,7 @@ def shortfalls(
     care = inputs.reference if current_care is None else current_care
     if care not in outcomes.strategies:
         raise ValueError(f'"{care}" is not among the strategies {", ".join(outcomes.strategies)}')
-    healthy = population(inputs, values).qalys
+    healthy = _population(inputs, values).qalys
     if len(healthy) not in (1, outcomes.runs):
         raise ValueError(f"{len(healthy)} rows of values for {outcomes.runs} runs")
     qalys = outcomes.qaly[:, outcomes.strategies.index(care)]
@@ -169,14 +169,10 @@ def severity_weight(absolute: Array | float, proportional: Array | float) -> Arr
     return found
 
 
-def population(inputs: Inputs, values: Mapping[str, Array] | None = None) -> Population:
+def _population(inputs: Inputs, values: Mapping[str, Array] | None = None) -> Population:
     """What the general population of the cohort's age and sex mix has left within the model's horizon.
 
     `values` may vary `cohort.age` and `cohort.proportion_female` by row; others are ignored.
-
-    >>> left = population(calgb)
-    >>> bool(left.qalys[0] < left.qalys_undiscounted[0] < left.life_years[0])
-    True
     """
     block = {key: column for key, column in (values or {}).items() if key in ("cohort.age", "cohort.proportion_female")}
     columns = Columns(inputs, block, max((len(column) for column in block.values()), default=1))

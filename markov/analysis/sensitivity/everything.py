@@ -17,7 +17,7 @@ from markov.analysis.interpretation.benefit_risk import BenefitRisk, Malignancie
 from markov.analysis.interpretation.severity import Severity, severity
 from markov.analysis.sensitivity.one_way import Bar, Member, OneWay, one_way
 from markov.analysis.sensitivity.scenarios import Scenarios, overall_survival_alternatives, scenarios
-from markov.analysis.sensitivity.threshold import NEXT_BEST, ThresholdValue, threshold_values
+from markov.analysis.sensitivity.threshold import NEXT_BEST, ThresholdValue, threshold
 from markov.analysis.sensitivity.two_way import Axis, TwoWay, axis, limits_of, moved_along, two_way, varies_by_row
 from markov.analysis.sensitivity.value_based_price import (
     BASE_CASE,
@@ -91,7 +91,7 @@ def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) ->
     """
     begun = begun or Begun(inputs)
     bars = one_way(inputs)
-    found = threshold_values(inputs, _searched(inputs, bars), base=base.outcomes)
+    found = threshold(inputs, _searched(inputs, bars), base=base.outcomes)
     follow_up = begun.follow_up()
     prices = tuple(_prices(inputs, follow_up))
     grids = tuple(_grids(inputs, bars, prices))

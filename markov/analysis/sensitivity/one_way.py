@@ -20,7 +20,7 @@ import numpy as np
 from markov.analysis.incremental import PairwiseRow, net_benefit, pairwise
 from markov.analysis.sources_of_uncertainty import is_of_compared, sources_of_uncertainty
 from markov.inputs.definitions.schema import label_of
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, Trusted
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 
@@ -217,8 +217,8 @@ def one_way(inputs: Inputs) -> OneWay:
     (True, True)
     """
     varied = (*factors(inputs), *declared_factors(inputs))
-    outcomes = evaluate(inputs, design(varied))
-    found = bars(outcomes, varied, inputs.thresholds)
+    outcomes = evaluate(inputs, Trusted(design(varied)))
+    found = _bars(outcomes, varied, inputs.thresholds)
     return OneWay(outcomes.strategies, inputs.labels, inputs.currency, inputs.thresholds, found)
 
 
@@ -320,14 +320,14 @@ def _places(varied: Sequence[Factor]) -> list[slice]:
     return [slice(int(start), int(stop)) for start, stop in itertools.pairwise(ends)]
 
 
-def bars(outcomes: CostsAndEffects, varied: Sequence[Factor], thresholds: Sequence[float]) -> tuple[Bar, ...]:
+def _bars(outcomes: CostsAndEffects, varied: Sequence[Factor], thresholds: Sequence[float]) -> tuple[Bar, ...]:
     """Bars from the outcomes of the rows of `design`: by threshold and strategy, the largest swing first.
 
     >>> from types import SimpleNamespace
     >>> factor = Factor("x", "X", (Member("x", "X", "", 2.0, 1.0, 3.0),), {"x": np.array([1.0, 3.0])})
     >>> cost = np.array([[0.0, 100.0 * x] for x in design([factor])["x"]])
     >>> rows = SimpleNamespace(strategies=("old", "new"), cost=cost, qaly=np.array([[1.0, 1.5]] * 3))
-    >>> [(bar.low, bar.base, bar.high, bar.swing) for bar in bars(rows, [factor], [1000.0])]
+    >>> [(bar.low, bar.base, bar.high, bar.swing) for bar in _bars(rows, [factor], [1000.0])]
     [(400.0, 300.0, 200.0, 200.0)]
     """
     gained, best = gains(outcomes, thresholds), optimal(outcomes, thresholds)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from markov.analysis.base_case import Priceable, at_price_sets_together
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, icer_in_words, incremental, net_benefit, pairwise
 from markov.analysis.sensitivity.one_way import gains, label, optimal
-from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, changed_inputs
 from markov.inputs.problems import raise_errors
 from markov.inputs.rules import between_values
 from markov.model.hazards import crossing_problems
@@ -169,7 +169,7 @@ def applied(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Inputs:
     (63.0, 58.0)
     """
     raise_errors(between_values.scenario_problems(replace(inputs, scenarios=tuple(rows))))
-    changed = with_values(replace(inputs, scenarios=()), {row.id: row.value for row in rows})
+    changed = changed_inputs(replace(inputs, scenarios=()), {row.id: row.value for row in rows})
     raise_errors(crossing_problems(changed))
     return changed
 

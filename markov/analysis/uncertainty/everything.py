@@ -69,12 +69,12 @@ def uncertainty(
         )
     with steps("Value of information"):
         information = value_of_information(inputs, drawn.sample)
-    follow_up, note = value_of_waiting(inputs, drawn.sample, years, seed=seed, workers=workers, steps=steps)
-    tables = importance_tables(shares, information, bars or one_way(inputs))
-    return Uncertainty(drawn, shares, information, follow_up, note, tables)
+    followed, note = follow_up(inputs, drawn.sample, years, seed=seed, workers=workers, steps=steps)
+    tables = importance_tables(shares, information, bars or one_way(inputs), drawn.sample)
+    return Uncertainty(drawn, shares, information, followed, note, tables)
 
 
-def value_of_waiting(
+def follow_up(
     inputs: Inputs,
     sample: Sample,
     years: Sequence[float] = YEARS,
@@ -83,7 +83,13 @@ def value_of_waiting(
     workers: int | None = None,
     steps: Steps = silent,
 ) -> tuple[tuple[FollowUp, ...], str]:
-    """Longer follow-up of every strategy whose trial's size is known, or why it is not valued."""
+    """Longer follow-up of every strategy whose trial's size is known, or why it is not valued.
+
+    >>> from markov.analysis.uncertainty.sample import draw_sample
+    >>> (found,), note = follow_up(calgb, draw_sample(calgb, 40), [2.0])
+    >>> found.strategy, [wait.years for wait in found.waits]
+    ('lenalidomide', [2.0, 2.0])
+    """
     strategies, note = followed_strategies(inputs)
     found = []
     for strategy in strategies:

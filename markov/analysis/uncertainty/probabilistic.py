@@ -217,11 +217,11 @@ def summarise(sample: Sample, thresholds: Sequence[float], base: Sample) -> Prob
         acceptability(sample.cost, sample.qaly, grid),
         acceptability(sample.cost, sample.qaly, thresholds),
         tuple(_planes(sample)),
-        running_means(sample, thresholds),
+        _running_means(sample, thresholds),
     )
 
 
-def running_means(sample: Sample, thresholds: Sequence[float], points: int = RUNNING_POINTS) -> Running:
+def _running_means(sample: Sample, thresholds: Sequence[float], points: int = RUNNING_POINTS) -> Running:
     """Mean incremental net benefit against the reference after more and more draws, with its 95 % half-width.
 
     Half-widths take the draws so far as one sample: under structural averaging they are a little too wide.

@@ -67,7 +67,7 @@ class Sobol:
 
         Raises ValueError where the output does not vary.
 
-        >>> found = sobol_analysis(calgb, 16, resamples=20)
+        >>> found = sobol_analysis(calgb, 4, resamples=10)
         >>> sorted(found.to_salib("delta_cost.lenalidomide"))
         ['S1', 'S1_conf', 'S2', 'S2_conf', 'ST', 'ST_conf']
         """

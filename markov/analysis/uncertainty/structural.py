@@ -51,7 +51,7 @@ class StructureResult:
 class StructuralAverage:
     """The mixture as one probabilistic analysis, and its scenarios one by one.
 
-    `value_of_structure` (thresholds,) is the expected value of learning which scenario holds, per person.
+    `_value_of_structure` (thresholds,) is the expected value of learning which scenario holds, per person.
     """
 
     result: Probabilistic
@@ -81,7 +81,7 @@ def structural_average(
     names = {structure.inputs.compared for structure in structures}
     if len(names) != 1:
         raise ValueError("scenarios to be averaged must compare the same strategies, in the same order")
-    counts = allot([structure.weight for structure in structures], runs)
+    counts = _allot([structure.weight for structure in structures], runs)
     samples, first = [], 0
     for structure, count in zip(structures, counts, strict=True):
         if structure.weight > 0.0 and count < 2:
@@ -93,11 +93,11 @@ def structural_average(
             )
         first += count
     used = [structure for structure, count in zip(structures, counts, strict=True) if count]
-    mixed, thresholds = mix(samples), structures[0].inputs.thresholds
+    mixed, thresholds = _mix(samples), structures[0].inputs.thresholds
     return StructuralAverage(
         summarise(mixed, thresholds, _averaged([totals(evaluate(s.inputs)) for s in used], [n for n in counts if n])),
         tuple(_result(s, sample, thresholds) for s, sample in zip(used, samples, strict=True)),
-        value_of_structure(mixed, thresholds),
+        _value_of_structure(mixed, thresholds),
     )
 
 
@@ -122,13 +122,10 @@ def declared(inputs: Inputs) -> tuple[Structure, ...]:
     )
 
 
-def allot(weights: Sequence[float], runs: int) -> list[int]:
+def _allot(weights: Sequence[float], runs: int) -> list[int]:
     """Draws of each scenario, by largest remainders: whole numbers that sum to `runs` and differ from w·runs by < 1.
 
     Raises ValueError for a negative weight, or weights that do not sum to 1.
-
-    >>> allot([0.5, 0.3, 0.2], 1001)
-    [501, 300, 200]
     """
     if min(weights, default=-1.0) < 0.0 or abs(math.fsum(weights) - 1.0) > 1e-9:
         raise ValueError(f"weights must be 0 or more and sum to 1; they sum to {math.fsum(weights):g}")
@@ -140,7 +137,7 @@ def allot(weights: Sequence[float], runs: int) -> list[int]:
     return counts
 
 
-def mix(samples: Sequence[Sample]) -> Sample:
+def _mix(samples: Sequence[Sample]) -> Sample:
     """One sample of several, their draws evenly interleaved so that running means see every scenario.
 
     Draws of a breach are named as they stand in their own scenario.
@@ -163,7 +160,7 @@ def mix(samples: Sequence[Sample]) -> Sample:
     )
 
 
-def value_of_structure(sample: Sample, thresholds: Sequence[float]) -> Array:
+def _value_of_structure(sample: Sample, thresholds: Sequence[float]) -> Array:
     """Expected value of learning which scenario holds: Σ w_h·max_d E[NB_d | h] − max_d E[NB_d], (thresholds,).
     It is the value of partial information about a discrete quantity, the scenario.
     Source: Bojke, Claxton, Sculpher, Palmer 2009, Value Health 12:739.

@@ -100,7 +100,7 @@ def evpi(net_benefit: Array) -> InformationValue:
     >>> evpi(np.array([[0.0, 10.0], [0.0, -4.0]])).value
     2.0
     """
-    return _value(gains(checked(net_benefit)), "draws")
+    return _value(_gains(checked(net_benefit)), "draws")
 
 
 def evppi(net_benefit: Array, inputs: Array, *, refits: int = REFITS, seed: int = 1) -> InformationValue:
@@ -134,18 +134,14 @@ def with_first(gains: Array) -> Array:
     return np.concatenate([np.zeros((len(gains), 1)), gains], axis=1)
 
 
-def gains(expected: Array) -> Array:
-    """By draw, what the strategy of the highest expectation gains over the one that is best on average, (runs,).
-
-    >>> gains(np.array([[0.0, 10.0], [0.0, -4.0]])).tolist()
-    [0.0, 4.0]
-    """
+def _gains(expected: Array) -> Array:
+    """By draw, what the strategy of the highest expectation gains over the one that is best on average, (runs,)."""
     return np.asarray(expected.max(axis=1) - expected[:, expected.mean(axis=0).argmax()])
 
 
 def from_regression(found: Regression) -> InformationValue:
     """The gain from choosing by the fitted values; its error is that of the draws and that of the fit."""
-    plain = _value(gains(with_first(found.fitted)), found.method)
+    plain = _value(_gains(with_first(found.fitted)), found.method)
     if not len(found.errors):
         return replace(plain, explained=tuple(found.explained.tolist()))
     again = np.concatenate([_mean_gains(block) for block in found.refits()])
@@ -178,7 +174,7 @@ def value_of_information(
 ) -> ValueOfInformation:
     """EVPI, and EVPPI of every source of uncertainty alone and of groups, from a sample of a workbook's draws.
 
-    `groups` are parameter ids by name; without them, what one study could inform (`evidence_groups`). Sources are
+    `groups` are parameter ids by name; without them, what one study could inform (`_evidence_groups`). Sources are
     those of the Sobol analysis: a group that moves together, or is correlated, counts as one.
     Raises ValueError for a sample without its draws, or an id that was not drawn.
 
@@ -192,7 +188,7 @@ def value_of_information(
         raise ValueError("the value of information needs the draws of the sample: run one model, not a mixture")
     drawn = sample.rows.block(0, sample.runs)
     asked = tuple(inputs.thresholds if thresholds is None else thresholds)
-    named = {name: tuple(keys) for name, keys in (groups or evidence_groups(inputs)).items()}
+    named = {name: tuple(keys) for name, keys in (groups or _evidence_groups(inputs)).items()}
     unknown = [key for keys in named.values() for key in keys if key not in drawn]
     if unknown:
         raise ValueError(f"not drawn, so that nothing can be learned about it: {', '.join(unknown)}")
@@ -224,12 +220,8 @@ def _partial(
             yield PartialValue(name, parameters, threshold, from_regression(part))
 
 
-def evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
-    """Sampled parameters by what one study could inform together; groups without any are left out.
-
-    >>> list(evidence_groups(calgb))[:2]
-    ['Overall survival and death after progression', 'Treatment and stops for toxicity']
-    """
+def _evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
+    """Sampled parameters by what one study could inform together; groups without any are left out."""
     beginnings = {prefix: name for name, prefixes in EVIDENCE.items() for prefix in prefixes}
     found: dict[str, list[str]] = {name: [] for name in (*EVIDENCE, "Other")}
     for factor in sources_of_uncertainty(inputs):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from markov.inputs.definitions.quantities import Quantity
 from markov.inputs.definitions.sheets import Sheet
 
+DOSING = ("dose.interval.", "dose.initial_intervals.")  # when packs are dispensed: read once a run, not by row
 WINDOWS = ("treatment.start.", "treatment.planned_stop.", "spm.lag.")  # when a drug is given: chosen, not estimated
 
 
@@ -33,3 +34,8 @@ class Definition:
     def is_method(self) -> bool:
         """Settings, families and the like: choices of method, never sampled, listed apart from evidence."""
         return self.is_text or self.sheet is Sheet.SETTINGS or self.pattern.startswith(WINDOWS)
+
+    @property
+    def is_once_a_run(self) -> bool:
+        """Whether a run reads it once, so that its rows cannot differ in it."""
+        return self.is_method or self.pattern.startswith(DOSING)

@@ -3,8 +3,9 @@
 The reader, the template and the documentation all come from here.
 """
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from markov.inputs.definitions import DEFINITIONS as DEFINITIONS
@@ -24,6 +25,8 @@ from markov.inputs.definitions.sheets import columns_of as columns_of
 
 ID_PATTERN = re.compile(r"[a-z_]+(\.[a-z0-9_]+)+")
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+USES = {"product": "dose.amount.", "event": "adverse_event.proportion.", "course": "subsequent.share."}
+"""Beginnings of the ids by which a strategy uses a product, an event or a course; a route is the value of a dose's."""
 
 
 @lru_cache(maxsize=1)
@@ -56,6 +59,17 @@ def match(identifier: str) -> tuple[Definition, dict[str, str]] | None:
         else:
             return definition, names
     return None
+
+
+def ids_of(pattern: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """The ids of a pattern, with every name that may stand in its braces.
+
+    >>> ids_of("dose.route.{product}.{strategy}", {"product": ["oral_pill"], "strategy": ["a", "b"]})
+    ['dose.route.oral_pill.a', 'dose.route.oral_pill.b']
+    """
+    kinds = re.findall(r"{(\w+)}", pattern)
+    chosen = itertools.product(*(names[kind] for kind in kinds))
+    return [pattern.format(**dict(zip(kinds, each, strict=True))) for each in chosen]
 
 
 def units_of(definition: Definition, currency: str) -> Mapping[str, float]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from markov.inputs.correlations import correlation_problems
 from markov.inputs.definitions.schema import Sheet, match
 from markov.inputs.dirichlet import share_problems
-from markov.inputs.parameters import Inputs, ScenarioChange, Value, new_parameter, with_values
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, changed_inputs, new_parameter
 from markov.inputs.problems import Problem
 from markov.inputs.rules import curves, other_tables, warnings
 from markov.inputs.rules.curves import reference_of as reference_of
@@ -31,6 +31,9 @@ def problems(inputs: Inputs) -> list[Problem]:
 
     Rules between values read sound values only: for an unsound one its base case stands in, and what they say of it
     is left out.
+
+    >>> [problem.rule for problem in problems(calgb) if not problem.warning]
+    []
     """
     found = [problem for parameter in inputs.parameters.values() for problem in parameter_problems(inputs, parameter)]
     unsound = _unsound(inputs, found)
@@ -87,7 +90,7 @@ def _required(inputs: Inputs) -> Found:
     """Everything the model needs under the chosen settings has a value; a strategy without rows is told once."""
     bare = _without_rows(inputs)
     lacking: dict[str, list[str]] = {strategy: [] for strategy in bare}
-    for identifier in required_ids(inputs):
+    for identifier in _required_ids(inputs):
         found = match(identifier)
         if inputs.given(identifier) or found is None:
             continue
@@ -120,7 +123,7 @@ def _without_rows(inputs: Inputs) -> frozenset[str]:
     return frozenset(set(inputs.compared) - named)
 
 
-def required_ids(inputs: Inputs) -> Iterator[str]:
+def _required_ids(inputs: Inputs) -> Iterator[str]:
     """Ids without a default that a run under these settings reads."""
     yield from ("cohort.age", "cohort.proportion_female")
     yield from (f"utility.{state}" for state in LIVING)
@@ -179,7 +182,11 @@ def _treatment_ids(inputs: Inputs, strategy: str) -> Iterator[str]:
 
 
 def products_of(inputs: Inputs, strategy: str) -> tuple[str, ...]:
-    """Products that a strategy doses."""
+    """Products that a strategy doses.
+
+    >>> products_of(calgb, "lenalidomide")
+    ('lenalidomide_10mg',)
+    """
     return tuple(p for p in inputs.names("product") if inputs.given(f"dose.amount.{p}.{strategy}"))
 
 
@@ -306,16 +313,8 @@ ERRORS: tuple[Callable[[Inputs], Found], ...] = (
     _companions,
     _subsequent,
     _times,
-    curves.references,
-    curves.splines,
-    curves.shapes,
-    other_tables.life_tables,
-    other_tables.price_years,
-    other_tables.trial_results,
-    other_tables.curve_points,
-    other_tables.curve_choices,
-    other_tables.network,
-    other_tables.value_sets,
+    *curves.RULES,
+    *other_tables.RULES,
     correlation_problems,
     share_problems,
     _weights,
@@ -329,24 +328,28 @@ RULES: tuple[Callable[[Inputs], Found], ...] = (*ERRORS, *warnings.WARNINGS, _ev
 
 
 def scenario_names(inputs: Inputs) -> tuple[str, ...]:
-    """Names of the scenarios, in their order."""
+    """Names of the scenarios, in their order.
+
+    >>> scenario_names(calgb)[:2]
+    ('Weibull PFS', 'Log-logistic PFS')
+    """
     return tuple(dict.fromkeys(change.scenario for change in inputs.scenarios))
 
 
 def scenario_changes(inputs: Inputs, scenario: str) -> dict[str, Value]:
-    """What a scenario changes, by id."""
+    """What a scenario changes, by id.
+
+    >>> scenario_changes(calgb, "Generic prices")
+    {'settings.price_set': 'generic'}
+    """
     return {change.id: change.value for change in inputs.scenarios if change.scenario == scenario}
 
 
 def scenario_problems(inputs: Inputs) -> list[Problem]:
     """Problems of the scenarios alone, each applied to a base that is known to be sound.
 
-    >>> from dataclasses import replace
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> row = ScenarioChange("Utility of 2", "utility.progression", 2.0)
-    >>> [problem.found for problem in scenario_problems(replace(inputs, scenarios=(row,)))]
+    >>> [problem.found for problem in scenario_problems(replace(calgb, scenarios=(row,)))]
     ['2']
     """
     return list(_scenarios(inputs, frozenset()))
@@ -361,7 +364,7 @@ def _scenarios(inputs: Inputs, known: Set[str]) -> Found:
         yield from unusable
         if unusable:
             continue
-        changed = with_values(base, {row.id: row.value for row in rows})
+        changed = changed_inputs(base, {row.id: row.value for row in rows})
         told: set[str] = set()
         for problem in _of_changed(changed, [row.id for row in rows]):
             if not problem.warning and problem.rule not in known | told:

@@ -23,7 +23,7 @@ TRIAL_MEASURES = (
 )
 
 
-def life_tables(inputs: Inputs) -> Found:
+def _life_tables(inputs: Inputs) -> Found:
     """The tables by age begin at or before the cohort's age, and reach to the end of the horizon or to age 100."""
     if not inputs.given("cohort.age"):
         return
@@ -42,7 +42,7 @@ def life_tables(inputs: Inputs) -> Found:
             yield Problem(place, rule, f"{table.ages[-1]:g}", "Add the older ages: the last one would hold for ever.")
 
 
-def price_years(inputs: Inputs) -> Found:
+def _price_years(inputs: Inputs) -> Found:
     """Every price year, and the report's, is in the index."""
     report = int(inputs.number("settings.price_year"))
     for parameter in inputs.parameters.values():
@@ -55,7 +55,7 @@ def price_years(inputs: Inputs) -> Found:
 # ----------------------------------------------------------------------------------------------- trial results
 
 
-def trial_results(inputs: Inputs) -> Found:
+def _trial_results(inputs: Inputs) -> Found:
     """Published figures belong to a strategy, say what they are, and can be what they are."""
     for result in inputs.trial_results:
         place = place_of(inputs, result.cell)
@@ -98,7 +98,7 @@ def _figure(result: TrialResult, place: str) -> Found:
 # ----------------------------------------------------------------------------------------- sheets of evidence
 
 
-def curve_points(inputs: Inputs) -> Found:
+def _curve_points(inputs: Inputs) -> Found:
     """Points of curves can be what they are: proportions, whole numbers of patients, months from time zero."""
     for point in inputs.curve_points:
         if point.quantity in QUANTITIES:
@@ -117,7 +117,7 @@ def _point(point: CurvePoint) -> Found:
         yield Problem(point.place, f"{what} is a whole number of patients", f"{point.value:g}", "Copy it as printed.")
 
 
-def curve_choices(inputs: Inputs) -> Found:
+def _curve_choices(inputs: Inputs) -> Found:
     """A choice is of a curve that the workbook has; one that is no longer used is a warning."""
     for choice in inputs.curve_choices:
         place = choice.place or f"{inputs.name}, {Sheet.CURVE_CHOICE}"
@@ -136,7 +136,7 @@ def curve_choices(inputs: Inputs) -> Found:
             yield Problem(place, rule, remedy="Choose one of the two in both places.", warning=True)
 
 
-def network(inputs: Inputs) -> Found:
+def _network(inputs: Inputs) -> Found:
     """A trial's comparison counts once: a second row of it would count the same patients twice."""
     seen: dict[tuple[str, str, frozenset[str]], str] = {}
     for row in inputs.network:
@@ -153,7 +153,7 @@ def network(inputs: Inputs) -> Found:
 # ---------------------------------------------------------------------------------------------------- utilities
 
 
-def value_sets(inputs: Inputs) -> Found:
+def _value_sets(inputs: Inputs) -> Found:
     """All utilities come from one value set."""
     told = [p for p in inputs.parameters.values() if p.definition.sheet is Sheet.UTILITIES and p.value_set]
     sets: dict[str, str] = {}
@@ -164,3 +164,7 @@ def value_sets(inputs: Inputs) -> Found:
             )
             yield Problem(where(inputs, parameter.id), "utilities mix value sets", listed, "Use one set.")
         sets.setdefault(parameter.value_set, parameter.cell)
+
+
+RULES = (_life_tables, _price_years, _trial_results, _curve_points, _curve_choices, _network, _value_sets)
+"""Rules that a workbook and each of its scenarios keep."""

@@ -31,9 +31,7 @@ def confidential(inputs: Inputs) -> tuple[str, ...]:
     Raises InputError where none is marked, where another amount is a whole percentage of a marked one and nobody said
     whether it may be shown, and where the name of the file tells one.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> confidential(read_inputs(shipped("calgb_100104")))
+    >>> confidential(calgb)
     Traceback (most recent call last):
     ...
     markov.inputs.problems.InputError: calgb_100104.xlsx: no value is marked as confidential. Write yes in the column \
@@ -82,7 +80,7 @@ def _share(p: Parameter, value: object, secret: Parameter) -> int | None:
 # --------------------------------------------------------------------------------------------- other values
 
 
-def other_inputs(inputs: Inputs, ids: Sequence[str]) -> Iterator[Inputs]:
+def _other_inputs(inputs: Inputs, ids: Sequence[str]) -> Iterator[Inputs]:
     """The same inputs with other confidential values, all of them sound; the milder changes follow where few are."""
     found = 0
     for factors in (FACTORS, MILDER):
@@ -140,10 +138,15 @@ def write_redacted(inputs: Inputs, path: Path, build: Build, kind: str = "xlsx")
     A second copy is made from other confidential values, and must be the same file, byte for byte: the copy then
     holds nothing that depends on what they are. Raises InputError where nothing is marked, or what is marked cannot be
     changed, and ReportError where the two copies differ; nothing is then kept.
+
+    >>> write_redacted(calgb, Path("public.xlsx"), lambda inputs: [])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    markov.inputs.problems.InputError: calgb_100104.xlsx: no value is marked as confidential. ...
     """
     ids = confidential(inputs)
     public = without_telling_words(inputs, ids)
-    reports = [build(public), *_built(build, other_inputs(public, ids))]
+    reports = [build(public), *_built(build, _other_inputs(public, ids))]
     if len(reports) <= LEAST:
         rule = "confidential values cannot be changed to see what depends on them"
         raise InputError([Problem(inputs.name, rule, ", ".join(ids), "Mark fewer values, or widen what limits them.")])

@@ -57,12 +57,19 @@ def verify(path: Path, repeated: Path | None = None) -> Verification:
     """Compute a report again from the inputs that it carries and compare all cells; `repeated` keeps the new one.
 
     Raises InputError for a file that is no report, or one that carries no complete inputs.
+
+    >>> from markov.report.writers.excel import write_pages
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     verify(write_pages([], Path(folder) / "other.xlsx", ""))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    markov.inputs.problems.InputError: other.xlsx: carries no complete inputs: Inputs in full, ...
     """
     file = read_file(path)
     found = recovered(file)
     with tempfile.TemporaryDirectory() as folder:
         target = repeated or Path(folder) / "repeated.xlsx"
-        repeat(found, target)
+        _repeat(found, target)
         again = read_file(target)
         differences = tuple(_differences(file, again))
         cells = [value for grid in again.grids.values() for value in grid.cells.values()]
@@ -73,7 +80,7 @@ def verify(path: Path, repeated: Path | None = None) -> Verification:
     return Verification(path.name, len(again.grids), len(cells), sum(map(_is_number, cells)), differences, notes)
 
 
-def repeat(found: Recovered, target: Path) -> None:
+def _repeat(found: Recovered, target: Path) -> None:
     """Write a report anew as its Provenance sheet says it was made.
 
     Raises InputError where the sheet names a kind of report that is not computed again.

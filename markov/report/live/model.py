@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.parameters import Inputs, changed_inputs
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.report.live.curves import known_curves
@@ -87,6 +87,6 @@ def _occupancy(inputs: Inputs, outcomes: Outcomes, live: LiveCells) -> Array:
     needed += needed % 2
     if needed == cycles:
         return np.asarray(outcomes.trace.occupancy[0])
-    longer = evaluate(with_values(inputs, {"settings.horizon_years": needed * length}), trace=True)
+    longer = evaluate(changed_inputs(inputs, {"settings.horizon_years": needed * length}), trace=True)
     assert longer.trace is not None
     return np.asarray(longer.trace.occupancy[0])

@@ -14,15 +14,21 @@ SHOWN = 10
 
 
 def importance_page(inputs: Inputs, sobol: Sobol, tables: Sequence[ImportanceTable]) -> Page:
-    """For each threshold one table of all uncertain inputs, and in words where the three orders disagree."""
+    """For each threshold one table of all uncertain inputs, and in words where the three orders disagree.
+
+    >>> from types import SimpleNamespace
+    >>> importance_page(calgb, SimpleNamespace(margins={}), []).title
+    'What matters?'
+    """
     blocks: list[Block] = [
-        Text(" ".join(sentence for table in tables for sentence in importance_lead(inputs, table)), "lead"),
+        Text(" ".join(sentence for table in tables for sentence in _lead(inputs, table)), "lead"),
         Text(WHY),
+        *([Text(SECOND_OPINION)] if any(table.draws for table in tables) else []),
     ]
     for number, table in enumerate(tables):
         blocks += [_charts(inputs, table, number), _table(inputs, sobol, table, number)]
     subtitle = "Which uncertain inputs matter: one at a time, all at once, and for the decision."
-    return Page(PAGE, "What matters?", subtitle, tuple(blocks), (80.0, *(14.0,) * 9))
+    return Page(PAGE, "What matters?", subtitle, tuple(blocks), (80.0, *(14.0,) * 11))
 
 
 WHY = (
@@ -34,7 +40,16 @@ WHY = (
 )
 
 
-def importance_lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
+SECOND_OPINION = (
+    "Two methods of the package SALib give a second opinion from the random draws, without another run of the model. "
+    "PAWN compares the distribution of net benefit with the input in one tenth of its values with that of all draws: "
+    "0 if they are alike, 1 if they do not overlap, whatever the variance. RBD-FAST estimates the first-order index in "
+    "another way. Correlated inputs stand here as one, with the highest index of its members: to these methods a "
+    "member also tells what its partners do."
+)
+
+
+def _lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
     """What leads in variance and in value, whether the orders agree, and which inputs they disagree on."""
     at = f"At {per_qaly(table.threshold, inputs.currency)}"
     first, best = table.leading_in_variance, table.leading_in_value
@@ -52,6 +67,10 @@ def importance_lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
             "agree" if table.total_and_swing >= 0.8 else "agree in part" if table.total_and_swing >= 0.5 else "disagree"
         )
         yield f"One-way swings and total indices {agree} (rank correlation {table.total_and_swing:.2f})."
+    if table.total_and_pawn is not None:
+        leading = min((row for row in table.rows if row.pawn_rank is not None), key=lambda row: row.pawn_rank or 0.0)
+        same = "the same input" if leading.factor == first.factor else _quoted(inputs, leading)
+        yield f"PAWN puts {same} first (rank correlation with the total index {table.total_and_pawn:.2f})."
     if best is not None and table.total_and_value is not None:
         yield f"Total indices and value of information have a rank correlation of {table.total_and_value:.2f}."
     if table.disagreements:
@@ -107,6 +126,9 @@ def _table(inputs: Inputs, sobol: Sobol, table: ImportanceTable, number: int) ->
         Column("Rank, value", "exact"),
         Column(f"EVPPI ({unit} per patient)", "money"),
         Column("Standard error", "money"),
+        Column("Rank, PAWN", "exact"),
+        Column("PAWN", "number"),
+        Column("First-order index, RBD-FAST", "number"),
     )
     rows = tuple(_row(inputs, row) for row in table.rows)
     title = (
@@ -116,11 +138,16 @@ def _table(inputs: Inputs, sobol: Sobol, table: ImportanceTable, number: int) ->
         ("total index and EVPPI", table.total_and_value),
         ("total index and swing", table.total_and_swing),
         ("swing and EVPPI", table.swing_and_value),
+        ("total index and PAWN", table.total_and_pawn),
     )
     told = "; ".join(f"{what} {'no order' if value is None else f'{value:.2f}'}" for what, value in pairs)
     notes = (
         f"Spearman's rank correlation: {told}. The swing is the largest over strategies. Inputs that tie share their "
         "mean rank; a negative index is noise, and is left as it is.",
+        f"PAWN and RBD-FAST are from the first {table.draws:,} draws. An input without effect may have a PAWN index of "
+        f"{table.pawn_noise:.3f}: lower ones say nothing."
+        if table.draws
+        else "PAWN and RBD-FAST need 100 draws or more.",
     )
     return Table(title, columns, rows, f"importance_{number}", notes)
 
@@ -136,4 +163,7 @@ def _row(inputs: Inputs, row: Importance) -> tuple[Cell, ...]:
         row.value_rank,
         row.value,
         row.error,
+        row.pawn_rank,
+        row.pawn,
+        row.rbd_fast,
     )

@@ -73,7 +73,7 @@ def _origin(inputs: Inputs, command: str, seconds: float, now: datetime.datetime
         *_confidential(inputs, "Confidential values"),
         ("Program", program()),
         ("Python", sys.version.split()[0]),
-        *((f"Package {name}", version(name)) for name in PACKAGES),
+        *((f"Package {name}", _version(name)) for name in PACKAGES),
         ("System", f"{platform.system()} {platform.machine()}"),
         ("Command", command or "called from Python"),
         ("Time of the run (UTC)", now.strftime(TIME_FORMAT)),
@@ -99,13 +99,13 @@ def program() -> str:
     >>> program().startswith("markov ")
     True
     """
-    return f"markov {version('markov-myeloma')}"
+    return f"markov {_version('markov-myeloma')}"
 
 
-def version(package: str) -> str:
+def _version(package: str) -> str:
     """Installed version of a package.
 
-    >>> version("numpy").count(".") >= 1
+    >>> _version("numpy").count(".") >= 1
     True
     """
     return importlib.metadata.version(package)

@@ -16,13 +16,23 @@ FIRST, REST = "#2F6DB5", "#8DB7E2"
 
 
 def sobol_pages(inputs: Inputs, result: Sobol) -> list[Page]:
-    """A page of the leading inputs for each output, and every index in full."""
+    """A page of the leading inputs for each output, and every index in full.
+
+    >>> from markov.analysis.uncertainty.sobol import sobol_analysis
+    >>> [page.name for page in sobol_pages(calgb, sobol_analysis(calgb, 4, second_order=False, resamples=10))]
+    ['Sobol', 'Sobol indices']
+    """
     return [_leading_page(inputs, result), _all_page(inputs, result)]
 
 
 def sobol_words(inputs: Inputs, result: Sobol) -> list[str]:
-    """What leads in each net benefit, and whether the indices can be relied on."""
-    words, told = factor_words(inputs, result), []
+    """What leads in each net benefit, and whether the indices can be relied on.
+
+    >>> from markov.analysis.uncertainty.sobol import sobol_analysis
+    >>> sobol_words(calgb, sobol_analysis(calgb, 4, second_order=False, resamples=10))[-1][:34]
+    'Not converged for 5 of 5 outputs a'
+    """
+    words, told = _factor_words(inputs, result), []
     for indices in result.indices:
         if indices.total is not None and indices.output.startswith("net_benefit"):
             first, share = words[indices.factors[indices.ranking[0]]], float(indices.total[indices.ranking[0]])
@@ -37,7 +47,11 @@ def sobol_words(inputs: Inputs, result: Sobol) -> list[str]:
 
 
 def output_words(inputs: Inputs, output: str, margins: dict[str, tuple[str, str]] | None = None) -> str:
-    """An output in words, such as `net_benefit.25000.lenalidomide`."""
+    """An output in words, with the two strategies of a margin by its name.
+
+    >>> output_words(calgb, "net_benefit.25000.lenalidomide")
+    'Incremental net benefit of lenalidomide at £25,000 per QALY'
+    """
     kind, *rest = output.split(".")
     if kind == "margin":
         best, second = (inputs.labels[s] for s in (margins or {}).get(output, ("", "")))
@@ -53,7 +67,7 @@ Words = Mapping[str, str]
 """Factors in words, by name."""
 
 
-def factor_words(inputs: Inputs, result: Sobol) -> Words:
+def _factor_words(inputs: Inputs, result: Sobol) -> Words:
     """Each factor by the label of its parameter, or of the first of those that move together."""
     return {factor.name: source_words(inputs, factor.parameters or (factor.name,)) for factor in result.factors}
 
@@ -84,7 +98,7 @@ def _told(inputs: Inputs, result: Sobol) -> Iterator[tuple[Indices, Statement | 
             yield indices, told
 
 
-def told_in_words(words: Words, told: Statement) -> str:
+def _told_in_words(words: Words, told: Statement) -> str:
     """What is said of convergence, with factors by their labels."""
     text = told.words
     for name in sorted(words, key=len, reverse=True):
@@ -102,7 +116,7 @@ def _leading_page(inputs: Inputs, result: Sobol) -> Page:
         ),
         _convergence_table(inputs, result),
     ]
-    words = factor_words(inputs, result)
+    words = _factor_words(inputs, result)
     if result.idle:
         idle = "; ".join(label_of(identifier, inputs.labels) for identifier in result.idle)
         blocks.append(Text(f"Left out, because they change nothing under these settings: {idle}."))
@@ -111,7 +125,7 @@ def _leading_page(inputs: Inputs, result: Sobol) -> Page:
         if indices.total is None or told is None:
             blocks.append(Text(f"{title}: {indices.reason}"))
             continue
-        text = told_in_words(words, told)
+        text = _told_in_words(words, told)
         blocks += [(_chart(words, title, indices, number),), _leading_table(words, title, indices, number, text)]
     subtitle = "Indices over the distributions of the probabilistic analysis; prices, methods and structure are fixed."
     return Page("Sobol", "Which inputs move the result?", subtitle, tuple(blocks), widths=(80.0, *(14.0,) * 6))
@@ -202,7 +216,7 @@ def _alone(indices: Indices, i: int) -> float:
 
 def _all_page(inputs: Inputs, result: Sobol) -> Page:
     blocks: list[Table] = []
-    words = factor_words(inputs, result)
+    words = _factor_words(inputs, result)
     for indices, _ in _told(inputs, result):
         if indices.total is None:
             continue

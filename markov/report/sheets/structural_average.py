@@ -2,7 +2,8 @@
 
 from markov.analysis.uncertainty.structural import StructuralAverage
 from markov.inputs.parameters import Inputs
-from markov.report.page import Block, Cell, Column, Page, Table, Text
+from markov.report.page import Block, Page, Table, Text
+from markov.report.sheets.tables import by_column
 from markov.report.words import money, per_qaly
 
 
@@ -27,20 +28,19 @@ def _lead(inputs: Inputs, average: StructuralAverage) -> str:
 
 
 def _table(inputs: Inputs, average: StructuralAverage, i: int) -> Table:
-    names, threshold = average.result.sample.strategies, inputs.thresholds[i]
-    columns = (
-        Column("Scenario", "strong"),
-        Column("Weight", "percent"),
-        Column("Draws", "integer"),
-        *(Column(f"Mean net benefit, {inputs.labels[s]} ({inputs.currency})", "money") for s in names),
-        Column("Highest"),
+    sample, threshold = average.result.sample, inputs.thresholds[i]
+    labels = [inputs.labels[s] for s in sample.strategies]
+    lines = [(one.name, one.weight, one.runs, one.mean_net_benefit[i].tolist()) for one in average.structures]
+    lines.append(("Average", 1.0, sample.runs, sample.net_benefit(threshold).mean(axis=0).tolist()))
+    benefits = [f"Mean net benefit, {label} ({inputs.currency})" for label in labels]
+    columns = by_column(
+        lines,
+        ("Scenario", "strong", lambda line: line[0]),
+        ("Weight", "percent", lambda line: line[1]),
+        ("Draws", "integer", lambda line: line[2]),
+        (benefits, "money", lambda line: line[3]),
+        ("Highest", "text", lambda line: labels[line[3].index(max(line[3]))]),
     )
-    rows: list[tuple[Cell, ...]] = []
-    for one in average.structures:
-        benefit = one.mean_net_benefit[i].tolist()
-        rows.append((one.name, one.weight, one.runs, *benefit, inputs.labels[names[benefit.index(max(benefit))]]))
-    mixed = average.result.sample.net_benefit(threshold).mean(axis=0).tolist()
-    best = inputs.labels[names[mixed.index(max(mixed))]]
-    rows.append(("Average", 1.0, average.result.sample.runs, *mixed, best))
-    title = f"At {per_qaly(threshold, inputs.currency)}"
-    return Table(title, columns, tuple(rows), f"structures_{i}", bold=frozenset({len(rows) - 1}))
+    return Table(
+        f"At {per_qaly(threshold, inputs.currency)}", *columns, f"structures_{i}", bold=frozenset({len(lines) - 1})
+    )

@@ -22,7 +22,7 @@ from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
 from markov.report.page import Table
-from markov.report.sheets.evidence import checks_page
+from markov.report.sheets.checks import checks_page
 from markov.terms import Verdict
 from tests import ROOT
 from tests.planted_bugs import BUGS, Bug

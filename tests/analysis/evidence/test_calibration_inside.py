@@ -10,10 +10,10 @@ import pytest
 from markov.analysis.calibration import (
     CalibrationError,
     Target,
+    _rates_for,
     calibrate,
     following_targets,
     malignancy_rate_for,
-    rates_for,
     targets,
 )
 from markov.analysis.draws import random_draws
@@ -125,8 +125,8 @@ def test_a_landmark_above_the_background_or_below_progression_is_named_with_what
 def test_rows_are_solved_each_by_itself(calgb: Inputs) -> None:
     inputs = with_target(calgb, "calibration.os_median.common", 84.1)
     target = targets(inputs)[0]
-    together = rates_for(inputs, target, {target.parameter: np.array([70.0, 84.1, 100.0])})
-    alone = [rates_for(inputs, target, {target.parameter: np.array([m])})[0] for m in (70.0, 84.1, 100.0)]
+    together = _rates_for(inputs, target, {target.parameter: np.array([70.0, 84.1, 100.0])})
+    alone = [_rates_for(inputs, target, {target.parameter: np.array([m])})[0] for m in (70.0, 84.1, 100.0)]
     np.testing.assert_allclose(together, alone, rtol=1e-9)
 
 

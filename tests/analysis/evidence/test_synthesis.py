@@ -15,7 +15,6 @@ from markov.analysis.evidence.synthesis import (
     NetworkError,
     Synthesis,
     SynthesisModel,
-    bucher,
     compare,
     forest,
     inconsistency,
@@ -122,6 +121,11 @@ def test_random_effects_of_lenalidomide_by_a_short_loop() -> None:
 def test_a_shape_of_1_13_turns_the_hazard_ratio_of_the_network_into_its_time_ratio() -> None:
     pooled = compare(lenalidomide(PFS, SynthesisModel.FIXED), "lenalidomide", "no_maintenance").effect
     assert printed(Effect(-pooled.log_ratio / 1.13, pooled.standard_error / 1.13)) == (1.78, 1.61, 1.97)
+
+
+def bucher(first: Effect, second: Effect) -> Effect:
+    """A over B and B over C to A over C: logs add, and so do variances (Bucher and others 1997)."""
+    return Effect(first.log_ratio + second.log_ratio, math.hypot(first.standard_error, second.standard_error))
 
 
 @pytest.mark.parametrize("rows", [PFS, OS], ids=["pfs", "os"])

@@ -9,7 +9,8 @@ from scipy import stats
 from markov.analysis.sensitivity.one_way import one_way
 from markov.analysis.sources_of_uncertainty import sampled, sources_of_uncertainty
 from markov.analysis.uncertainty.active import active_sources, idle_parameters
-from markov.analysis.uncertainty.importance import Importance, ImportanceTable, importance_tables, rank_correlation
+from markov.analysis.uncertainty.given_data import given_data
+from markov.analysis.uncertainty.importance import Importance, ImportanceTable, _rank_correlation, importance_tables
 from markov.analysis.uncertainty.sample import draw_sample
 from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.sobol_indices import Statement
@@ -19,7 +20,14 @@ from markov.inputs.parameters import Inputs, Parameter, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
+from markov.terms import Array
 from tests.support.made_inputs import with_row
+
+
+def known(values: Array | None) -> Array:
+    assert values is not None
+    return values
+
 
 RATES = ("post_progression.excess_rate", "calibration.os_survival", "calibration.os_median")
 HAZARD_RATIO = "os.hazard_ratio.thalidomide"
@@ -31,7 +39,7 @@ def test_each_source_of_uncertainty_stands_in_three_orders(myeloma_ix: Inputs) -
     drawn = draw_sample(inputs, 600, seed=1, traced=False)
     information = value_of_information(inputs, drawn, {"One": ["cost.event.death"]}, refits=0)
     shares, bars = sobol_analysis(inputs, 64, second_order=False, resamples=10), one_way(inputs)
-    (table,) = importance_tables(shares, information, bars)
+    (table,) = importance_tables(shares, information, bars, drawn)
     assert {row.factor for row in table.rows} == {factor.name for factor in active_sources(inputs)}
     first = table.leading_in_variance
     assert first.factor == HAZARD_RATIO and (first.total_rank, first.swing_rank, first.value_rank) == (1.0, 1.0, 1.0)
@@ -41,6 +49,28 @@ def test_each_source_of_uncertainty_stands_in_three_orders(myeloma_ix: Inputs) -
     totals, swings = [row.total or 0.0 for row in table.rows], [row.swing or 0.0 for row in table.rows]
     expected = stats.spearmanr(totals, swings).statistic
     assert table.total_and_swing == pytest.approx(float(expected))
+
+
+def test_a_second_opinion_stands_beside_the_indices(calgb: Inputs) -> None:
+    drawn = draw_sample(calgb, 400, seed=1, traced=False)
+    shares, information = sobol_analysis(calgb, 64, resamples=10), value_of_information(calgb, drawn, refits=0)
+    table, _ = importance_tables(shares, information, one_way(calgb), drawn)
+    assert table.draws == 400
+    pawn = given_data(drawn, calgb.thresholds, "pawn", outputs=[table.output])
+    index = dict(zip((one.name for one in pawn.inputs), known(pawn.of(table.output).index).tolist(), strict=True))
+    rows = {row.factor: row for row in table.rows}
+    assert rows["cohort.proportion_female"].pawn == index["cohort.proportion_female"]
+    block = "os.hazard_ratio.lenalidomide + os.median.no_maintenance"
+    assert rows[block].pawn == max(index[key] for key in block.split(" + "))
+    first = table.leading_in_variance
+    assert first.pawn_rank == 1.0 and first.rbd_fast == pytest.approx(first.first, abs=0.15)
+    told = np.array([(row.total, row.pawn) for row in table.rows], dtype=float)
+    assert table.total_and_pawn == pytest.approx(float(stats.spearmanr(told).statistic))
+    frame = table.to_frame()
+    assert frame["pawn"].to_dict() == {name: row.pawn for name, row in rows.items()}
+    few = draw_sample(calgb, 60, seed=1, traced=False)
+    alone, _ = importance_tables(shares, information, one_way(calgb), few)
+    assert (alone.draws, alone.total_and_pawn, alone.rows[0].pawn) == (0, None, None)
 
 
 def test_where_nothing_is_worth_knowing_there_is_no_order_by_value() -> None:
@@ -56,8 +86,8 @@ def test_where_nothing_is_worth_knowing_there_is_no_order_by_value() -> None:
 
 def test_agreement_is_the_correlation_of_ranks() -> None:
     totals, values = [0.5, 0.3, 0.1, 0.05, 0.0], [10.0, 40.0, 5.0, 0.0, 0.0]
-    assert rank_correlation(totals, values) == pytest.approx(float(stats.spearmanr(totals, values).statistic))
-    assert rank_correlation([1.0, 2.0], [3.0, 3.0]) is None
+    assert _rank_correlation(totals, values) == pytest.approx(float(stats.spearmanr(totals, values).statistic))
+    assert _rank_correlation([1.0, 2.0], [3.0, 3.0]) is None
 
 
 @pytest.mark.parametrize("name", worked_names())

@@ -35,11 +35,12 @@ from markov.report.sheets.applicability import TOPICS, applicability_page
 from markov.report.sheets.assumptions import assumptions_page
 from markov.report.sheets.benefit_and_risk import benefit_risk_page
 from markov.report.sheets.scenarios import scenario_pages
+from markov.report.sheets.second_malignancies import malignancy_page
 from markov.report.sheets.severity import severity_page
 from markov.report.sheets.summary import summary_page
 from markov.report.sheets.threshold import threshold_page
 from markov.report.sheets.tornado import tornado_page
-from markov.report.sheets.treatment import malignancy_page, treatment_page
+from markov.report.sheets.treatment import treatment_page
 from markov.report.sheets.two_way import TINTS, two_way_page
 from markov.terms import MALIGNANCIES, Array, State
 from tests import ROOT

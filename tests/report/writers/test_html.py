@@ -3,6 +3,7 @@
 import datetime
 import itertools
 import re
+import tempfile
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -14,10 +15,10 @@ import pytest
 from markov import BaseCase, base_case
 from markov.report.page import Chart, Column, Look, Page, Series, Table, Text
 from markov.report.reports import report_pages
-from markov.report.writers.axes import range_of
-from markov.report.writers.drawn_series import Tables, read_series
+from markov.report.writers.chart_data import _range_of, charts_of, read_chart
+from markov.report.writers.chart_data import tables_of as by_key
 from markov.report.writers.excel import ReportError
-from markov.report.writers.html import document, write_html
+from markov.report.writers.html import write_html
 from markov.report.writers.html_charts import chart_svg
 from markov.report.writers.number_formats import shown
 
@@ -72,6 +73,11 @@ class Reader(HTMLParser):
         self.open[-1].inside.append(data)
 
 
+def document(pages: list[Page], title: str, language: str = "en") -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return write_html(pages, Path(folder) / "page.html", title, language).read_bytes().decode("utf-8")
+
+
 def read(text: str) -> Node:
     return Reader(text).open[0]
 
@@ -98,14 +104,6 @@ def tree(text: str) -> Node:
 
 def tables_of(pages: list[Page]) -> list[Table]:
     return [block for page in pages for block in page.blocks if isinstance(block, Table)]
-
-
-def charts_of(pages: list[Page]) -> list[Chart]:
-    return [chart for page in pages for block in page.blocks if isinstance(block, tuple) for chart in block]
-
-
-def by_key(pages: list[Page]) -> Tables:
-    return {(p.name, b.key): b for p in pages for b in p.blocks if isinstance(b, Table)}
 
 
 # ------------------------------------------------------------------------------------------------------------ numbers
@@ -345,7 +343,8 @@ def picture(kind: str, *series: Series, **more: object) -> Node:
 def test_a_missing_number_leaves_a_gap() -> None:
     series = Series("s", "P", "t", 1, 2, "#000000")
     chart = Chart("lines", "t", "x", "y", (series,))
-    assert read_series(chart, series, {("P", "t"): FEW}).points == ((1.0, 3.0), None, (4.0, -1.0), (3.0, 2.0))
+    (drawn,) = read_chart(chart, {("P", "t"): FEW}).drawn
+    assert drawn.points == ((1.0, 3.0), None, (4.0, -1.0), (3.0, 2.0))
     assert picture("lines", series).all("path")[0].given["d"].count("M") == 2
 
 
@@ -420,7 +419,7 @@ def test_a_thousand_draws_take_one_path_with_every_draw() -> None:
 def test_axes_end_on_round_numbers_and_hold_all_values(
     values: list[float], code: str, ticks: tuple[float, ...]
 ) -> None:
-    found = range_of(values, code=code, parts=6)
+    found = _range_of(values, code=code, parts=6)
     assert set(ticks) <= set(found.ticks)
     assert all(found.low <= value <= found.high for value in values)
     steps = np.diff(found.ticks)
