@@ -17,7 +17,8 @@ from markov.batch.keys import Analysis, Keys
 from markov.batch.plan import GridTooLargeError, Request, make_plan
 from markov.batch.store import Store, StoreError
 from markov.batch.tasks import Totals, run_task
-from markov.inputs.parameters import Inputs, ScenarioChange, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
