@@ -148,7 +148,7 @@ class Clock:
     def step(self, name: str) -> Iterator[None]:
         """Time one step."""
         start = time.perf_counter()
-        with progress(name, self.elapsed):
+        with _progress(name, self.elapsed):
             yield
         self.steps.append((name, time.perf_counter() - start))
 
@@ -168,12 +168,8 @@ class Clock:
 
 
 @contextmanager
-def progress(name: str, elapsed: float) -> Iterator[None]:
-    """A line on the terminal while a step runs, once the command has taken two seconds; nothing elsewhere.
-
-    >>> with progress("Reading the workbook", 1.0):
-    ...     pass
-    """
+def _progress(name: str, elapsed: float) -> Iterator[None]:
+    """A line on the terminal while a step runs, once the command has taken two seconds; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield
         return
