@@ -16,7 +16,8 @@ from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.sobol_indices import Statement
 from markov.analysis.uncertainty.value_of_information import value_of_information
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Inputs, Parameter, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
