@@ -75,6 +75,10 @@ def write_packed(path: str | Path, pack: Callable[[io.BytesIO], object]) -> Path
     """The same for archives, which are packed in memory first.
 
     On a full disk zipfile fails twice, the second time when it is taken away, where nobody can catch what it says.
+
+    >>> import tempfile
+    >>> write_packed(Path(tempfile.mkdtemp()) / "a.zip", lambda stream: stream.write(b"PK")).read_bytes()
+    b'PK'
     """
 
     def write(file: Path) -> None:

@@ -32,10 +32,8 @@ def stream(parameter: Parameter) -> str:
 
     The shares of a Dirichlet distribution are a group, and each has a uniform of its own.
 
-    >>> from markov.inputs.definitions.schema import match
-    >>> definition = match("cost.event.death")[0]
-    >>> stream(Parameter("cost.event.death", definition, 1.0)), stream(Parameter("a", definition, 1.0, group="costs"))
-    ('cost.event.death', 'group costs')
+    >>> stream(calgb.parameters["cost.event.death"]), stream(calgb.parameters["utility.progression"])
+    ('cost.event.death', 'group utility_pd')
     """
     together = parameter.group and parameter.distribution != Distribution.DIRICHLET
     return f"group {parameter.group}" if together else parameter.id
@@ -48,12 +46,9 @@ def blocks(inputs: Inputs) -> tuple[Block, ...]:
     which strategies are compared, so that neither the order of rows nor a scenario changes a block.
 
     >>> from dataclasses import replace
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
     >>> pair = Correlation("os.shape.no_maintenance", "os.median.no_maintenance", -0.5)
-    >>> for ids, matrix in blocks(replace(read_inputs(shipped("calgb_100104")), correlations=(pair,))):
-    ...     print(ids, matrix.tolist())
-    ('os.median.no_maintenance', 'os.shape.no_maintenance') [[1.0, -0.5], [-0.5, 1.0]]
+    >>> [(block.ids, block.matrix[0].tolist()) for block in blocks(replace(calgb, correlations=(pair,)))]
+    [(('os.median.no_maintenance', 'os.shape.no_maintenance'), [1.0, -0.5])]
     """
     pairs = {key: row.value for key, row in _pairs(inputs).items()}
     return tuple(_block(members, pairs) for members in _connected(pairs))
@@ -181,7 +176,13 @@ def advised(matrix: Array) -> Array:
 
 
 def correlation_problems(inputs: Inputs) -> Iterator[Problem]:
-    """Correlations are between sampled parameters, agree with groups, and can all hold together."""
+    """Correlations are between sampled parameters, agree with groups, and can all hold together.
+
+    >>> from dataclasses import replace
+    >>> pair = Correlation("os.shape.no_maintenance", "os.median.no_maintenance", 1.0)
+    >>> [problem.remedy[:38] for problem in correlation_problems(replace(calgb, correlations=(pair,)))]
+    ['The nearest matrix that can has 0.999 ']
+    """
     yield from _fixed_members(inputs)
     clashes = list(_against_groups(inputs))
     yield from clashes

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markov.inputs.cells import RawCell, Row, Sheets, row_of
-from markov.inputs.definitions.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, match
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, definition_of
 from markov.inputs.reading.archive import whole_book
 from markov.inputs.writing.sources import CoverText
 from markov.inputs.writing.template import write_workbook
@@ -39,16 +39,13 @@ def with_rows(sheets: Sheets, changes: Changes) -> Sheets:
     """
     rows = {sheet: list(sheets.rows.get(sheet, ())) for sheet in (*PARAMETER_SHEETS, *TABLES)}
     for identifier, change in changes.items():
-        found = match(identifier)
-        if found is None:
-            raise KeyError(identifier)
-        table = rows[found[0].sheet]
+        sheet = definition_of(identifier).sheet
+        table = rows[sheet]
         at = next((i for i, row in enumerate(table) if row["id"].text() == identifier), None)
         if change is None:
             table[:] = [row for row in table if row["id"].text() != identifier]
         elif at is None:
-            new = _row(found[0].sheet, {"id": identifier})
-            table.insert(_beside_kin(table, identifier), {**new, **_written(change)})
+            table.insert(_beside_kin(table, identifier), {**_row(sheet, {"id": identifier}), **_written(change)})
         else:
             table[at] = {**table[at], **_written(change)}
     return replace(sheets, rows={sheet: tuple(table) for sheet, table in rows.items()})
