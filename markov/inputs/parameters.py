@@ -251,7 +251,10 @@ def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = ""
         if identifier.startswith("toxicity.proportion.")
         and not inputs.given(kept := identifier.replace(".proportion.", ".observed_proportion."))
         and inputs.given(identifier)
-        and _treats_stopped_differently(changed, identifier.rsplit(".", 1)[1])
+        and (
+            changed.text(f"toxicity.after_stopping.{name_in(identifier, 'strategy')}") == "effect_lost"
+            or changed.value(f"toxicity.progression_ratio.{name_in(identifier, 'strategy')}") != 1.0
+        )
     }
     return changed_inputs(changed, observed) if observed else changed
 
@@ -266,13 +269,6 @@ def _placed_anew(inputs: Inputs, changes: Mapping[str, Value]) -> dict[str, Valu
             others = (f"{endpoint}.{rival}.{rest[0]}" for rival in rivals)
             emptied |= {other: None for other in others if other in inputs.parameters and other not in changes}
     return emptied
-
-
-def _treats_stopped_differently(inputs: Inputs, strategy: str) -> bool:
-    return (
-        inputs.text(f"toxicity.after_stopping.{strategy}") == "effect_lost"
-        or inputs.value(f"toxicity.progression_ratio.{strategy}") != 1.0
-    )
 
 
 class Trusted(dict[str, Array]):
