@@ -220,14 +220,15 @@ def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -
     its own first parameter (scale, rate, …) is placed by that one alone.
 
     Raises InputError, with every problem and the nearest id, for an id or a name that the workbook does not have, a
-    text where a number belongs, an unknown choice and a number beyond its limits.
+    text where a number belongs, an unknown choice, a number beyond its limits, and for what does not go together with
+    other values: what belongs together is given in one call.
 
     >>> with_values(calgb, {"os.hazard_ratio.lenalidomide": 0.8}).value("os.hazard_ratio.lenalidomide")
     0.8
     """
-    from markov.inputs.given_values import checked_values  # its rules read inputs
+    from markov.inputs.given_values import checked_together, checked_values  # their rules read inputs
 
-    return changed_inputs(inputs, checked_values(inputs, changes, place), place)
+    return checked_together(inputs, changed_inputs(inputs, checked_values(inputs, changes, place), place), changes)
 
 
 def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:

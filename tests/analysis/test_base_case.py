@@ -11,7 +11,7 @@ from markov.analysis import checks
 from markov.analysis.base_case import ALTERNATIVES, BaseCase, TrialComparison, base_case, modelled_figure
 from markov.analysis.calibration import excess_rate_for_median
 from markov.analysis.checks import Check, verify
-from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
+from markov.inputs.parameters import Inputs, TrialResult, Value, changed_inputs, with_values
 from markov.inputs.rules.between_values import scenario_changes
 from markov.model.drugs import cost_per_dispensing
 from markov.model.evaluate import evaluate
@@ -189,7 +189,7 @@ def reads(changes: Callable[[Inputs], dict[str, Value]]) -> Bug:
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         def misread(inputs: Inputs, *arguments: Any, **options: Any) -> Outcomes:
-            return evaluate(with_values(inputs, changes(inputs)), *arguments, **options)
+            return evaluate(changed_inputs(inputs, changes(inputs)), *arguments, **options)
 
         put_in_place(patch, misread)
 

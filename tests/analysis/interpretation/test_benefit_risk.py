@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from markov.analysis.interpretation.benefit_risk import UTILITIES, BenefitRisk, benefit_risk, number_needed, trade_off
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.parameters import Inputs, changed_inputs, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import State
 from tests.support.made_inputs import with_second
@@ -187,7 +187,7 @@ def test_beyond_the_horizon_there_is_no_share(calgb: Inputs) -> None:
 
 def test_equal_strategies_differ_in_nothing(calgb: Inputs) -> None:
     twins = with_values(with_second(calgb, "lenalidomide"), {"settings.reference": "lenalidomide"})
-    alone = with_values(twins, {"strategy.included.no_maintenance": "no"})
+    alone = changed_inputs(twins, {"strategy.included.no_maintenance": "no"})
     result = benefit_risk(alone)
     (gained,) = result.q_twist
     np.testing.assert_allclose(gained.grid, 0.0, atol=1e-12)
