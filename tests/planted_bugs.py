@@ -14,8 +14,7 @@ from markov.analysis.sensitivity.one_way import PROBABILITIES
 from markov.analysis.uncertainty.acceptability import Decision
 from markov.inputs import distributions
 from markov.inputs.correlations import Block
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Columns, Inputs
+from markov.inputs.parameters import Columns, Inputs, changed_inputs
 from markov.model import after_progression, cohort, discounting, hazards, payoffs, stops, treatment
 from markov.model.drugs import Regimen
 from markov.model.outcomes import SCHEDULES
@@ -217,7 +216,7 @@ def _(patch: Patch) -> None:
 
     def without_stop(cls: Any, columns: Columns, boundaries: Array) -> Any:
         emptied = {f"treatment.planned_stop.{s}": None for s in columns.inputs.compared}
-        return right(Columns(with_values(columns.inputs, emptied), columns.block, columns.rows), boundaries)
+        return right(Columns(changed_inputs(columns.inputs, emptied), columns.block, columns.rows), boundaries)
 
     patch.setattr(treatment.Window, "of", classmethod(without_stop))
 
@@ -276,7 +275,7 @@ def _(patch: Patch) -> None:
 def _(patch: Patch) -> None:
     def wrong(right: Any, columns: Columns, regimen: Regimen) -> Array:
         other = "generic" if columns.inputs.text("settings.price_set") == "brand" else "brand"
-        changed = with_values(columns.inputs, {"settings.price_set": other})
+        changed = changed_inputs(columns.inputs, {"settings.price_set": other})
         return np.asarray(right(Columns(changed, columns.block, columns.rows), regimen))
 
     wrap(patch, payoffs, "cost_per_dispensing", wrong)
@@ -334,7 +333,7 @@ def _(patch: Patch) -> None:
 @bug("Utilities are not capped at the norms", "TV-24", "FT-07")
 def _(patch: Patch) -> None:
     def uncapped(right: Any, self: Any) -> Array:
-        changed = with_values(self.columns.inputs, {"settings.utility_cap": "off"})
+        changed = changed_inputs(self.columns.inputs, {"settings.utility_cap": "off"})
         kept, self.columns = self.columns, Columns(changed, self.columns.block, self.columns.rows)
         found = np.asarray(right(self))
         self.columns = kept

@@ -66,17 +66,10 @@ def _defaults() -> Iterator[Reference]:
     yield _row(a.NICE, i.PERSPECTIVE, "NHS and personal social services", _MANUAL, read=True)
     years = "As long as alternatives differ: in oncology a lifetime."
     yield _row(a.NICE, i.HORIZON, "lifetime", _MANUAL, years, read=True)
-    yield _row(
-        a.NICE,
-        i.VALUE_SET,
-        "EQ-5D",
-        _MANUAL,
-        "One value set. In 2026 NICE consulted on moving from the 3L to the 5L set: check which holds.",
-        read=True,
-    )
-    yield _row(
-        a.NICE, i.AGE_ADJUSTMENT, "on", "NICE renal cell carcinoma model, 2025", "Base case of that model.", read=True
-    )
+    sets = "One value set. In 2026 NICE consulted on moving from the 3L to the 5L set: check which holds."
+    yield _row(a.NICE, i.VALUE_SET, "EQ-5D", _MANUAL, sets, read=True)
+    model = "NICE renal cell carcinoma model, 2025"
+    yield _row(a.NICE, i.AGE_ADJUSTMENT, "on", model, "Base case of that model.", read=True)
     for agency, rate in ((a.CDA_AMC, "0.015"), (a.ICER, "0.03"), (a.HAS, "0.025")):
         yield from _rates(agency, rate, rate, "", Status.UNVERIFIED_LOW, _RECALLED)
     yield _row(a.CDA_AMC, i.THRESHOLDS, "", "", _NO_FIGURE)
@@ -88,9 +81,8 @@ def _defaults() -> Iterator[Reference]:
     yield _row(a.HAS, i.PERSPECTIVE, "collective", "")
     yield from _rates(a.ZIN, "0.03", "0.015", _ZIN, Status.READ, _EXCERPT)
     yield _row(a.ZIN, i.THRESHOLDS, "", "", "Thresholds by burden of disease (recalled, not read): fill them in.")
-    yield _row(
-        a.ZIN, i.PERSPECTIVE, "societal", _ZIN, "Unrelated medical costs in years of life gained count too.", read=True
-    )
+    unrelated = "Unrelated medical costs in years of life gained count too."
+    yield _row(a.ZIN, i.PERSPECTIVE, "societal", _ZIN, unrelated, read=True)
     for item in i:
         yield Reference(a.OWN, item, "", comment="Your own reference case: fill in what should hold.")
 

@@ -21,10 +21,12 @@ from markov.inputs.definitions.schema import (
     STRATEGY_INCLUDED,
     Sheet,
     columns_of,
+    definition_of,
     label_of,
     match,
-    units_of,
+    unit_of,
 )
+from markov.inputs.evidence import without_place
 from markov.inputs.parameters import Inputs, Parameter, SexTable, Strategy, Value
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import File, Grid, read_file
@@ -180,7 +182,7 @@ def _filled(identifier: str, fields: dict[str, object], currency: str) -> Fields
     found = match(identifier)
     fields.pop("id", None)
     if found is not None and found[0] is not STRATEGY_INCLUDED:
-        fields["unit"] = fields.get("unit") or next(iter(units_of(found[0], currency)), "")
+        fields["unit"] = fields.get("unit") or unit_of(found[0], currency)
         method = found[0].is_method
         fields["distribution"] = "" if method else fields.get("distribution") or Distribution.FIXED.value
     return fields
@@ -327,12 +329,11 @@ def _read(inputs: Inputs, identifier: str) -> tuple[object, ...]:
         return ("no" if row is None else value,)
     if value in (None, ""):
         return (None,)
-    found = match(identifier)
-    assert found is not None, identifier
-    if found[0].is_text:
+    definition = definition_of(identifier)
+    if definition.is_text:
         return (value,)
     if row is None:
-        return _shown(value), next(iter(units_of(found[0], inputs.currency)), ""), None, ""
+        return _shown(value), unit_of(definition, inputs.currency), None, ""
     return _shown(value), row.unit, row.price_year, row.value_set
 
 
@@ -390,10 +391,7 @@ def _described(first: Inputs, second: Inputs) -> Iterator[tuple[str, int]]:
 def _beside(first: Inputs, second: Inputs) -> Iterator[tuple[str, int]]:
     """How many rows of each table beside the base case stand in one workbook only."""
     for sheet, name in BESIDE.items():
-        one, other = (
-            [{key: value for key, value in vars(row).items() if key not in ("cell", "place")} for row in rows]
-            for rows in (getattr(inputs, name) for inputs in (first, second))
-        )
+        one, other = ([without_place(row) for row in getattr(inputs, name)] for inputs in (first, second))
         alone = sum(row not in other for row in one) + sum(row not in one for row in other)
         if alone:
             yield sheet.value, alone

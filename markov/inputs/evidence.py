@@ -27,6 +27,15 @@ class Sourced:
         return self.place.rpartition(", ")[2]
 
 
+def without_place(row: object) -> dict[str, object]:
+    """The fields of a row but for where it stands.
+
+    >>> without_place(CurveChoice("a", "os", "weibull", place="a.xlsx, Curve choice!C5"))["family"]
+    'weibull'
+    """
+    return {key: value for key, value in vars(row).items() if key not in ("cell", "place")}
+
+
 @dataclass(frozen=True)
 class TrialResult(Sourced):
     """A published figure that the report sets against the model's; times in months."""

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from markov.inputs.cells import RawCell, number
 from markov.inputs.definitions.schema import DEFINITIONS, Definition, Quantity, ids_of, match
 from markov.inputs.parameters import Inputs, Trusted, Value, changed_inputs
 from markov.inputs.problems import Problem, raise_errors
+from markov.inputs.rules.between_values import ERRORS
 from markov.inputs.rules.one_value import refusal_of_id, unknown_name, value_problems
 from markov.terms import Array
 
@@ -38,12 +40,13 @@ def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -
     its own first parameter (scale, rate, …) is placed by that one alone.
 
     Raises InputError, with every problem and the nearest id, for an id or a name that the workbook does not have, a
-    text where a number belongs, an unknown choice and a number beyond its limits.
+    text where a number belongs, an unknown choice, a number beyond its limits, and for what does not go together with
+    other values: what belongs together is given in one call.
 
     >>> with_values(calgb, {"os.hazard_ratio.lenalidomide": 0.8}).value("os.hazard_ratio.lenalidomide")
     0.8
     """
-    return changed_inputs(inputs, _checked_values(inputs, changes, place), place)
+    return checked_together(inputs, changed_inputs(inputs, _checked_values(inputs, changes, place), place), changes)
 
 
 def _checked_values(inputs: Inputs, changes: Mapping[str, object], place: str = "") -> dict[str, Value]:
@@ -65,6 +68,23 @@ def _checked_values(inputs: Inputs, changes: Mapping[str, object], place: str = 
             problems += value_problems(definition, identifier, found[identifier], where)
     _raise_errors(problems)
     return found
+
+
+def checked_together(before: Inputs, after: Inputs, changes: Collection[str]) -> Inputs:
+    """Inputs with values changed, if they go together; raises InputError for what they break that was sound before.
+
+    >>> from markov import with_values
+    >>> with_values(calgb, {"settings.reference": "lenalidomid"})
+    Traceback (most recent call last):
+    markov.inputs.problems.InputError: values given from Python: settings.reference: settings.reference is not an
+    included strategy, found "lenalidomid". Choose one of: no_maintenance, lenalidomide.
+    """
+    known = {problem.rule for rule in ERRORS for problem in rule(before)}
+    broken = [problem for rule in ERRORS for problem in rule(after) if problem.rule not in known]
+    named = [next((key for key in changes if key in problem.rule.split()), ", ".join(changes)) for problem in broken]
+    places = [f"{FROM_PYTHON}: {key}" for key in named]
+    _raise_errors([replace(problem, place=place) for problem, place in zip(broken, places, strict=True)])
+    return after
 
 
 def typed_changes(inputs: Inputs, texts: Sequence[str]) -> dict[str, Value]:
@@ -99,7 +119,7 @@ def checked_columns(inputs: Inputs, values: Mapping[str, object] | Frame) -> Tru
     """
     names = list(values if isinstance(values, Mapping) else values.columns)
     problems: list[Problem] = []
-    found = {name: _column(inputs, name, values[name], problems) for name in names}
+    found = {str(name): _column(inputs, str(name), values[name], problems) for name in names}
     lengths = {name: len(column) for name, column in found.items() if column is not None}
     if not names or 0 in lengths.values():
         remedy = "Give one number a row, or leave the values out to run the base case."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from markov.inputs.agencies import DEFAULTS, Reference
-from markov.inputs.definitions.schema import Definition, label_of, match, units_of
+from markov.inputs.definitions.schema import Definition, definition_of, match, name_in, unit_of, units_of
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
 from markov.inputs.evidence import TrialResult as TrialResult
 from markov.inputs.problems import Problem
@@ -195,12 +195,8 @@ class Inputs:
 
         `kind` is the word in the braces of the schema's patterns.
         """
-        found: dict[str, None] = {}
-        for identifier in self.parameters:
-            matched = match(identifier)
-            if matched and kind in matched[1]:
-                found[matched[1][kind]] = None
-        return tuple(found)
+        found = (name_in(identifier, kind) for identifier in self.parameters)
+        return tuple(dict.fromkeys(name for name in found if name))
 
     def to_frame(self) -> "DataFrame":
         """One line a parameter, in each cell's own unit: what it is, its uncertainty, its evidence and its cell.
@@ -214,13 +210,6 @@ class Inputs:
         rows = [[getattr(parameter, name) for name in FRAME] for parameter in self.parameters.values()]
         return pd.DataFrame(rows, columns=list(FRAME)).rename(columns={"se": "standard_error"})
 
-    def by_status(self) -> Mapping[str, tuple[Parameter, ...]]:
-        """Parameters grouped by evidence status."""
-        groups: dict[str, list[Parameter]] = {}
-        for parameter in self.parameters.values():
-            groups.setdefault(parameter.status, []).append(parameter)
-        return {status: tuple(members) for status, members in groups.items()}
-
 
 def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:
     """`with_values` for values that were checked, or that are to go beyond their limits: nothing is refused.
@@ -230,14 +219,12 @@ def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = ""
     """
     parameters = dict(inputs.parameters)
     for identifier, value in {**_placed_anew(inputs, changes), **changes}.items():
-        found = match(identifier)
-        if found is None:
-            raise KeyError(identifier)
         if identifier in parameters:
             parameters[identifier] = replace(parameters[identifier], value=value)
         else:
-            unit = next(iter(units_of(found[0], inputs.currency)), "")
-            parameters[identifier] = Parameter(identifier, found[0], value, unit, cell=place)
+            definition = definition_of(identifier)
+            unit = unit_of(definition, inputs.currency)
+            parameters[identifier] = Parameter(identifier, definition, value, unit, cell=place)
     changed = replace(inputs, parameters=parameters)
     observed = {
         kept: inputs.value(identifier)
@@ -245,7 +232,10 @@ def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = ""
         if identifier.startswith("toxicity.proportion.")
         and not inputs.given(kept := identifier.replace(".proportion.", ".observed_proportion."))
         and inputs.given(identifier)
-        and _treats_stopped_differently(changed, identifier.rsplit(".", 1)[1])
+        and (
+            changed.text(f"toxicity.after_stopping.{name_in(identifier, 'strategy')}") == "effect_lost"
+            or changed.value(f"toxicity.progression_ratio.{name_in(identifier, 'strategy')}") != 1.0
+        )
     }
     return changed_inputs(changed, observed) if observed else changed
 
@@ -260,22 +250,6 @@ def _placed_anew(inputs: Inputs, changes: Mapping[str, Value]) -> dict[str, Valu
             others = (f"{endpoint}.{rival}.{rest[0]}" for rival in rivals)
             emptied |= {other: None for other in others if other in inputs.parameters and other not in changes}
     return emptied
-
-
-def _treats_stopped_differently(inputs: Inputs, strategy: str) -> bool:
-    return (
-        inputs.text(f"toxicity.after_stopping.{strategy}") == "effect_lost"
-        or inputs.value(f"toxicity.progression_ratio.{strategy}") != 1.0
-    )
-
-
-def new_parameter(identifier: str, currency: str, labels: Mapping[str, str]) -> Parameter:
-    """An empty row for an id that the schema knows, with its unit and label."""
-    found = match(identifier)
-    if found is None:
-        raise KeyError(identifier)
-    unit = next(iter(units_of(found[0], currency)), "")
-    return Parameter(identifier, found[0], None, unit, label_of(identifier, labels))
 
 
 class Trusted(dict[str, Array]):

@@ -76,6 +76,10 @@ def read_shared(path: Path) -> ScenarioSheet:
     """The Scenarios sheet of a workbook that may hold nothing else; its rows say the file beside the cell.
 
     Raises InputError where there is no such sheet, or it has no rows.
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> read_shared(shipped("calgb_100104")).rows["Weibull PFS"][0].cell
+    'Scenarios!C5 of calgb_100104.xlsx'
     """
     file = read_file(path)
     problems: list[Problem] = []

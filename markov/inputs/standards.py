@@ -20,6 +20,8 @@ class Item:
     asks: str
 
 
+_ENGAGED = "engagement with patients and others affected by the study"
+
 CHEERS = (
     Item("1", "Title", "Title", "Say that this is an economic evaluation, and name what is compared."),
     Item("2", "Abstract", "Abstract", "A structured summary: context, methods, results, other analyses."),
@@ -44,18 +46,13 @@ CHEERS = (
     Item(
         "21",
         "Methods",
-        "Approach to engagement with patients and others affected by the study",
+        f"Approach to {_ENGAGED}",
         "How patients, the public, clinicians or payers took part in the design.",
     ),
     Item("22", "Results", "Study parameters", "Every input: value, range, distribution, source."),
     Item("23", "Results", "Summary of main results", "Mean costs and effects, and one overall measure."),
     Item("24", "Results", "Effect of uncertainty", "How far uncertainty, discount rate and horizon move the result."),
-    Item(
-        "25",
-        "Results",
-        "Effect of engagement with patients and others affected by the study",
-        "What their part changed in the approach or in the findings.",
-    ),
+    Item("25", "Results", f"Effect of {_ENGAGED}", "What their part changed in the approach or in the findings."),
     Item(
         "26",
         "Discussion",

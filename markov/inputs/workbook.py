@@ -18,8 +18,8 @@ from markov.inputs.definitions.schema import (
     STRATEGY_INCLUDED,
     Definition,
     Sheet,
+    definition_of,
     label_of,
-    match,
 )
 from markov.inputs.other_tables import other_tables
 from markov.inputs.parameters import Inputs, Parameter, Strategy
@@ -46,12 +46,22 @@ def read_inputs(path: str | Path) -> Inputs:
 
 
 def read_sheets(path: Path) -> tuple[Sheets, list[Problem]]:
-    """Every table as rows of raw cells, and what is wrong with the file or its headers."""
+    """Every table as rows of raw cells, and what is wrong with the file or its headers.
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> sheets, problems = read_sheets(shipped("calgb_100104"))
+    >>> sheets.rows[Sheet.STRATEGIES][0]["id"].place, problems
+    ('calgb_100104.xlsx, Strategies!A5', [])
+    """
     return sheets_of(read_file(path))
 
 
 def sheets_of(file: File) -> tuple[Sheets, list[Problem]]:
-    """The tables of a file that was read, and what is wrong with its sheets or headers."""
+    """The tables of a file that was read, and what is wrong with its sheets or headers.
+
+    >>> sheets_of(File("a.xlsx", {}))[1][0].rule
+    'sheet "Settings" is missing'
+    """
     problems: list[Problem] = []
     rows = read_tables(file, problems)
     cover = cover_entries(file, problems)
@@ -68,7 +78,12 @@ def sheets_of(file: File) -> tuple[Sheets, list[Problem]]:
 
 
 def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
-    """Turn rows of raw cells into checked inputs, or raise InputError with everything that is wrong."""
+    """Turn rows of raw cells into checked inputs, or raise InputError with everything that is wrong.
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> assemble(*read_sheets(shipped("calgb_100104"))).compared
+    ('no_maintenance', 'lenalidomide')
+    """
     unreadable = [*_unreadable_texts(sheets), *_from_elsewhere(sheets)]
     found: list[Problem] = []
     strategies = tuple(_strategies(sheets.rows.get(Sheet.STRATEGIES, ()), found))
@@ -189,9 +204,7 @@ def _definition(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: lis
     if refusal is not None:
         problems.append(Problem(row["id"].place, *refusal))
         return None
-    found = match(identifier)
-    assert found is not None, identifier
-    definition = found[0]
+    definition = definition_of(identifier)
     if definition.sheet is not sheet:
         rule = f"{identifier} belongs on {definition.sheet}"
         problems.append(Problem(row["id"].place, rule, sheet, "It is read, but move it there.", warning=True))

@@ -13,7 +13,7 @@ from markov.analysis.calibration import Target, calibrate
 from markov.analysis.checks import Check, checks_of_a_run
 from markov.analysis.trial_comparison import TrialComparison, trial_comparisons
 from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, TrialResult, Value
+from markov.inputs.parameters import Inputs, TrialResult, Value, changed_inputs
 from markov.inputs.rules.between_values import scenario_changes
 from markov.model.drugs import cost_per_dispensing
 from markov.model.evaluate import evaluate
@@ -196,7 +196,7 @@ def reads(changes: Callable[[Inputs], dict[str, Value]]) -> Bug:
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         def misread(inputs: Inputs, *arguments: Any, **options: Any) -> Outcomes:
-            return evaluate(with_values(inputs, changes(inputs)), *arguments, **options)
+            return evaluate(changed_inputs(inputs, changes(inputs)), *arguments, **options)
 
         put_in_place(patch, misread)
 

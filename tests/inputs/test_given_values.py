@@ -104,6 +104,22 @@ def test_numbers_of_numpy_and_whole_numbers_are_numbers_and_none_empties_a_value
     assert with_values(calgb, {"settings.horizon_years": None}).value("settings.horizon_years") is None
 
 
+def test_values_that_do_not_go_together_are_refused_unless_they_are_given_together(calgb: Inputs) -> None:
+    later: dict[str, Value] = {"settings.discount_change_years": 30.0}
+    found = refused(calgb, later)
+    assert {told.rule.partition(" ")[2] for told in found} == {"has no value"}
+    assert {told.place for told in found} == {"values given from Python: settings.discount_change_years"}
+    rates: dict[str, Value] = {f"settings.discount_rate_later.{kind}": 0.03 for kind in ("costs", "effects")}
+    assert with_values(calgb, {**later, **rates}).value("settings.discount_change_years") == 30.0
+    (told,) = refused(calgb, {"os.reference.lenalidomide": "no_maintenanc"})
+    assert told.place == "values given from Python: os.reference.lenalidomide"
+
+
+def test_what_was_wrong_before_is_not_told_again(calgb: Inputs) -> None:
+    unsound = changed_inputs(calgb, {"settings.post_progression": "rate"})
+    assert with_values(unsound, {"utility.progression": 0.6}).value("utility.progression") == 0.6
+
+
 def test_a_new_event_is_taken_where_it_comes_with_its_share(calgb: Inputs) -> None:
     rash: dict[str, Value] = {"adverse_event.proportion.rash.lenalidomide": 0.1, "adverse_event.cost.rash": 200.0}
     assert with_values(calgb, rash).value("adverse_event.cost.rash") == 200.0
@@ -154,6 +170,11 @@ def test_the_first_row_that_is_wrong_is_told_with_its_value(calgb: Inputs, case:
     column, row, rule, found = WRONG[case]
     (told,) = not_run(calgb, {HR: column})
     assert (told.place, told.rule, str(told.found)) == (f"values given from Python: {HR}{row}", rule, found)
+
+
+def test_columns_that_have_numbers_for_names_are_refused(calgb: Inputs) -> None:
+    (told,) = not_run(calgb, pd.DataFrame(np.ones((3, 1))))
+    assert told.rule == "this is not a well-formed id"
 
 
 def test_columns_of_different_lengths_or_without_rows_are_refused(calgb: Inputs) -> None:

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from markov.inputs.definitions.schema import match
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Parameter, Strategy, Value
+from markov.inputs.parameters import Inputs, Parameter, Strategy, Value, changed_inputs
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
 
@@ -37,7 +36,7 @@ def bare(inputs: Inputs, changes: Mapping[str, Value], *, months: int = 60, smr:
     for strategy in ("no_maintenance", "lenalidomide"):
         switches |= {f"spm.{name}.{strategy}": 0.0 for name in ("rate", "rate_off_treatment")}
         switches |= {f"os.median.{strategy}": None, f"pfs.mu.{strategy}": None}
-    return with_values(inputs, {**switches, **changes})
+    return changed_inputs(inputs, {**switches, **changes})
 
 
 def survival(outcomes: Outcomes, name: str, strategy: str) -> Array:

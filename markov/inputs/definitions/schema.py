@@ -61,6 +61,28 @@ def match(identifier: str) -> tuple[Definition, dict[str, str]] | None:
     return None
 
 
+def definition_of(identifier: str) -> Definition:
+    """The definition of an id; raises KeyError where there is none.
+
+    >>> definition_of("pfs.shape.lenalidomide").label
+    'PFS: shape, {strategy}'
+    """
+    found = match(identifier)
+    if found is None:
+        raise KeyError(identifier)
+    return found[0]
+
+
+def name_in(identifier: str, kind: str) -> str:
+    """The strategy, product, event, course or route that an id names; empty where it names none.
+
+    >>> name_in("price.lenalidomide_10mg.brand", "product"), name_in("cohort.age", "strategy")
+    ('lenalidomide_10mg', '')
+    """
+    found = match(identifier)
+    return found[1].get(kind, "") if found else ""
+
+
 def ids_of(pattern: str, names: Mapping[str, Sequence[str]]) -> list[str]:
     """The ids of a pattern, with every name that may stand in its braces.
 
@@ -81,6 +103,15 @@ def units_of(definition: Definition, currency: str) -> Mapping[str, float]:
     if definition.quantity is None:
         return {}
     return {unit.format(currency=currency): factor for unit, factor in definition.quantity.units.items()}
+
+
+def unit_of(definition: Definition, currency: str) -> str:
+    """The unit that a number has unless its row says another; empty for choices and texts.
+
+    >>> unit_of(definition_of("cost.event.death"), "EUR")
+    'EUR per event'
+    """
+    return next(iter(units_of(definition, currency)), "")
 
 
 def label_of(identifier: str, labels: Mapping[str, str]) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
 from markov.inputs.correlations import correlation_problems
-from markov.inputs.definitions.schema import Sheet, match
+from markov.inputs.definitions.schema import Sheet, definition_of, match, name_in, unit_of
 from markov.inputs.dirichlet import share_problems
-from markov.inputs.parameters import Inputs, ScenarioChange, Value, changed_inputs, new_parameter
+from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Value, changed_inputs
 from markov.inputs.problems import Problem
 from markov.inputs.rules import curves, other_tables, warnings
 from markov.inputs.rules.curves import reference_of as reference_of
@@ -57,7 +57,8 @@ def _mended(inputs: Inputs, unsound: Sequence[str]) -> Inputs:
     parameters = dict(inputs.parameters)
     for key in unsound:
         old = parameters[key]
-        base = replace(new_parameter(key, inputs.currency, inputs.labels), value=old.base_case, cell=old.cell)
+        unit = unit_of(old.definition, inputs.currency)
+        base = Parameter(key, old.definition, old.base_case, unit, cell=old.cell)
         sound = not any(not problem.warning for problem in parameter_problems(inputs, base))
         parameters[key] = base if sound else replace(base, value=None)
     return replace(inputs, parameters=parameters)
@@ -73,17 +74,12 @@ def _mentions(problem: Problem, identifiers: Sequence[str]) -> bool:
 
 def _reference(inputs: Inputs) -> Found:
     """One reference strategy, included; at least one strategy."""
-    place = where(inputs, "settings.reference")
-    known = ", ".join(inputs.labels)
+    key, reference = "settings.reference", inputs.text("settings.reference")
     if not inputs.strategies:
         yield Problem(f"{inputs.name}, {Sheet.STRATEGIES}", "there is no strategy", remedy="Add a row for each.")
-    elif inputs.text("settings.reference") not in inputs.compared:
-        yield Problem(
-            place,
-            "settings.reference is not an included strategy",
-            inputs.text("settings.reference"),
-            f"Choose one of: {known}.",
-        )
+    elif reference not in inputs.compared:
+        remedy = f"Choose one of: {', '.join(inputs.labels)}."
+        yield Problem(where(inputs, key), f"{key} is not an included strategy", reference, remedy)
 
 
 def _required(inputs: Inputs) -> Found:
@@ -91,14 +87,14 @@ def _required(inputs: Inputs) -> Found:
     bare = _without_rows(inputs)
     lacking: dict[str, list[str]] = {strategy: [] for strategy in bare}
     for identifier in _required_ids(inputs):
-        found = match(identifier)
-        if inputs.given(identifier) or found is None:
+        strategy = name_in(identifier, "strategy")
+        if inputs.given(identifier) or match(identifier) is None:
             continue
-        strategy = found[1].get("strategy")
         if strategy in bare:
             lacking[strategy].append(identifier)
             continue
-        place = where(inputs, identifier) if identifier in inputs.parameters else f"{inputs.name}, {found[0].sheet}"
+        sheet = f"{inputs.name}, {definition_of(identifier).sheet}"
+        place = where(inputs, identifier) if identifier in inputs.parameters else sheet
         remedy = f"Fill it, or add its row{_because(inputs, identifier)}."
         yield Problem(place, f"{identifier} has no value", remedy=remedy)
     for entry in inputs.strategies:
@@ -119,8 +115,7 @@ def _because(inputs: Inputs, identifier: str) -> str:
 def _without_rows(inputs: Inputs) -> frozenset[str]:
     """Compared strategies that no row but their own names."""
     own = {f"strategy.included.{strategy}" for strategy in inputs.labels}
-    named = {found[1].get("strategy") for key in inputs.parameters if key not in own and (found := match(key))}
-    return frozenset(set(inputs.compared) - named)
+    return frozenset(inputs.compared) - {name_in(key, "strategy") for key in inputs.parameters if key not in own}
 
 
 def _required_ids(inputs: Inputs) -> Iterator[str]:
@@ -190,19 +185,17 @@ def products_of(inputs: Inputs, strategy: str) -> tuple[str, ...]:
     return tuple(p for p in inputs.names("product") if inputs.given(f"dose.amount.{p}.{strategy}"))
 
 
+ALTERNATIVES = (
+    ("toxicity.rate", "toxicity.proportion"),
+    ("spm.rate", "spm.proportion"),
+    ("treatment.other_stop_rate", "treatment.median_duration"),
+)
+
+
 def _either_or(inputs: Inputs) -> Found:
     """Two ways to give one thing: one of them at a time."""
-    pairs = [
-        pair
-        for s in inputs.compared
-        for pair in (
-            (f"toxicity.rate.{s}", f"toxicity.proportion.{s}"),
-            (f"spm.rate.{s}", f"spm.proportion.{s}"),
-            (f"treatment.other_stop_rate.{s}", f"treatment.median_duration.{s}"),
-        )
-    ]
-    for who in ("common", *inputs.compared):
-        pairs.append((f"calibration.os_median.{who}", f"calibration.os_survival.{who}"))
+    pairs = [(f"{first}.{s}", f"{second}.{s}") for s in inputs.compared for first, second in ALTERNATIVES]
+    pairs += [(f"calibration.os_median.{s}", f"calibration.os_survival.{s}") for s in ("common", *inputs.compared)]
     for endpoint in Endpoint:
         for s in inputs.compared:
             family = inputs.text(f"{endpoint}.family.{s}")
@@ -227,10 +220,8 @@ def _companions(inputs: Inputs) -> Found:
 def _subsequent(inputs: Inputs) -> Found:
     """Courses at progression or a cost per month, never both; shares of courses sum to at most 1."""
     for s in inputs.compared:
-        shares = {
-            f"subsequent.share.{course}.{s}": _plain_number(inputs, f"subsequent.share.{course}.{s}")
-            for course in inputs.names("course")
-        }
+        keys = [f"subsequent.share.{course}.{s}" for course in inputs.names("course")]
+        shares = {key: _plain_number(inputs, key) for key in keys}
         total, monthly = sum(shares.values()), f"subsequent.monthly_cost.{s}"
         given = [share for share, value in shares.items() if value > 0]
         if total > 0 and _plain_number(inputs, monthly) > 0:
@@ -254,27 +245,19 @@ def _plain_number(inputs: Inputs, identifier: str) -> float:
 
 def _times(inputs: Inputs) -> Found:
     """Windows end after they begin; a horizon is longer than a cycle."""
+    windows = [("treatment.start", "treatment.planned_stop")]
+    windows += [(f"{endpoint}.waning_start", f"{endpoint}.waning_end") for endpoint in Endpoint]
     for s in inputs.compared:
-        windows = [("treatment.start", "treatment.planned_stop")]
-        windows += [(f"{endpoint}.waning_start", f"{endpoint}.waning_end") for endpoint in Endpoint]
-        for start, end in windows:
-            first, last = f"{start}.{s}", f"{end}.{s}"
+        for first, last in ((f"{start}.{s}", f"{end}.{s}") for start, end in windows):
             if inputs.given(first) and inputs.given(last) and inputs.number(first) > inputs.number(last):
                 found = f"{inputs.value(last)} before {inputs.value(first)}"
                 yield Problem(where(inputs, last), f"{last} is before {first}", found, "Mend one of them.")
-    if inputs.value("settings.horizon_years") == 0.0:
-        yield Problem(where(inputs, "settings.horizon_years"), "a horizon of zero has no results", 0, "Lengthen it.")
-    if (
-        not inputs.given("settings.horizon_years")
-        and inputs.given("cohort.age")
-        and inputs.number("cohort.age") >= 100.0
-    ):
-        yield Problem(
-            where(inputs, "cohort.age"),
-            "an empty horizon ends at age 100",
-            inputs.value("cohort.age"),
-            "Give settings.horizon_years.",
-        )
+    horizon, age = "settings.horizon_years", "cohort.age"
+    if inputs.value(horizon) == 0.0:
+        yield Problem(where(inputs, horizon), "a horizon of zero has no results", 0, "Lengthen it.")
+    if not inputs.given(horizon) and inputs.given(age) and inputs.number(age) >= 100.0:
+        rule = "an empty horizon ends at age 100"
+        yield Problem(where(inputs, age), rule, inputs.value(age), f"Give {horizon}.")
 
 
 def _evidence(inputs: Inputs) -> Found:
@@ -385,8 +368,7 @@ def _unusable(inputs: Inputs, name: str, rows: Sequence[ScenarioChange]) -> Foun
             rule = f'scenario "{name}" changes an id twice'
             yield Problem(place_of(inputs, row.cell), rule, row.id, f"Keep one row: the other is at {seen[row.id]}.")
         seen.setdefault(row.id, row.cell)
-        found = match(row.id)
-        if found is not None and found[1].get("strategy", next(iter(inputs.labels), "")) not in inputs.labels:
+        if name_in(row.id, "strategy") not in ("", *inputs.labels):
             rule = f'scenario "{name}" names a strategy that does not exist'
             yield Problem(place_of(inputs, row.cell), rule, row.id, f"Strategies are {', '.join(inputs.labels)}.")
 

@@ -6,9 +6,19 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from markov.inputs.definitions.quantities import SEED, WHOLE_YEAR
-from markov.inputs.definitions.schema import DEFINITIONS, ID_PATTERN, USES, Definition, Quantity, Sheet, match, units_of
+from markov.inputs.definitions.schema import (
+    DEFINITIONS,
+    ID_PATTERN,
+    USES,
+    Definition,
+    Quantity,
+    Sheet,
+    match,
+    name_in,
+    units_of,
+)
 from markov.inputs.parameters import Inputs, Parameter, Value
-from markov.inputs.problems import Problem
+from markov.inputs.problems import Problem, as_percent
 from markov.inputs.rules.spread import spread_problems
 from markov.terms import Status
 
@@ -104,7 +114,7 @@ def unknown_name(inputs: Inputs, identifier: str, beside: Collection[str] = ()) 
     found = match(identifier)
     for kind, name in found[1].items() if found and identifier not in inputs.parameters else ():
         known = tuple(inputs.labels) if kind == "strategy" else inputs.names(kind)
-        naming = [key for key in beside if (other := match(key)) and other[1].get(kind) == name]
+        naming = [key for key in beside if name_in(key, kind) == name]
         is_new = len(naming) > 1 and any(key.startswith(USES.get(kind, "cost.administration.")) for key in naming)
         if name not in (*known, "common") and not is_new:
             remedy = f"It has {', '.join(known)}." if known else f"It has no {kind} at all."
@@ -144,7 +154,6 @@ def parameter_problems(inputs: Inputs, parameter: Parameter) -> Found:
 def value_problems(definition: Definition, identifier: str, value: Value, place: str) -> Found:
     """Whether a value is one that its parameter can have.
 
-    >>> from markov.inputs.definitions.schema import match
     >>> definition, _ = match("utility.maintenance")
     >>> [str(p) for p in value_problems(definition, "utility.maintenance", 72.0, "a.xlsx, Utilities!C3")]
     ['a.xlsx, Utilities!C3: utility.maintenance must be at most 1, found "72". Write 0.72, or 72 % in a percent cell.']
@@ -169,9 +178,7 @@ def value_problems(definition: Definition, identifier: str, value: Value, place:
         yield Problem(place, f"{identifier} must be {words} {quantity.low:g}", f"{value:g}", "Mend the value.")
     elif value > quantity.high:
         percent = quantity.high == 1.0 and value <= 100.0
-        remedy = (
-            f"Write {value / 100:g}, or {value:g} % in a percent cell." if percent else "Mend the value or its unit."
-        )
+        remedy = as_percent(value) if percent else "Mend the value or its unit."
         yield Problem(place, f"{identifier} must be at most {quantity.high:g}", f"{value:g}", remedy)
     elif value == 1.0 and definition.pattern in SOLVED:
         remedy = "Write the proportion of the source: no rate makes it everybody while some leave otherwise first."

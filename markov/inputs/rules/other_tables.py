@@ -5,7 +5,7 @@ import math
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import QUANTITIES, CurvePoint, TrialResult
 from markov.inputs.parameters import Inputs
-from markov.inputs.problems import Problem
+from markov.inputs.problems import Problem, as_percent, outside
 from markov.inputs.rules.one_value import Found, choose, place_of, where
 from markov.terms import Endpoint, Family, Status
 
@@ -76,22 +76,16 @@ def _trial_results(inputs: Inputs) -> Found:
 def _figure(result: TrialResult, place: str) -> Found:
     """Proportions lie between 0 and 1, medians above 0, and a figure within its own interval."""
     what, most = f"{result.endpoint} {result.measure}", math.inf if result.measure == "median" else 1.0
-    for number, which in (
-        (result.value, "the"),
-        (result.low, "the low limit of the"),
-        (result.high, "the high limit of the"),
-    ):
+    low, high = result.low, result.high
+    for number, which in ((result.value, "the"), (low, "the low limit of the"), (high, "the high limit of the")):
         if number is not None and not 0.0 <= number <= most:
-            remedy = f"Write {number / 100:g}, or {number:g} % in a percent cell." if 1 < number <= 100 else "Mend it."
+            remedy = as_percent(number) if 1 < number <= 100 else "Mend it."
             rule = f"{which} {what} lies between 0 and 1" if most == 1.0 else f"{which} {what} is at least 0"
             yield Problem(place, rule, f"{number:g}", remedy)
     if result.months < 0.0:
         yield Problem(place, f"the time of the {what} is at least 0", f"{result.months:g}", "Write months.")
-    low, high = result.low, result.high
     if (low is not None and low > result.value) or (high is not None and high < result.value):
-        found = (
-            f"{result.value:g} outside {'…' if low is None else f'{low:g}'} to {'…' if high is None else f'{high:g}'}"
-        )
+        found = outside(result.value, low, high)
         yield Problem(place, f"the {what} is outside its own interval", found, "Check all three.")
 
 
@@ -110,8 +104,7 @@ def _point(point: CurvePoint) -> Found:
     if point.months < -CLICK_MONTHS:
         yield Problem(point.place, f"{what}: months run from time zero", f"{point.months:g}", "Write 0 or more.")
     if point.quantity == "survival" and not -CLICK <= point.value <= 1.0 + CLICK:
-        percent = 1.0 < point.value <= 100.0
-        remedy = f"Write {point.value / 100:g}, or {point.value:g} % in a percent cell." if percent else "Mend it."
+        remedy = as_percent(point.value) if 1.0 < point.value <= 100.0 else "Mend it."
         yield Problem(point.place, f"{what} lies between 0 and 1", f"{point.value:g}", remedy)
     elif point.quantity != "survival" and (point.value < 0.0 or point.value != round(point.value)):
         yield Problem(point.place, f"{what} is a whole number of patients", f"{point.value:g}", "Copy it as printed.")

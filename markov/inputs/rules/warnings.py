@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from markov.inputs.definitions.schema import USES, match
+from markov.inputs.definitions.schema import USES, match, name_in
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import Problem
 from markov.inputs.rules.curves import unused_numbers
@@ -64,8 +64,7 @@ def _events_without_weight(inputs: Inputs) -> Found:
     lasting = _named(inputs, "adverse_event.days.", "adverse_event.persistent_share.").get("event", set())
     told: set[str] = set()
     for key, parameter in inputs.parameters.items():
-        matched = match(key)
-        event = matched[1].get("event", "") if matched else ""
+        event = name_in(key, "event")
         if not event or event in told or parameter.value in (None, 0.0):
             continue
         if key.startswith("adverse_event.proportion.") and event not in weighty:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markov.inputs.cells import RawCell, Row, Sheets, row_of
-from markov.inputs.definitions.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, match
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, definition_of
 from markov.inputs.reading.archive import whole_book
+from markov.inputs.reading.file import Grid
+from markov.inputs.reading.headers import headers_in
 from markov.inputs.writing.sources import CoverText
 from markov.inputs.writing.template import write_workbook
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 Changes = Mapping[str, Mapping[str, object] | None]
 """What to write in a parameter's row, by header; None takes the row away."""
 
-HEADER_ROWS = 30
 EXAMPLES = 3  # cells named in a list of what was left behind
 
 
@@ -39,16 +40,13 @@ def with_rows(sheets: Sheets, changes: Changes) -> Sheets:
     """
     rows = {sheet: list(sheets.rows.get(sheet, ())) for sheet in (*PARAMETER_SHEETS, *TABLES)}
     for identifier, change in changes.items():
-        found = match(identifier)
-        if found is None:
-            raise KeyError(identifier)
-        table = rows[found[0].sheet]
+        sheet = definition_of(identifier).sheet
+        table = rows[sheet]
         at = next((i for i, row in enumerate(table) if row["id"].text() == identifier), None)
         if change is None:
             table[:] = [row for row in table if row["id"].text() != identifier]
         elif at is None:
-            new = _row(found[0].sheet, {"id": identifier})
-            table.insert(_beside_kin(table, identifier), {**new, **_written(change)})
+            table.insert(_beside_kin(table, identifier), {**_row(sheet, {"id": identifier}), **_written(change)})
         else:
             table[at] = {**table[at], **_written(change)}
     return replace(sheets, rows={sheet: tuple(table) for sheet, table in rows.items()})
@@ -193,7 +191,7 @@ def _cells(page: "Worksheet") -> "list[Cell]":
 def _left_on(page: "Worksheet", sheet: Sheet) -> Iterator[str]:
     """Columns, notes and formulas of one sheet that the schema has no place for."""
     wanted, cells = {column.header for column in columns_of(sheet)}, _cells(page)
-    header = _header_row(cells, wanted)
+    header, _ = headers_in(Grid({(cell.row, cell.column): cell.value for cell in cells}), wanted)
     names = {cell.column: str(cell.value or "").strip() for cell in cells if cell.row == header}
     below = [cell for cell in cells if cell.row > header]
     for number in sorted({cell.column for cell in below if cell.value is not None}):
@@ -201,15 +199,6 @@ def _left_on(page: "Worksheet", sheet: Sheet) -> Iterator[str]:
             yield f'column "{names.get(number) or number}" of {sheet}'
     yield from _named("note", [c.coordinate for c in below if c.comment is not None], sheet)
     yield from _named("formula (its value is kept)", [c.coordinate for c in below if c.data_type == "f"], sheet)
-
-
-def _header_row(cells: "Iterable[Cell]", wanted: set[str]) -> int:
-    """The first of the rows with most of the headers."""
-    found: dict[int, set[str]] = {}
-    for cell in cells:
-        if cell.row <= HEADER_ROWS and cell.value is not None:
-            found.setdefault(cell.row, set()).add(str(cell.value).strip().lower())
-    return max(found, key=lambda row: (len(wanted & found[row]), -row), default=1)
 
 
 def _named(what: str, cells: Sequence[str], sheet: Sheet) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from markov.inputs.cells import EMPTY, Row, Sheets, row_of
-from markov.inputs.definitions.schema import PARAMETER_SHEETS, USES, Sheet, match
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, USES, Sheet, name_in
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.writing.template import blank_sheets
 from markov.terms import Status
@@ -84,12 +84,7 @@ def _owner(row: Row) -> str:
     if "strategy" in row:
         return row["strategy"].text()
     identifier = row.get("id", EMPTY).text()
-    return _name(identifier, "strategy") if "." in identifier else identifier
-
-
-def _name(identifier: str, kind: str) -> str:
-    found = match(identifier)
-    return found[1].get(kind, "") if found else ""
+    return name_in(identifier, "strategy") if "." in identifier else identifier
 
 
 def _refuse_unknown(like: Mapping[str, str], known: Container[str], name: str) -> None:
@@ -150,13 +145,13 @@ def _idle(rows: Rows) -> list[str]:
     """Take away products, events, courses and routes that only strategies which are gone use."""
     told = [row for sheet in (*PARAMETER_SHEETS, Sheet.SCENARIOS) for row in rows[sheet]]
     given = [row["id"].text() for row in told if row["value"].value != 0]
-    used = {kind: {_name(key, kind) for key in given if key.startswith(start)} for kind, start in USES.items()}
+    used = {kind: {name_in(key, kind) for key in given if key.startswith(start)} for kind, start in USES.items()}
     used["route"] = {row["value"].text() for row in told if row["id"].text().startswith("dose.route.")}
     ids = [row["id"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet]]
-    names = ((_name(key, kind), kind) for kind in used for key in ids)
+    names = ((name_in(key, kind), kind) for kind in used for key in ids)
     idle = dict.fromkeys(name for name, kind in names if name and name not in used[kind])
     for sheet in PARAMETER_SHEETS:
-        rows[sheet] = [row for row in rows[sheet] if not any(_name(row["id"].text(), kind) in idle for kind in used)]
+        rows[sheet] = [row for row in rows[sheet] if not any(name_in(row["id"].text(), kind) in idle for kind in used)]
     return list(idle)
 
 

@@ -21,10 +21,10 @@ from markov.inputs.definitions.schema import (
     Quantity,
     Sheet,
     columns_of,
+    definition_of,
     ids_of,
     label_of,
-    match,
-    units_of,
+    unit_of,
 )
 from markov.inputs.writing.sources import CoverText, read_sources, sources_folder
 from markov.terms import Distribution, Endpoint, Status
@@ -56,7 +56,13 @@ def shipped(name: str) -> Path:
 
 
 def build(source: Path, target: Path) -> None:
-    """Build a workbook from a folder of readable text."""
+    """Build a workbook from a folder of readable text.
+
+    >>> file = Path(tempfile.mkdtemp()) / "calgb.xlsx"
+    >>> build(sources_folder() / "calgb_100104", file)
+    >>> file.exists()
+    True
+    """
     cover, sheets = read_sources(source)
     write_workbook(target, cover, sheets)
 
@@ -68,6 +74,11 @@ def write_workbook(path: Path, cover: CoverText, sheets: Sheets) -> None:
     """Write a workbook from rows by sheet: formats, dropdowns, limits, defined names and links; no macros.
 
     Raises ReportError where the place cannot be written; what was there is then as it was.
+
+    >>> file = Path(tempfile.mkdtemp()) / "new.xlsx"
+    >>> write_workbook(file, BLANK_COVER, blank_sheets(["no_maintenance", "new_drug"]))
+    >>> file.exists()
+    True
     """
     write_packed(path, lambda file: _Workbook(file, cover, _with_lists(sheets)).write())
 
@@ -184,7 +195,7 @@ class _Workbook:
         held, base = (chr(ord("A") + position[header]) for header in ("value", "base case"))
         for number, row in enumerate(rows, start=first):
             identifier = row["id"].text()
-            definition = _definition(identifier)
+            definition = definition_of(identifier)
             self.book.define_name(identifier, f"='{sheet}'!${held}${number + 1}")
             refers = ".reference." in identifier or identifier == "settings.reference"
             options = list(self.labels) if refers else list(definition.choices)
@@ -203,18 +214,12 @@ def _filled(row: Row, sheet: Sheet, labels: Mapping[str, str]) -> dict[str, obje
     values: dict[str, object] = {header: cell.value for header, cell in row.items()}
     if sheet in PARAMETER_SHEETS:
         identifier = row["id"].text()
-        definition = _definition(identifier)
+        definition = definition_of(identifier)
         values["label"] = values.get("label") or label_of(identifier, labels)
-        values["unit"] = values.get("unit") or next(iter(units_of(definition, "GBP")), None)
+        values["unit"] = values.get("unit") or unit_of(definition, "GBP") or None
         if not definition.is_method and not values.get("distribution"):
             values["distribution"] = Distribution.FIXED.value
     return values
-
-
-def _definition(identifier: str) -> Definition:
-    found = match(identifier)
-    assert found is not None, identifier
-    return found[0]
 
 
 def _look(header: str, value: object, row: Row) -> str:
@@ -265,7 +270,7 @@ def blank_sheets(strategies: Sequence[str], currency: str = "GBP") -> Sheets:
         seldom = parts[0] == Endpoint.POST_PROGRESSION or (parts[0] in tuple(Endpoint) and parts[1] in _SELDOM)
         for identifier in () if seldom or definition.sheet is Sheet.STRATEGIES else ids_of(definition.pattern, names):
             default = strategies[0] if identifier == "settings.reference" else definition.default
-            row = {"id": identifier, "value": default, "unit": next(iter(units_of(definition, currency)), None)}
+            row = {"id": identifier, "value": default, "unit": unit_of(definition, currency) or None}
             cells = row_of(row, f"blank, {definition.sheet}")
             rows[definition.sheet] = (*rows.get(definition.sheet, ()), cells)
     included = {"included": "yes", "base case": "yes", "description": ""}

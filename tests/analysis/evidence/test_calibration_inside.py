@@ -19,7 +19,7 @@ from markov.analysis.calibration import (
 from markov.analysis.draws import random_draws
 from markov.analysis.uncertainty.sample import draw_sample
 from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Value, changed_inputs
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
@@ -32,7 +32,7 @@ RATE: dict[str, Value] = {"settings.post_progression": "rate", "settings.post_pr
 
 def with_target(inputs: Inputs, name: str, value: float, **row: object) -> Inputs:
     """The workbook with a target, and what its row says besides."""
-    changed = with_values(inputs, {**RATE, name: value})
+    changed = changed_inputs(inputs, {**RATE, name: value})
     parameter = replace(changed.parameters[name], **row)  # type: ignore[arg-type]
     return replace(changed, parameters={**changed.parameters, name: parameter})
 

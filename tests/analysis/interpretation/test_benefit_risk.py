@@ -5,7 +5,7 @@ import pytest
 
 from markov.analysis.interpretation.benefit_risk import UTILITIES, BenefitRisk, _number_needed, _trade_off, benefit_risk
 from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, changed_inputs
 from markov.model.evaluate import evaluate
 from markov.terms import State
 from tests.support.made_inputs import with_second
@@ -188,7 +188,7 @@ def test_beyond_the_horizon_there_is_no_share(calgb: Inputs) -> None:
 
 def test_equal_strategies_differ_in_nothing(calgb: Inputs) -> None:
     twins = with_values(with_second(calgb, "lenalidomide"), {"settings.reference": "lenalidomide"})
-    alone = with_values(twins, {"strategy.included.no_maintenance": "no"})
+    alone = changed_inputs(twins, {"strategy.included.no_maintenance": "no"})
     result = benefit_risk(alone)
     (gained,) = result.q_twist
     np.testing.assert_allclose(gained.grid, 0.0, atol=1e-12)

@@ -20,7 +20,7 @@ from markov.analysis.sensitivity.threshold import (
 from markov.analysis.sensitivity.two_way import Axis, Request, Totals
 from markov.analysis.sensitivity.value_based_price import value_based_price_table, value_based_prices
 from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Value, changed_inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 from tests.support.made_inputs import with_second
@@ -242,7 +242,7 @@ def test_a_drug_that_is_not_worth_it_free_has_no_price(myeloma_ix: Inputs) -> No
 
 
 def test_a_drug_that_the_alternative_uses_more_of_is_worth_it_from_a_price_up(calgb: Inputs) -> None:
-    twins = with_values(with_second(calgb, "lenalidomide"), {"strategy.included.no_maintenance": "no"})
+    twins = changed_inputs(with_second(calgb, "lenalidomide"), {"strategy.included.no_maintenance": "no"})
     less: dict[str, Value] = {
         "dose.relative_intensity.second": 0.5,
         "cost.monitoring.second": 400.0,

@@ -21,7 +21,7 @@ import pytest
 from markov import base_case, write_report
 from markov.analysis.base_case import BaseCase
 from markov.cli import main
-from markov.excel.files import ABANDONED_AFTER, PART, ReportError, check_place, write_whole
+from markov.excel.files import ABANDONED_AFTER, PART, ReportError, _check_place, write_whole
 from markov.inputs.cells import RawCell
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Inputs
@@ -246,7 +246,7 @@ def test_a_place_that_takes_no_file_is_told_before_anything_is_written(name: str
 def test_a_folder_without_the_right_to_write_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     with pytest.raises(ReportError, match=r"cannot be written \(Permission denied\)\. Choose another folder"):
-        check_place(tmp_path / "a.xlsx")
+        _check_place(tmp_path / "a.xlsx")
 
 
 def test_new_names_a_place_that_cannot_be_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

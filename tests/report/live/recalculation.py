@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from markov import Inputs, Outcomes, evaluate, with_values
+from markov import Inputs, Outcomes, evaluate
 from markov.excel.style import FIXED_DATE, make_formats
+from markov.inputs.parameters import changed_inputs
 from markov.report.live.writer import write_live_model
 from markov.terms import LIVING, CostCategory, QalyComponent, State
 
@@ -200,7 +201,7 @@ def different(cases: Sequence[tuple[Inputs, Sequence[Edits]]], folder: Path) -> 
             changed.append((inputs, changes))
     wrong = []
     for found, (inputs, changes) in zip(recalculated(files, folder), changed, strict=True):
-        worst, words = largest_difference(found, with_values(inputs, dict(changes)))
+        worst, words = largest_difference(found, changed_inputs(inputs, dict(changes)))
         if worst > TOLERANCE:
             wrong.append(f"{inputs.name} {dict(changes)}: {words}")
     return wrong
