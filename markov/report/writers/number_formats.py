@@ -90,10 +90,10 @@ def _signed_format(look: Look | str, value: float, currency: str) -> str:
     return NUMBER_FORMATS.get(look, "#,##0_)" if look == "significant" else "General")
 
 
-def shown(value: Cell, look: Look, currency: str = "") -> str:
+def _shown(value: Cell, look: Look, currency: str = "") -> str:
     """What a cell says.
 
-    >>> shown(0.98765, "percent"), shown("not reached", "months"), shown(-1234.5, "money", "GBP")
+    >>> _shown(0.98765, "percent"), _shown("not reached", "months"), _shown(-1234.5, "money", "GBP")
     ('98.8%', 'not reached', '-£1,235')
     """
     if value is None or isinstance(value, str):
@@ -124,7 +124,7 @@ def read_cell(table: Table, row: int, column: int) -> ReadCell:
     ('-5', True, 'fail')
     """
     value, look, mark = table.rows[row][column], look_of(table, row, column), mark_of(table, row, column)
-    words = shown(value, look, table.currency)
+    words = _shown(value, look, table.currency)
     return ReadCell(
         words,
         mark,

@@ -20,7 +20,7 @@ from markov.report.writers.chart_data import tables_of as by_key
 from markov.report.writers.excel import ReportError
 from markov.report.writers.html import write_html
 from markov.report.writers.html_charts import chart_svg
-from markov.report.writers.number_formats import shown
+from markov.report.writers.number_formats import _shown as shown
 
 VOID = {"meta", "col", "wbr", "br", "hr", "img", "input", "link"}
 NOW = datetime.datetime(2026, 1, 1)

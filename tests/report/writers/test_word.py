@@ -15,7 +15,7 @@ from markov.report.page import Chart, Column, Page, Series, Table, Text
 from markov.report.reports import report_pages
 from markov.report.writers.chart_data import read_chart
 from markov.report.writers.excel import ReportError
-from markov.report.writers.number_formats import look_of, shown
+from markov.report.writers.number_formats import read_cell
 from markov.report.writers.word import write_docx
 from markov.report.writers.word_charts import explicit, word_charts
 from tests.support.libreoffice import convert, needs_libreoffice
@@ -61,10 +61,7 @@ def tables_of(pages: list[Page]) -> list[Table]:
 
 
 def words_of(table: Table) -> list[list[str]]:
-    rows = [
-        [shown(value, look_of(table, i, j), table.currency) for j, value in enumerate(row)]
-        for i, row in enumerate(table.rows)
-    ]
+    rows = [[read_cell(table, i, j).words for j in range(len(row))] for i, row in enumerate(table.rows)]
     return [[column.header for column in table.columns], *rows]
 
 
