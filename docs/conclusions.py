@@ -26,7 +26,8 @@ from markov.analysis.uncertainty.importance import ImportanceTable, importance_t
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
 from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from markov.analysis.draws import random_draws as random_draws
     from markov.analysis.incremental import incremental as incremental
     from markov.analysis.incremental import pairwise as pairwise
+    from markov.inputs.given_values import with_values as with_values
     from markov.inputs.parameters import Inputs as Inputs
-    from markov.inputs.parameters import with_values as with_values
     from markov.inputs.problems import InputError as InputError
     from markov.inputs.workbook import read_inputs as read_inputs
     from markov.model.evaluate import evaluate as evaluate
@@ -39,7 +39,7 @@ _WHERE = {
     "pairwise": "markov.analysis.incremental",
     "random_draws": "markov.analysis.draws",
     "read_inputs": "markov.inputs.workbook",
-    "with_values": "markov.inputs.parameters",
+    "with_values": "markov.inputs.given_values",
     "write_report": "markov.report.reports",
 }
 

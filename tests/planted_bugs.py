@@ -14,7 +14,8 @@ from markov.analysis.sensitivity.one_way import PROBABILITIES
 from markov.analysis.uncertainty.acceptability import Decision
 from markov.inputs import distributions
 from markov.inputs.correlations import Block
-from markov.inputs.parameters import Columns, Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Columns, Inputs
 from markov.model import after_progression, cohort, discounting, hazards, payoffs, stops, treatment
 from markov.model.drugs import Regimen
 from markov.model.outcomes import SCHEDULES

@@ -80,7 +80,7 @@ class Source:
         return values
 
     @property
-    def of_its_own(self) -> "Source":
+    def without_unused_streams(self) -> "Source":
         """The same without streams that move nothing: of a Gaussian copula, the part of the matrix for the others."""
         if not isinstance(self.joint, Block):
             return self

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pickle import UnpicklingError
 from queue import Empty, Queue
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from markov.batch.keys import program_state
 from markov.batch.tasks import Answer, Task, run_task
@@ -32,27 +32,6 @@ class Finished:
     task: Task
     answers: tuple[Answer, ...] = ()
     lost: str = ""
-
-
-class Engine(Protocol):
-    """Takes tasks and gives them back when they are finished, in any order."""
-
-    @property
-    def name(self) -> str:
-        """What it is, in words."""
-
-    @property
-    def room(self) -> int:
-        """How many more tasks it should be given now."""
-
-    def submit(self, task: Task) -> None:
-        """Take a task."""
-
-    def wait(self, seconds: float) -> list[Finished]:
-        """Tasks that are finished; after so many seconds none."""
-
-    def close(self) -> None:
-        """Stop, also in the middle of tasks."""
 
 
 class InProcess:
@@ -232,6 +211,10 @@ class Cluster:
         """Let go of the cluster, which goes on without us; what it was computing is cancelled."""
         self.client.cancel(list(self.futures))
         self.client.close()
+
+
+Engine = InProcess | Cores | Cluster
+"""Takes tasks while it has room, and gives them back when they are finished, in any order."""
 
 
 def _client(address: str) -> "Client":

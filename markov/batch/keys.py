@@ -18,8 +18,7 @@ from markov.report.sheets.provenance import program
 
 PACKAGE = Path(__file__).parents[1]
 COMPUTING = ("terms.py", "inputs", "survival", "model", "analysis", "batch/tasks.py")
-WRITING = ("report",)
-
+WRITING = ("excel", "report")
 
 WORDS = frozenset(
     [

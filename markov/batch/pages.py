@@ -110,11 +110,7 @@ def in_words(result: Comparison) -> Iterator[str]:
 
 
 def _many(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> _many(1, "scenario"), _many(1200, "scenario")
-    ('1 scenario', '1,200 scenarios')
-    """
+    """A number with its noun: 1 scenario, 1,200 scenarios."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

@@ -226,19 +226,17 @@ class Store:
             raise StoreError(f"{folder / FILE}: cannot be used ({error}). Choose another folder with --out.") from error
 
     def _make_tables(self) -> None:
-        known = self.connection.execute("SELECT name FROM sqlite_master WHERE name = 'about'").fetchone()
-        if known is None:
+        if not self.rows("SELECT name FROM sqlite_master WHERE name = 'about'"):
             with self.transaction():
                 for statement in SCHEMA.split(";\n"):
                     self.connection.execute(statement)
                 row = ("store version", str(STORE_VERSION))
                 self.connection.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", row)
-        version = self.one("SELECT value FROM about WHERE name = 'store version'")
-        if version != str(STORE_VERSION):
-            message = (
-                f"is of store version {version}, of another version of the program; this one writes {STORE_VERSION}"
-            )
-            raise StoreError(f"{self.folder / FILE}: {message}. Choose another folder with --out.")
+        found = [row[0] for row in self.rows("SELECT value FROM about WHERE name = 'store version'")]
+        if found != [str(STORE_VERSION)]:
+            words = f"is of store version {''.join(found) or 'unknown'}; this program writes {STORE_VERSION}"
+            remedy = "Choose another folder with --out, or use the version of the program that made it."
+            raise StoreError(f"{self.folder / FILE}: {words}. {remedy}")
 
     def close(self) -> None:
         """Close the file."""
@@ -254,11 +252,6 @@ class Store:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
-
-    def one(self, question: str, values: Sequence[object] = ()) -> object:
-        """The first column of the first row of an answer; None where there is none."""
-        found = self.rows(question, values)
-        return found[0][0] if found else None
 
     def rows(self, question: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
         """Every row of an answer."""

@@ -110,7 +110,7 @@ def run_task(task: Task) -> list[Answer]:
     return [_guarded(single, task, each) for each in task.asked]
 
 
-def changed(inputs: Inputs, changes: Sequence[ScenarioChange]) -> Inputs:
+def _changed(inputs: Inputs, changes: Sequence[ScenarioChange]) -> Inputs:
     """The inputs of a scenario, which was checked when the batch was planned."""
     return changed_inputs(inputs, {row.id: row.value for row in changes}) if changes else inputs
 
@@ -122,7 +122,7 @@ def _base_cases(task: Task) -> list[Answer]:
     """All in as few evaluations as they need; one by one where that fails."""
     began = time.perf_counter()
     try:
-        found = evaluate_together([(changed(task.inputs, each.changes), {}) for each in task.asked])
+        found = evaluate_together([(_changed(task.inputs, each.changes), {}) for each in task.asked])
     except Exception as error:  # a mistake in one job must not take the others with it
         if len(task.asked) > 1:
             return [answer for each in task.asked for answer in _base_cases(replace(task, asked=(each,)))]
@@ -179,7 +179,7 @@ def told(name: str, scenario: str, error: Exception) -> tuple[Problem, ...]:
 
 
 def _probabilistic(task: Task, each: Asked) -> Answer:
-    result = probabilistic(changed(task.inputs, each.changes), task.draws, workers=1)
+    result = probabilistic(_changed(task.inputs, each.changes), task.draws, workers=1)
     failed = [_in_words(rule.check) for rule in result.sample.invariants if rule.breaches]
     means, chances = tuple(_means(result)), tuple(_chances(result))
     return Answer(each.key, 0.0, means, chances, _draws_file(result), failed_checks=tuple(failed))
@@ -215,7 +215,7 @@ def _draws_file(result: Probabilistic) -> bytes:
 
 
 def _report(task: Task, each: Asked) -> Answer:
-    inputs = changed(task.inputs, each.changes)
+    inputs = _changed(task.inputs, each.changes)
     if each.changes:
         inputs = replace(inputs, title=f"{inputs.title}: {each.scenario}")
     result = base_case(inputs)

@@ -1,23 +1,19 @@
 """The command for many workbooks and scenarios: markov batch."""
 
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.shared import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, progress, stop, warn_of_confidential
+from markov.cli.shared import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, Clock, bar, stop, warn_of_confidential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from markov.batch.comparison import Comparison
-    from markov.batch.plan import Plan, Request
+    from markov.batch.plan import Request
     from markov.batch.store import Counts, Store
-
-EVERY = 0.2
-"""Seconds between two lines of progress on a terminal."""
 
 LINES = 20
 """Failures that are printed; the summary has all."""
@@ -90,28 +86,38 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
 
     from markov.batch.engines import engine
     from markov.batch.exports import require_parquet
+    from markov.batch.plan import GridTooLargeError, make_plan
     from markov.batch.run import run_plan, summarise
     from markov.batch.store import Store
 
+    clock = Clock(False)
     if parquet:
         require_parquet()
-    plan = _plan(request)
+    try:
+        with clock.step("Reading workbooks and scenarios"):
+            plan = make_plan(request)
+    except GridTooLargeError as error:
+        stop(BAD_INPUT, f"{error}. List fewer with --scenarios NAME; nothing was computed.")
     for book in plan.books:
         if book.inputs is not None:
             warn_of_confidential(book.inputs)
-    line = _Line()
     try:
         used = engine(workers, scheduler)
         store = Store(out)
+        _tell_of_another_program(store)
         try:
-            run = run_plan(plan, store, used, _command(), line.show)
+            with bar("Computing", "jobs") as done:
+
+                def watch(counts: "Counts") -> None:
+                    if done:
+                        done(counts.done + counts.failed, counts.total, counts.failed)
+
+                run = run_plan(plan, store, used, _command(), watch)
         except KeyboardInterrupt:
-            line.clear()
             _interrupted(store)
         finally:
             used.close()
-        line.clear()
-        with progress("Writing the comparison", EVERY):
+        with clock.step("Writing the comparison"):
             result, target = summarise(store, run, parquet=parquet)
         store.close()
     except sqlite3.Error as error:
@@ -119,14 +125,14 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
     _tell(result, target)
 
 
-def _plan(request: "Request") -> "Plan":
-    from markov.batch.plan import GridTooLargeError, make_plan
+def _tell_of_another_program(store: "Store") -> None:
+    """Say why results that are there are not used."""
+    from markov.batch.keys import program_state
 
-    try:
-        with progress("Reading workbooks and scenarios", EVERY):
-            return make_plan(request)
-    except GridTooLargeError as error:
-        stop(BAD_INPUT, f"{error}. List fewer with --scenarios NAME; nothing was computed.")
+    last, own = store.latest(), program_state()
+    if last is not None and last.program not in ("", own):
+        print(f"The last run in {store.folder} was of {last.program}; this is {own}.")
+        print("A result belongs to the program that computed it: all is computed again; the store keeps what it has.")
 
 
 def _command() -> str:
@@ -169,51 +175,12 @@ def _failures(result: "Comparison") -> "Iterator[str]":
         yield f"Failed: {messages[0]}{more}"
 
 
-class _Line:
-    """One line on the terminal that says how far it is; nothing elsewhere."""
-
-    def __init__(self) -> None:
-        self.wanted = sys.stderr.isatty()
-        self.began = self.last = time.monotonic()
-        self.known: int | None = None
-
-    def show(self, counts: "Counts") -> None:
-        """Counts, failures and the time left, at the rate since the start."""
-        now = time.monotonic()
-        settled = counts.done + counts.failed
-        self.known = settled if self.known is None else self.known
-        if self.wanted and now - self.last >= EVERY:
-            self.last = now
-            new = settled - self.known
-            left = f", {duration((now - self.began) * counts.left / new)} left" if new else ""
-            words = f"{counts.done:,} of {counts.total:,} jobs done, {counts.failed:,} failed{left}"
-            print(f"\r{words:<78}", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self.wanted:
-            print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """A time in words, as precise as an estimate is.
-
-    >>> duration(42.3), duration(245.0), duration(9000.0)
-    ('42 s', '4 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def _status(out: Path) -> None:
     """Print how far the last run in a folder is; its command tells which that was."""
     from markov.batch.store import FILE, Store
 
-    record, store = None, None
-    if (out / FILE).exists():
-        store = Store(out)
-        record = store.latest()
+    store = Store(out) if (out / FILE).exists() else None
+    record = store.latest() if store else None
     if store is None or record is None:
         stop(BAD_INPUT, f"{out} holds no batch: nothing was started there yet.")
     counts = store.counts(record.run)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from markov.analysis.uncertainty.sample import Done
     from markov.inputs.parameters import Inputs
 
@@ -146,7 +148,7 @@ class Clock:
     def step(self, name: str) -> Iterator[None]:
         """Time one step."""
         start = time.perf_counter()
-        with progress(name, self.elapsed):
+        with _progress(name, self.elapsed):
             yield
         self.steps.append((name, time.perf_counter() - start))
 
@@ -154,7 +156,7 @@ class Clock:
     def tracked(self, name: str) -> Iterator["Done | None"]:
         """Time one long step whose progress is told; on a terminal with the time left, quiet elsewhere."""
         start = time.perf_counter()
-        with _bar(name) as done:
+        with bar(name) as done:
             yield done
         self.steps.append((name, time.perf_counter() - start))
 
@@ -166,12 +168,8 @@ class Clock:
 
 
 @contextmanager
-def progress(name: str, elapsed: float) -> Iterator[None]:
-    """A line on the terminal while a step runs, once the command has taken two seconds; nothing elsewhere.
-
-    >>> with progress("Reading the workbook", 1.0):
-    ...     pass
-    """
+def _progress(name: str, elapsed: float) -> Iterator[None]:
+    """A line on the terminal while a step runs, once the command has taken two seconds; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield
         return
@@ -193,8 +191,13 @@ def progress(name: str, elapsed: float) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(name: str) -> Iterator["Done | None"]:
-    """A bar with percent, rows done and the time left, on a terminal; nothing elsewhere."""
+def bar(name: str, of: str = "runs") -> Iterator["Callable[..., None] | None"]:
+    """A bar with percent, what is done, of it failed, and the time left, on a terminal; nothing elsewhere.
+
+    >>> with bar("Random draws") as done:  # where it is no terminal, nobody is to be told
+    ...     done is None
+    True
+    """
     if not sys.stderr.isatty():
         yield None
         return
@@ -204,14 +207,15 @@ def _bar(name: str) -> Iterator["Done | None"]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} runs  time left"),
+        TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} " + of + "  time left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(name, total=1)
 
-        def done(rows: int, total: int) -> None:
-            shown.update(task, completed=rows, total=total)
+        def done(count: int, total: int, failed: int = 0) -> None:
+            words = f"{name}, {failed:,} failed" if failed else name
+            shown.update(task, completed=count, total=total, description=words)
 
         yield done
 

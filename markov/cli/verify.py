@@ -23,7 +23,6 @@ from markov.cli.shared import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from markov.analysis.bank.bench import Bench
     from markov.analysis.bank.registry import BankTest
     from markov.report.delivered.verify import Verification
 
@@ -92,18 +91,21 @@ def verify(
         return
     if repeat or every:
         stop(BAD_INPUT, f"{file} is no report: --repeat and --all are for files that markov run wrote.")
-    clock, inputs = Clock(False), read(file, changes)
-    from markov.analysis.bank.bench import Bench
-
-    command = " ".join(["markov verify", file.name, *(f"--set {change}" for change in changes or ())])
-    bench, tests = Bench(inputs, draws=draws, seed=seed), _chosen(only or [])
-    _test(bench, tests, target_of(file, out, word="verify"), command, json_file, clock)
+    _test(file, changes, draws, seed, only or [], out, json_file)
 
 
 def _test(
-    bench: "Bench", tests: "Sequence[BankTest]", target: Path, command: str, json_file: str | None, clock: Clock
+    workbook: Path,
+    changes: list[str] | None,
+    draws: int,
+    seed: int | None,
+    only: "Sequence[str]",
+    out: Path | None,
+    json_file: str | None,
 ) -> None:
     """Run the verification bank on a workbook, write its report, and leave with 1 where a test failed."""
+    clock, inputs = Clock(False), read(workbook, changes)
+    from markov.analysis.bank.bench import Bench
     from markov.analysis.bank.run import verify_workbook
     from markov.inputs.problems import raise_errors
     from markov.model.hazards import crossing_problems
@@ -111,8 +113,8 @@ def _test(
     from markov.report.sheets.verification import verification_page, verification_words
     from markov.report.writers.excel import write_pages
 
-    inputs = bench.workbook
     raise_errors(crossing_problems(inputs))
+    bench, tests, target = Bench(inputs, draws=draws, seed=seed), _chosen(only), target_of(workbook, out, word="verify")
     tested = verify_workbook(bench, tests, _progress(len(tests)))
     if sys.stderr.isatty():
         print(" " * WIDTH, end="\r", file=sys.stderr, flush=True)
@@ -120,6 +122,7 @@ def _test(
         from markov.report.json import verification_json
 
         write_text(json_file, verification_json(bench, tested))
+    command = " ".join(["markov verify", workbook.name, *(f"--set {change}" for change in changes or ())])
     provenance = evidence_provenance_page(inputs, command, clock.elapsed, datetime.datetime.now(datetime.UTC))
     write_pages([verification_page(bench, tested), provenance], target, f"{inputs.title}: verification")
     if json_file != "-":

@@ -1,5 +1,6 @@
 """The commands on workbooks themselves: markov check, parameters, new, diff, upgrade."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markov.inputs.cells import Sheets
-    from markov.inputs.differences import Comparison, Difference, Fields
+    from markov.inputs.differences import Difference, Fields
     from markov.inputs.parameters import Inputs
     from markov.inputs.problems import Problem
 
@@ -33,13 +34,15 @@ def check(
 ) -> None:
     """Check a workbook without running it: every problem with its cell, the rule and the remedy."""
     from markov.inputs.problems import InputError, raise_errors
+    from markov.inputs.reading.file import read_file
 
     try:
         inputs = read(workbook, changes)
         problems = raise_errors([*inputs.warnings, *_crossings(inputs)])
     except InputError as error:
-        if not annotate or not _is_readable(workbook):
+        if not annotate:
             raise
+        read_file(workbook)  # raises where there are no cells on which problems could be marked
         errors = [str(problem) for problem in error.problems if not problem.warning]
         copy = _annotate(workbook, error.problems, out)
         stop(BAD_INPUT, "\n".join([*errors, f"{len(errors)} problems found.", *copy]))
@@ -69,18 +72,6 @@ def _crossings(inputs: "Inputs") -> "list[Problem]":
         known = {problem.rule for problem in found if problem.place != place}
         found += [replace(p, place=place, rule=f'scenario "{name}": {p.rule}') for p in told if p.rule not in known]
     return found
-
-
-def _is_readable(workbook: Path) -> bool:
-    """Whether there are cells at all on which problems can be marked."""
-    from markov.inputs.problems import InputError
-    from markov.inputs.reading.file import read_file
-
-    try:
-        read_file(workbook)
-    except InputError:
-        return False
-    return True
 
 
 def _annotate(workbook: Path, problems: "Sequence[Problem]", out: Path | None) -> list[str]:
@@ -200,13 +191,17 @@ def _from_own(source: Path, target: Path, strategies: str | None) -> tuple[str, 
 
 
 def _with_strategies(sheets: "Sheets", strategies: str | None) -> "tuple[Sheets, tuple[str, ...]]":
+    """The strategies wanted; a number takes that many of those that are there, and adds new ones where it is more."""
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.start_from import chosen, parents
 
     if strategies is None:
         return sheets, ()
-    known = [row["id"].text() for row in sheets.rows[Sheet.STRATEGIES]]
-    start = chosen(sheets, _of_worked(strategies, known), parents(strategies))
+    names = _wanted(strategies)
+    if strategies.strip().isdecimal():
+        known = [row["id"].text() for row in sheets.rows[Sheet.STRATEGIES]]
+        names = (*known, *(f"maintenance_{i}" for i in range(len(known), len(names))))[: len(names)]
+    start = chosen(sheets, names, parents(strategies))
     return start.sheets, start.remarks
 
 
@@ -221,14 +216,6 @@ def _wanted(text: str) -> tuple[str, ...]:
         rule = f"Strategy ids are different short words of small letters, digits and _, or a number from 2 to {MOST}"
         stop(BAD_INPUT, f"{rule}: {text}")
     return names
-
-
-def _of_worked(text: str, known: "Sequence[str]") -> tuple[str, ...]:
-    """The ids wanted; a number takes that many of the worked problem's, and adds new ones where it has fewer."""
-    names = _wanted(text)
-    if not text.strip().isdecimal():
-        return names
-    return (*known, *(f"maintenance_{i}" for i in range(len(known), len(names))))[: len(names)]
 
 
 def upgrade(
@@ -263,23 +250,19 @@ def diff(
 
     found = compare(first, second)
     names = (found.first, found.second) if found.first != found.second else (str(first), str(second))
-    told: dict[str, int] = {}
-    for difference in found.differences:
-        table = difference.name.partition(" · ")[0] if " · " in difference.name else ""
-        told[table] = told.get(table, 0) + 1
-        if every or not table or told[table] <= FEW or _count(found, table) <= MANY:
+    tables = [d.name.partition(" · ")[0] if " · " in d.name else "" for d in found.differences]
+    counts, told = Counter(tables), Counter[str]()
+    for difference, table in zip(found.differences, tables, strict=True):
+        told[table] += 1
+        if every or not table or told[table] <= FEW or counts[table] <= MANY:
             print("\n".join(_told(difference, names)))
-    for table, count in told.items():
+    for table, count in counts.items():
         if table and not every and count > MANY:
             print(f"{table}: {count - FEW} more rows differ; --all lists them.")
     if found.differences:
         print(f"{len(found.differences)} of {found.compared} rows differ.")
     else:
         print(f"No difference in {found.compared} rows.")
-
-
-def _count(found: "Comparison", table: str) -> int:
-    return sum(difference.name.startswith(f"{table} · ") for difference in found.differences)
 
 
 def _told(difference: "Difference", names: tuple[str, str]) -> list[str]:

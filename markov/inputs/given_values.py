@@ -9,7 +9,7 @@ import numpy as np
 
 from markov.inputs.cells import RawCell, number
 from markov.inputs.definitions.schema import DEFINITIONS, Definition, Quantity, ids_of, match
-from markov.inputs.parameters import Inputs, Trusted, Value
+from markov.inputs.parameters import Inputs, Trusted, Value, changed_inputs
 from markov.inputs.problems import Problem, raise_errors
 from markov.inputs.rules.one_value import refusal_of_id, unknown_name, value_problems
 from markov.terms import Array
@@ -29,10 +29,27 @@ class Frame(Protocol):
         """A column."""
 
 
-def checked_values(inputs: Inputs, changes: Mapping[str, object], place: str = "") -> dict[str, Value]:
+def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:
+    """A copy with some values changed, in each cell's own unit; the original is untouched.
+
+    A strategy is named by `strategy.included.S` with `yes` or `no`; None empties a value. Under a progression ratio
+    other than 1, changing a stop for toxicity keeps the progression hazard of those on treatment as it was: the
+    proportion of the original is kept as `toxicity.observed_proportion.S`. A curve placed by another of its median and
+    its own first parameter (scale, rate, …) is placed by that one alone.
+
+    Raises InputError, with every problem and the nearest id, for an id or a name that the workbook does not have, a
+    text where a number belongs, an unknown choice and a number beyond its limits.
+
+    >>> with_values(calgb, {"os.hazard_ratio.lenalidomide": 0.8}).value("os.hazard_ratio.lenalidomide")
+    0.8
+    """
+    return changed_inputs(inputs, _checked_values(inputs, changes, place), place)
+
+
+def _checked_values(inputs: Inputs, changes: Mapping[str, object], place: str = "") -> dict[str, Value]:
     """Values by id as cells of the workbook would hold them; raises InputError with everything that is wrong.
 
-    >>> checked_values(calgb, {"os.hazard_ratio.lenalidomid": 0.6})
+    >>> _checked_values(calgb, {"os.hazard_ratio.lenalidomid": 0.6})
     Traceback (most recent call last):
     markov.inputs.problems.InputError: values given from Python: os.hazard_ratio.lenalidomid:
     os.hazard_ratio.lenalidomid belongs to no strategy of this workbook. Did you mean os.hazard_ratio.lenalidomide?
@@ -61,7 +78,7 @@ def typed_changes(inputs: Inputs, texts: Sequence[str]) -> dict[str, Value]:
     pairs = (text.partition("=") for text in texts)
     given = {identifier.strip(): value.strip() for identifier, _, value in pairs}
     numeric = [key for key in given if (found := match(key)) and not found[0].is_text]
-    return checked_values(inputs, {**given, **{key: _number_in(given[key]) for key in numeric}}, COMMAND_LINE)
+    return _checked_values(inputs, {**given, **{key: _number_in(given[key]) for key in numeric}}, COMMAND_LINE)
 
 
 def _number_in(text: str) -> float | str:

@@ -222,27 +222,8 @@ class Inputs:
         return {status: tuple(members) for status, members in groups.items()}
 
 
-def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:
-    """A copy with some values changed, in each cell's own unit; the original is untouched.
-
-    A strategy is named by `strategy.included.S` with `yes` or `no`; None empties a value. Under a progression ratio
-    other than 1, changing a stop for toxicity keeps the progression hazard of those on treatment as it was: the
-    proportion of the original is kept as `toxicity.observed_proportion.S`. A curve placed by another of its median and
-    its own first parameter (scale, rate, …) is placed by that one alone.
-
-    Raises InputError, with every problem and the nearest id, for an id or a name that the workbook does not have, a
-    text where a number belongs, an unknown choice and a number beyond its limits.
-
-    >>> with_values(calgb, {"os.hazard_ratio.lenalidomide": 0.8}).value("os.hazard_ratio.lenalidomide")
-    0.8
-    """
-    from markov.inputs.given_values import checked_values  # its rules read inputs
-
-    return changed_inputs(inputs, checked_values(inputs, changes, place), place)
-
-
 def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:
-    """The same for values that were checked, or that are to go beyond their limits: nothing is refused.
+    """`with_values` for values that were checked, or that are to go beyond their limits: nothing is refused.
 
     >>> changed_inputs(calgb, {"utility.progression": 2.0}).value("utility.progression")
     2.0

@@ -60,6 +60,8 @@ def sheets_of(file: File) -> tuple[Sheets, list[Problem]]:
         known = " and ".join(map(str, READABLE_VERSIONS))
         rule = f"this program reads schema versions {known}"
         remedy = f'Write {SCHEMA_VERSION} beside "Schema version", if the sheets are those of this program.'
+        if isinstance(version.value, (int, float)) and version.value > SCHEMA_VERSION:
+            remedy = f"Update the program, if a newer one made the workbook. {remedy}"
         problems.append(Problem(version.place, rule, version.value, remedy))
     title = cover["title"].text() if "title" in cover else ""
     return Sheets(file.name, title or Path(file.name).stem, rows, file.sha256), problems

@@ -168,7 +168,7 @@ def evaluate_side_by_side(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -
     by one and go through the cohort side by side, as many as move alike.
 
     >>> from markov import evaluate, read_inputs
-    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.given_values import with_values
     >>> from markov.inputs.writing.template import shipped
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> late = with_values(inputs, {"treatment.planned_stop.lenalidomide": 24.0})

@@ -352,7 +352,7 @@ def walk_json(walk: "Walk") -> str:
     """Steps, paths and differing inputs of a walk as a JSON text; what could not be run is null.
 
     >>> from markov.analysis.walk.walk import walk
-    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.given_values import with_values
     >>> json.loads(walk_json(walk(calgb, with_values(calgb, {"utility.progression": 0.5}))))["walk"]["steps"][0]["name"]
     'Utilities'
     """

@@ -28,6 +28,12 @@ class KaplanMeier:
     """The survival curve of records: one entry for each distinct event time, each value holding from there on.
 
     `standard_error` is Greenwood's, NaN where nobody is left; so are the limits of the 95 % interval there.
+
+    >>> curve = kaplan_meier(Records([1.0, 2.0, 3.0, 4.0], [1, 0, 1, 1]))
+    >>> curve.at([0.5, 1.0, 3.5]), float(curve.standard_error_at(1.0).round(4))
+    (array([1.   , 0.75 , 0.375]), 0.2165)
+    >>> curve.median()[0], curve.mean_within(4.0)[0]
+    (3.0, 2.875)
     """
 
     times: Array
@@ -41,27 +47,15 @@ class KaplanMeier:
     """The last time seen, event or not."""
 
     def at(self, times: ArrayLike) -> Array:
-        """S(t), shape of `times`: 1 before the first event, the last value beyond follow-up.
-
-        >>> kaplan_meier(Records([1.0, 2.0, 3.0, 4.0], [1, 0, 1, 0])).at([0.5, 1.0, 3.5])
-        array([1.   , 0.75 , 0.375])
-        """
+        """S(t), shape of `times`: 1 before the first event, the last value beyond follow-up."""
         return self._step(self.survival, 1.0, times)
 
     def interval_at(self, times: ArrayLike) -> tuple[Array, Array]:
-        """Lower and upper 95 % limit of S(t), each in the shape of `times`.
-
-        >>> [float(limit) for limit in kaplan_meier(Records([1.0, 2.0, 3.0], [1, 0, 1])).interval_at(0.5)]
-        [1.0, 1.0]
-        """
+        """Lower and upper 95 % limit of S(t), each in the shape of `times`."""
         return self._step(self.lower, 1.0, times), self._step(self.upper, 1.0, times)
 
     def standard_error_at(self, times: ArrayLike) -> Array:
-        """Greenwood's standard error of S(t), shape of `times`.
-
-        >>> float(kaplan_meier(Records([1.0, 2.0, 3.0, 4.0], [1, 0, 1, 0])).standard_error_at(1.0).round(4))
-        0.2165
-        """
+        """Greenwood's standard error of S(t), shape of `times`."""
         return self._step(self.standard_error, 0.0, times)
 
     def _step(self, values: Array, before: float, times: ArrayLike) -> Array:
@@ -72,9 +66,6 @@ class KaplanMeier:
         """Median and its 95 % limits: where curve, lower and upper limit reach a half; infinity where they do not.
 
         Source: Brookmeyer and Crowley 1982 (Biometrics 38:29).
-
-        >>> kaplan_meier(Records([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 1])).median()[0]
-        2.5
         """
         middle, lower, upper = (self._crossing(curve) for curve in (self.survival, self.lower, self.upper))
         return middle, lower, upper
@@ -94,9 +85,6 @@ class KaplanMeier:
 
         Variance Σ A_i²·d_i/(n_i·(n_i − d_i)), A_i the area from the i-th event to `until`.
         Source: Klein and Moeschberger 2003, Survival Analysis, section 4.5.
-
-        >>> kaplan_meier(Records([1.0, 2.0], [1, 1])).mean_within(2.0)[0]
-        1.5
         """
         inside = self.times < until
         edges = np.concatenate([[0.0], self.times[inside], [until]])

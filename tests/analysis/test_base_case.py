@@ -12,7 +12,8 @@ from markov.analysis.base_case import ALTERNATIVES, BaseCase, base_case
 from markov.analysis.calibration import Target, calibrate
 from markov.analysis.checks import Check, checks_of_a_run
 from markov.analysis.trial_comparison import TrialComparison, trial_comparisons
-from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, TrialResult, Value
 from markov.inputs.rules.between_values import scenario_changes
 from markov.model.drugs import cost_per_dispensing
 from markov.model.evaluate import evaluate

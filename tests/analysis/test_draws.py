@@ -18,7 +18,8 @@ from markov.analysis.sources_of_uncertainty import Source, sampled
 from markov.inputs.definitions.schema import match
 from markov.inputs.distributions import inverse
 from markov.inputs.evidence import Correlation
-from markov.inputs.parameters import Inputs, Parameter, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.rules import between_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names

@@ -13,11 +13,14 @@ import openpyxl
 import pytest
 
 from markov.analysis.sensitivity.scenarios import applied
-from markov.batch.keys import Analysis, Keys
+from markov.batch.comparison import compare
+from markov.batch.keys import Analysis, Keys, program_state
 from markov.batch.plan import GridTooLargeError, Request, make_plan
 from markov.batch.store import Store, StoreError
 from markov.batch.tasks import Totals, run_task
-from markov.inputs.parameters import Inputs, ScenarioChange, with_values
+from markov.cli import main
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
@@ -130,6 +133,16 @@ def test_a_folder_that_cannot_be_used_is_told_before_anything_is_computed(tmp_pa
     for place, words in (("taken", "is no folder that can be written"), ("other", "file is not a database")):
         with pytest.raises(StoreError, match=words):
             Store(tmp_path / place)
+
+
+def test_a_store_of_another_version_is_left_alone_and_told(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.connection.execute("UPDATE about SET value = '7'")
+    store.close()
+    before = (tmp_path / "batch.sqlite").read_bytes()
+    with pytest.raises(StoreError, match=r"is of store version 7; this program writes 1\. Choose another folder"):
+        Store(tmp_path)
+    assert (tmp_path / "batch.sqlite").read_bytes() == before
 
 
 def test_a_bad_row_of_the_workbooks_own_scenarios_stops_that_scenario_alone(tmp_path: Path) -> None:
@@ -254,6 +267,35 @@ def test_a_second_run_computes_only_what_is_new(folder: Path) -> None:
     assert len(ask(folder, "SELECT * FROM computations")) == before + 1
 
 
+def test_results_of_another_version_of_the_program_stay_and_all_is_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(version: str, *options: str) -> str:
+        monkeypatch.setattr("markov.batch.keys.program", lambda: f"markov {version}")
+        program_state.cache_clear()
+        try:
+            with pytest.raises(SystemExit) as left:
+                main(["batch", "--out", str(tmp_path / "out"), *options])
+        finally:
+            monkeypatch.undo()
+            program_state.cache_clear()
+        assert left.value.code == 0
+        return capsys.readouterr().out
+
+    command = (str(CALGB), "--scenarios", "base")
+    assert "The last run" not in told("0.1.0", *command)
+    assert "1 jobs: 1 done" in told("0.2.0", "--status")
+    again = told("0.2.0", *command)
+    assert "out was of markov 0.1.0 (" in again
+    assert "this is markov 0.2.0 (" in again
+    assert "all is computed again" in again
+    assert "The last run" not in told("0.2.0", *command)
+    programs = [
+        str(program)[:12] for (program,) in ask(tmp_path, "SELECT program FROM answers ORDER BY computed, rowid")
+    ]
+    assert programs == ["markov 0.1.0", "markov 0.2.0"]
+
+
 # ------------------------------------------------------------------------------------------------- shared and grid
 
 
@@ -365,6 +407,24 @@ def test_the_store_opens_with_sqlite_and_the_exports_with_pandas_alone(folder: P
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(2 * (COUNTED - 3 + 1)), "3"]
+
+
+def test_results_are_a_tidy_frame(folder: Path) -> None:
+    store = Store(folder / "out")
+    frame = compare(store, 1).to_frame()
+    store.close()
+    assert list(frame.columns) == ["workbook", "scenario", "strategy", "measure", "value"]
+    assert frame["value"].notna().all() and not frame.duplicated(["workbook", "scenario", "strategy", "measure"]).any()
+    wide = frame.pivot(index=["scenario", "strategy"], columns="measure", values="value")
+    assert len(wide) == 2 * (COUNTED - 3 + 1)
+    stored = {
+        (s, t): cost for s, t, cost in ask(folder, "SELECT scenario, strategy, cost FROM jobs JOIN results USING (key)")
+    }
+    assert {key: wide["cost"][key] for key in wide.index} == stored
+    parts = [name for name in wide if str(name).startswith("cost_")]
+    np.testing.assert_allclose(wide[parts].sum(axis=1), wide["cost"], rtol=1e-12)
+    np.testing.assert_allclose(wide["net_benefit_25000"], 25_000 * wide["qaly"] - wide["cost"], atol=1e-6)
+    assert wide["delta_cost"].notna().sum() == len(wide) / 2, "one of the two is the reference"
 
 
 def test_the_comparison_shows_every_scenario_beside_the_base_case(tmp_path: Path) -> None:

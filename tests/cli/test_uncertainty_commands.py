@@ -11,7 +11,8 @@ import pytest
 
 from markov.analysis.draws import random_draws
 from markov.analysis.sensitivity.scenarios import applied
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
 from tests.support.command import markov

@@ -15,7 +15,8 @@ import pytest
 
 from markov import read_inputs
 from markov.analysis.walk.walk import NET_BENEFIT, Walk, walk
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.steps_sheet import read_steps
 from markov.inputs.writing.template import shipped

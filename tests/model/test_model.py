@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from markov.analysis.base_case import base_case
-from markov.inputs.parameters import Inputs, Value, changed_inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Value, changed_inputs
 from markov.inputs.problems import InputError
 from markov.inputs.rules.between_values import problems, scenario_changes, scenario_names
 from markov.model.evaluate import evaluate

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from markov.inputs.parameters import Inputs, SexTable, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, SexTable, Value
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, State

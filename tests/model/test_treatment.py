@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Value
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.model.structure import MAINTENANCE_MODEL

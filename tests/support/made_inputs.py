@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Inputs, Parameter, Strategy, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Parameter, Strategy, Value
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
 

@@ -1,6 +1,7 @@
 """Fitting curves to records: densities, likelihood, estimates known in closed form, failures and bad input."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,7 +185,7 @@ def test_draws_of_the_sampled_scale_become_curves() -> None:
     records, arm = simulated(100, seed=7)
     fit = fitted(Records(records.times, records.events, covariates={"treated": arm}), Family.WEIBULL)
     draws = np.random.default_rng(1).multivariate_normal(fit.estimates, fit.covariance, size=5)
-    parameters = fit.parameters_at({"treated": 1.0}, draws)
+    parameters = replace(fit, estimates=draws).parameters_at({"treated": 1.0})
     np.testing.assert_allclose(parameters["scale"], np.exp(draws[:, 0] + draws[:, 2]))
     np.testing.assert_allclose(parameters["shape"], np.exp(draws[:, 1]))
     assert [is_log_scale(Family.WEIBULL, name) for name in fit.names] == [True, True, False]

@@ -41,7 +41,7 @@ def active_sources(inputs: Inputs) -> tuple[Source, ...]:
     >>> [source.name for source in active_sources(calgb)][1]  # one block: uncertain effects of one trial
     'os.hazard_ratio.lenalidomide + os.median.no_maintenance'
     """
-    sources = [source.of_its_own for source in sources_of_uncertainty(inputs)]
+    sources = [source.without_unused_streams for source in sources_of_uncertainty(inputs)]
     ends = {source.name: source.values([PROBABILITIES for _ in source.streams]) for source in sources}
     used = _in_use(inputs, ends)
     return tuple(source for source in sources if used[source.name])

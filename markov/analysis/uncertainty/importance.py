@@ -39,7 +39,8 @@ class Importance:
 
     `swing` is the largest over strategies, in money, None where one-way analysis has no bar; indices are None where the
     output does not vary. `pawn` and `rbd_fast` are the largest of the inputs of a source that given-data methods tell
-    apart, None from few draws. Ranks run from 1, equal ones share their mean; none by value where all are 0.
+    apart, None from few draws. Ranks run from 1, equal ones share their mean; there is none by value where all are 0,
+    and none by PAWN within its noise.
     """
 
     factor: str
@@ -198,7 +199,8 @@ def _table(
     worth = [values[factor.name].value for factor in factors]
     values_known = worth if max(worth, default=0.0) >= NOTHING else [None] * len(worth)
     pawn = [None if opinion is None else opinion.pawn[factor.name] for factor in factors]
-    orders = (_falling(column) for column in (swings, totals, values_known, pawn))
+    beyond = [value if opinion and value and value > opinion.noise else None for value in pawn]
+    orders = (_falling(column) for column in (swings, totals, values_known, beyond))
     ranks = zip(factors, *orders, strict=True)
     rows = [
         Importance(
@@ -226,7 +228,7 @@ def _table(
         _rank_correlation(totals, values_known),
         _rank_correlation(totals, swings),
         _rank_correlation(swings, values_known),
-        _rank_correlation(totals, pawn),
+        _rank_correlation(totals, beyond),
         0 if opinion is None else opinion.draws,
         0.0 if opinion is None else opinion.noise,
     )

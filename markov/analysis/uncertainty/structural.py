@@ -72,7 +72,7 @@ def structural_average(
 
     Raises ValueError where weights do not sum to 1, strategies differ, or a scenario would have less than two draws.
 
-    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.given_values import with_values
     >>> other = with_values(calgb, {"settings.discount_rate.effects": 0.015})
     >>> mixture = structural_average([Structure("a", calgb, 0.75), Structure("b", other, 0.25)], 20, 1, traced=False)
     >>> [structure.runs for structure in mixture.structures]

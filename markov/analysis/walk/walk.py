@@ -137,7 +137,7 @@ def walk(first: Inputs, second: Inputs, plan: Plan | None = None, thresholds: Se
 
     Thresholds are those given, else those of both workbooks. Raises InputError where the two cannot be compared.
 
-    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.given_values import with_values
     >>> found = walk(calgb, with_values(calgb, {"utility.progression": 0.5, "settings.price_set": "generic"}))
     >>> [step.name for step in found.steps], found.arrives
     (['Drug prices', 'Utilities'], True)

@@ -124,7 +124,7 @@ def links(both: Mixture, identifiers: Sequence[str]) -> list[tuple[frozenset[str
     """Inputs that mean nothing apart, each set with the reason.
 
     >>> from markov.inputs.differences import mixture
-    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.given_values import with_values
     >>> moved = ["os.family.no_maintenance", "os.shape.no_maintenance", "cohort.age"]
     >>> [(sorted(ids), why) for ids, why in links(mixture(calgb, calgb), moved)]
     [(['os.family.no_maintenance', 'os.shape.no_maintenance'], 'a curve of another family has other parameters')]

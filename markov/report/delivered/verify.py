@@ -174,14 +174,17 @@ def _short(value: object) -> str:
 
 def _notes(file: File, again: File, unequal: tuple[str, ...], *, kept: bool) -> Iterator[str]:
     """What differs without being a difference of the report: the machine, and bytes where a file was saved again."""
+    told, now = _facts(file), _facts(again)
     changed = [
         f"{key} {told.get(key, 'not told')}, here {value}"
-        for told, now in [(_facts(file), _facts(again))]
         for key, value in now.items()
         if key.startswith(ENVIRONMENT) and told.get(key) != value
     ]
     if changed:
         yield f"Computed on another machine or version: {'; '.join(changed)}."
+    if told.get("Program") != now["Program"]:
+        made = told.get("Program", "another version of the program")
+        yield f"Cells may differ only because {made} made the report: that version can tell what was changed by hand."
     if kept and unequal:
         yield f"Not byte-equal: {', '.join(unequal)}."
     elif kept:

@@ -29,7 +29,7 @@ FIXED: tuple[Line, ...] = (
 def guide(model: LiveModel) -> list[tuple[str, list[Line]]]:
     """Titled paragraphs.
 
-    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.given_values import with_values
     >>> from markov.report.live.model import live_model
     >>> [title for title, _ in guide(live_model(with_values(calgb, {"settings.horizon_years": 2.0})))]
     ['Try it', 'Where things stand', 'What moves', 'What does not move']

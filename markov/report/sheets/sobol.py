@@ -46,7 +46,7 @@ def sobol_words(inputs: Inputs, result: Sobol) -> list[str]:
     return told
 
 
-def output_words(inputs: Inputs, output: str, margins: dict[str, tuple[str, str]] | None = None) -> str:
+def output_words(inputs: Inputs, output: str, margins: Mapping[str, tuple[str, str]] | None = None) -> str:
     """An output in words, with the two strategies of a margin by its name.
 
     >>> output_words(calgb, "net_benefit.25000.lenalidomide")
@@ -75,12 +75,9 @@ def _factor_words(inputs: Inputs, result: Sobol) -> Words:
 def source_words(inputs: Inputs, parameters: Sequence[str]) -> str:
     """A source of uncertainty by the label of its first parameter, and what moves with it.
 
-    >>> from markov.inputs.writing.template import shipped
-    >>> from markov.inputs.workbook import read_inputs
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> source_words(inputs, ["os.hazard_ratio.lenalidomide", "pfs.time_ratio.lenalidomide"])
+    >>> source_words(calgb, ["os.hazard_ratio.lenalidomide", "pfs.time_ratio.lenalidomide"])
     'OS: hazard ratio against its reference, Lenalidomide (and PFS time ratio)'
-    >>> source_words(inputs, ["utility.maintenance", "utility.toxicity"])
+    >>> source_words(calgb, ["utility.maintenance", "utility.toxicity"])
     'Utility, maintenance (with 1 more)'
     """
     first, *others = parameters
@@ -121,7 +118,7 @@ def _leading_page(inputs: Inputs, result: Sobol) -> Page:
         idle = "; ".join(label_of(identifier, inputs.labels) for identifier in result.idle)
         blocks.append(Text(f"Left out, because they change nothing under these settings: {idle}."))
     for number, (indices, told) in enumerate(_told(inputs, result)):
-        title = output_words(inputs, indices.output, dict(result.margins))
+        title = output_words(inputs, indices.output, result.margins)
         if indices.total is None or told is None:
             blocks.append(Text(f"{title}: {indices.reason}"))
             continue
@@ -143,7 +140,7 @@ def _convergence_table(inputs: Inputs, result: Sobol) -> Table:
     )
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
-            output_words(inputs, indices.output, dict(result.margins)),
+            output_words(inputs, indices.output, result.margins),
             "converged" if told.is_converged else "not converged",
             told.widest_total,
             told.sum_first,
@@ -220,7 +217,7 @@ def _all_page(inputs: Inputs, result: Sobol) -> Page:
     for indices, _ in _told(inputs, result):
         if indices.total is None:
             continue
-        title = output_words(inputs, indices.output, dict(result.margins))
+        title = output_words(inputs, indices.output, result.margins)
         blocks.append(_full_table(words, title, indices))
         if indices.second is not None:
             blocks.append(_pair_table(words, title, indices))

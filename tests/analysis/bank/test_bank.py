@@ -17,7 +17,8 @@ from markov.analysis.base_case import base_case
 from markov.analysis.checks import relative_gap
 from markov.analysis.sensitivity.scenarios import applied
 from markov.cli import main
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Value
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate

@@ -18,7 +18,8 @@ from markov.analysis.calibration import (
 )
 from markov.analysis.draws import random_draws
 from markov.analysis.uncertainty.sample import draw_sample
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Value
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate

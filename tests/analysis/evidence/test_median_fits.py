@@ -10,7 +10,8 @@ import pytest
 from markov.analysis.evidence.median_fits import fit_medians
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import CurvePoint, TrialContrast
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs, read_sheets
 from markov.inputs.writing.change_rows import regenerate, with_rows_in_place

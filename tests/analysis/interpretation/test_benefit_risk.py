@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from markov.analysis.interpretation.benefit_risk import UTILITIES, BenefitRisk, _number_needed, _trade_off, benefit_risk
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import State
 from tests.support.made_inputs import with_second

@@ -8,7 +8,8 @@ import pytest
 
 from markov.analysis.interpretation.reference_case import respects
 from markov.inputs.agencies import DEFAULTS
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names

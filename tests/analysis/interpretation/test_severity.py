@@ -7,7 +7,8 @@ import pytest
 
 from markov.analysis.draws import random_draws
 from markov.analysis.interpretation.severity import _population, severity, severity_weight, shortfalls
-from markov.inputs.parameters import Inputs, SexTable, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, SexTable
 from markov.model.evaluate import evaluate
 from markov.terms import DAYS_PER_YEAR
 

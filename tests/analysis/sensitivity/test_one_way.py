@@ -24,7 +24,8 @@ from markov.analysis.sensitivity.one_way import (
 )
 from markov.analysis.sources_of_uncertainty import sampled
 from markov.inputs.evidence import Correlation
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 

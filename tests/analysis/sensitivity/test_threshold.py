@@ -19,7 +19,8 @@ from markov.analysis.sensitivity.threshold import (
 )
 from markov.analysis.sensitivity.two_way import Axis, Request, Totals
 from markov.analysis.sensitivity.value_based_price import value_based_price_table, value_based_prices
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Value
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 from tests.support.made_inputs import with_second

@@ -21,7 +21,8 @@ from markov.analysis.sensitivity.two_way import (
     varies_by_row,
 )
 from markov.inputs.distributions import interval
-from markov.inputs.parameters import Inputs, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Value
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 

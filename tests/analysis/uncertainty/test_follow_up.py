@@ -18,7 +18,8 @@ from markov.analysis.uncertainty.follow_up import (
 from markov.analysis.uncertainty.sample import Sample, draw_sample
 from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.uncertainty.value_of_information import effective_population, evppi
-from markov.inputs.parameters import Inputs, Trusted, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Trusted, Value
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate

@@ -16,7 +16,8 @@ from markov.analysis.uncertainty.given_data import IDLE, METHODS, Given, GivenDa
 from markov.analysis.uncertainty.sample import Sample, draw_sample
 from markov.analysis.uncertainty.sobol_indices import Output
 from markov.inputs.evidence import Correlation
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.terms import Array

@@ -16,7 +16,8 @@ from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.sobol_indices import Statement
 from markov.analysis.uncertainty.value_of_information import value_of_information
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Inputs, Parameter, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
@@ -64,7 +65,9 @@ def test_a_second_opinion_stands_beside_the_indices(calgb: Inputs) -> None:
     assert rows[block].pawn == max(index[key] for key in block.split(" + "))
     first = table.leading_in_variance
     assert first.pawn_rank == 1.0 and first.rbd_fast == pytest.approx(first.first, abs=0.15)
-    told = np.array([(row.total, row.pawn) for row in table.rows], dtype=float)
+    beyond = [row for row in table.rows if row.pawn is not None and row.pawn > table.pawn_noise]
+    assert beyond == [row for row in table.rows if row.pawn_rank is not None] and 1 < len(beyond) < len(table.rows)
+    told = np.array([(row.total, row.pawn) for row in beyond], dtype=float)
     assert table.total_and_pawn == pytest.approx(float(stats.spearmanr(told).statistic))
     frame = table.to_frame()
     assert frame["pawn"].to_dict() == {name: row.pawn for name, row in rows.items()}

@@ -21,7 +21,8 @@ from markov.analysis.uncertainty.probabilistic import (
 )
 from markov.analysis.uncertainty.sample import Sample, draw_sample, standard_error, totals
 from markov.analysis.uncertainty.structural import Structure, _allot, _mix, _value_of_structure, structural_average
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, Distribution, Verdict

@@ -21,7 +21,8 @@ from markov.analysis.uncertainty.sobol import Sobol, sobol_analysis
 from markov.analysis.uncertainty.sobol_design import problem_of, sobol_rows
 from markov.analysis.uncertainty.sobol_indices import Indices, Output, sobol_indices
 from markov.inputs.evidence import Correlation
-from markov.inputs.parameters import Inputs, Strategy, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Strategy
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
 from markov.terms import Array, Distribution

@@ -14,7 +14,8 @@ from markov.analysis.walk.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk
 from markov.analysis.walk.walk_steps import ADDED, LEFT_OUT, OTHERS, first_problem, planned_steps
 from markov.inputs.definitions.schema import match
 from markov.inputs.differences import INERT, Differences, differences, mixture
-from markov.inputs.parameters import Inputs, Value, changed_inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, Value, changed_inputs
 from markov.inputs.problems import InputError
 from markov.inputs.writing.template import shipped
 from markov.terms import PriceSet

@@ -15,7 +15,8 @@ import pytest
 from markov.analysis.base_case import base_case
 from markov.analysis.sensitivity.everything import deterministic
 from markov.cli import main
-from markov.inputs.parameters import Inputs, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.reading.file import read_file
 from markov.inputs.workbook import read_inputs

@@ -22,7 +22,8 @@ from markov.analysis.sensitivity.everything import Deterministic, deterministic
 from markov.analysis.sensitivity.one_way import Bar, Factor, Member, OneWay
 from markov.analysis.sensitivity.scenarios import scenarios
 from markov.analysis.sensitivity.two_way import Axis, BorderPoint, TwoWay
-from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
+from markov.inputs.given_values import with_values
+from markov.inputs.parameters import Inputs, ScenarioChange, Value
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate, evaluate_side_by_side
