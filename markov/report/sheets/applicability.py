@@ -40,7 +40,12 @@ BEHIND = (
 
 
 def applicability_page(inputs: Inputs, result: Scenarios) -> Page:
-    """By topic the scenarios that concern it with their effect; then what the trial did, as the inputs tell it."""
+    """By topic the scenarios that concern it with their effect; then what the trial did, as the inputs tell it.
+
+    >>> from markov.analysis.sensitivity.scenarios import scenarios
+    >>> applicability_page(calgb, scenarios(calgb, ["Generic prices"])).blocks[0].words.split(". ")[0]
+    'Scenarios by topic: prices (1)'
+    """
     count = len(inputs.thresholds)
     blocks: list[Block] = [Text(_lead(inputs, result), "lead")]
     for topic, (why, starts) in TOPICS.items():

@@ -17,7 +17,13 @@ Effect = tuple[float | None, str]
 
 
 def assumptions_page(inputs: Inputs, bars: OneWay, scenarios: Scenarios) -> Page:
-    """Weak inputs by how far they move net benefit, then those without a range, then choices of method."""
+    """Weak inputs by how far they move net benefit, then those without a range, then choices of method.
+
+    >>> from markov.analysis.sensitivity.scenarios import scenarios
+    >>> page = assumptions_page(calgb, OneWay((), {}, "GBP", calgb.thresholds, ()), scenarios(calgb, []))
+    >>> [table.title for table in page.blocks[2:]]
+    ['Without a range', 'Choices of method', 'Structure']
+    """
     weak = [p for p in words.weak(inputs.parameters.values()) if is_compared(inputs, p)]
     swings = {p.id: found for p in weak if (found := _longest(bars, p.id))}
     ranked = sorted((p for p in weak if p.id in swings), key=lambda p: -swings[p.id].swing)

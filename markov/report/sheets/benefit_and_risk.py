@@ -15,7 +15,12 @@ EVEN = 0.005  # years: a difference that rounds to 0.00 has no colour
 
 
 def benefit_risk_page(result: BenefitRisk, inputs: Inputs) -> Page:
-    """Periods of life, gains in Q-TWiST over the utilities of two of them, trade-offs, numbers needed to treat."""
+    """Periods of life, gains in Q-TWiST over the utilities of two of them, trade-offs, numbers needed to treat.
+
+    >>> from markov.analysis.interpretation.benefit_risk import benefit_risk
+    >>> [series.name for series in benefit_risk_page(benefit_risk(calgb), calgb).blocks[1][0].series]
+    ['With severe toxicity (TOX)', 'Without symptoms or toxicity (TWiST)', 'After progression (REL)']
+    """
     blocks: list[Block] = [
         Text(" ".join(_sentence(row, inputs) for row in result.q_twist), "lead"),
         (_chart(result),),

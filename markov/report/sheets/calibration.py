@@ -12,7 +12,12 @@ from markov.terms import MONTHS_PER_YEAR
 
 
 def calibration_pages(story: CalibrationStory) -> list[Page]:
-    """The page of targets and rates, with a chart for each reading."""
+    """The page of targets and rates, with a chart for each reading.
+
+    >>> rates = CalibrationStory(calgb, (), (), 0, (("toxicity.rate.lenalidomide", 0.005, "per month", 0.2, 24.0),), ())
+    >>> calibration_pages(rates)[0].blocks[0].rows
+    (('Rate of stops for toxicity, Lenalidomide', 0.005, 'per month', 0.2, 24.0),)
+    """
     blocks: list[Block] = []
     readings = range(len(story.outcomes))
     if story.rates:

@@ -16,7 +16,13 @@ MEAN = "#B5483F"
 
 
 def plane_page(inputs: Inputs, result: Probabilistic) -> tuple[Page, list[Table]]:
-    """A picture for each strategy beside the reference, how many draws lie in which quadrant; and what is drawn."""
+    """A picture for each strategy beside the reference, how many draws lie in which quadrant; and what is drawn.
+
+    >>> from markov.analysis.uncertainty.probabilistic import draw_sample, summarise, totals
+    >>> result = summarise(draw_sample(calgb, 20, 1, traced=False), calgb.thresholds, totals(calgb_base.outcomes))
+    >>> [series.name for series in plane_page(calgb, result)[0].blocks[0][0].series]
+    ['Draws', '95 % ellipse', 'Mean', '£35,000 per QALY']
+    """
     charts = [_chart(inputs, result, i) for i in range(len(result.planes))]
     quadrants = list(dict.fromkeys(q for plane in result.planes for q in plane.quadrants))
     notes = (

@@ -9,7 +9,13 @@ from markov.report.words import money
 
 
 def acceptability_page(inputs: Inputs, result: Probabilistic) -> tuple[Page, Table]:
-    """Acceptability curves and their frontier, expected losses, every tenth threshold of them; and what is drawn."""
+    """Acceptability curves and their frontier, expected losses, every tenth threshold of them; and what is drawn.
+
+    >>> from markov.analysis.uncertainty.probabilistic import draw_sample, summarise, totals
+    >>> result = summarise(draw_sample(calgb, 20, 1, traced=False), calgb.thresholds, totals(calgb_base.outcomes))
+    >>> acceptability_page(calgb, result)[0].blocks[0].words.partition(",")[0]
+    'No maintenance is best on average at low thresholds'
+    """
     curves, labels = result.curves, [inputs.labels[s] for s in result.sample.strategies]
     note = (
         "The acceptability curve (CEAC) is the share of draws in which a strategy has the highest net benefit; the "

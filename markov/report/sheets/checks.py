@@ -13,8 +13,8 @@ from markov.report.sheets.verification import short_form_table
 def checks_page(result: BaseCase, tested: Sequence[Tested] = ()) -> Page:
     """Checks with what was expected and observed, the short form of the verification bank, warnings of the workbook.
 
-    >>> {row[3] for row in checks_page(calgb_base).blocks[0].rows}
-    {'pass'}
+    >>> [column.header for column in checks_page(calgb_base).blocks[0].columns]
+    ['Check', 'Expected', 'Observed', 'Verdict', 'Note']
     """
     checks = by_column(
         result.checks,

@@ -31,7 +31,12 @@ def figure_table(
     *,
     spread: bool = False,
 ) -> Table:
-    """Figures over draws, a row each: what they are of, then the columns asked for."""
+    """Figures over draws, a row each: what they are of, then the columns asked for.
+
+    >>> cost = Summary("delta_cost", "lenalidomide", "no_maintenance", None, 9.0, 10.0, 1.0, 8.0, 12.0)
+    >>> figure_table(calgb, "Means", "means", [cost], [("Mean", "number", lambda summary: summary.mean)], "").rows
+    (('Difference in cost', 'Lenalidomide less no maintenance', 10.0),)
+    """
 
     def what(summary: Summary) -> str:
         at = "" if summary.threshold is None else f" at {per_qaly(summary.threshold, inputs.currency)}"
@@ -47,7 +52,13 @@ def figure_table(
 
 
 def convergence_page(inputs: Inputs, result: Probabilistic) -> tuple[Page, Table]:
-    """Whether there are enough draws: the running mean of net benefit and every difference; and what is drawn."""
+    """Whether there are enough draws: the running mean of net benefit and every difference; and what is drawn.
+
+    >>> from markov.analysis.uncertainty.probabilistic import draw_sample, summarise, totals
+    >>> result = summarise(draw_sample(calgb, 20, 1, traced=False), calgb.thresholds, totals(calgb_base.outcomes))
+    >>> convergence_page(calgb, result)[0].blocks[2].rows[0][:2]
+    ('Difference in cost', 'Lenalidomide less no maintenance')
+    """
     shown = [s for s in result.summaries if s.versus is not None]
     blocks = (
         Text(_settled(inputs, result, shown), "lead"),

@@ -9,7 +9,13 @@ from markov.report.sheets.tables import by_column
 
 
 def draw_checks_pages(inputs: Inputs, result: Probabilistic) -> list[Page]:
-    """What was checked in every draw, and, where it is known, whether every input was drawn as its row says."""
+    """What was checked in every draw, and, where it is known, whether every input was drawn as its row says.
+
+    >>> from markov.analysis.uncertainty.probabilistic import draw_sample, summarise, totals
+    >>> result = summarise(draw_sample(calgb, 20, 1, traced=False), calgb.thresholds, totals(calgb_base.outcomes))
+    >>> [page.name for page in draw_checks_pages(calgb, result)]  # how inputs were drawn, `probabilistic` finds out
+    ['Draw checks']
+    """
     return [_checks_page(inputs, result), *([_drawn_page(inputs, result)] if result.drawn else [])]
 
 

@@ -54,7 +54,12 @@ def _columns_of_draws(sample: Sample) -> dict[str, Array]:
 
 
 def draws_page(sample: Sample, file: Path | None = None) -> Page:
-    """The sheet of draws, or where they are: `file` stands beside the report."""
+    """The sheet of draws, or where they are: `file` stands beside the report.
+
+    >>> from markov.analysis.uncertainty.sample import draw_sample
+    >>> draws_page(draw_sample(calgb, 2, 1, traced=False)).blocks[0].columns[-1].header
+    'severity_weight'
+    """
     columns = _columns_of_draws(sample)
     told = "Sampled inputs by id, in the unit of their cell; discounted costs, QALYs and life-years by strategy."
     if sample.runs > ON_SHEET:
@@ -75,6 +80,11 @@ def write_draws(sample: Sample, path: Path) -> Path:
     """Write all draws to a file, compressed CSV or Parquet by its name; the same draws give the same bytes.
 
     Raises ReportError where it cannot be written, and ImportError for Parquet without pyarrow.
+
+    >>> import tempfile
+    >>> from markov.analysis.uncertainty.sample import draw_sample
+    >>> write_draws(draw_sample(calgb, 2, 1, traced=False), Path(tempfile.mkdtemp()) / "a.draws.csv.gz").name
+    'a.draws.csv.gz'
     """
     columns = {"draw": [*range(1, sample.runs + 1)]} | {k: v.tolist() for k, v in _columns_of_draws(sample).items()}
     if path.suffix == ".parquet":
@@ -90,6 +100,11 @@ def export(inputs: Inputs, sample: Sample, folder: Path) -> tuple[Path, ...]:
     """Write parameters, costs and effects as BCEA, voi and SAVI read them, and a note on how to load them.
 
     Raises ValueError for a sample without its inputs, and ReportError where the folder cannot be written.
+
+    >>> import tempfile
+    >>> from markov.analysis.uncertainty.sample import draw_sample
+    >>> [file.name for file in export(calgb, draw_sample(calgb, 2, 1, traced=False), Path(tempfile.mkdtemp()))]
+    ['parameters.csv', 'costs.csv', 'effects.csv', 'README.txt']
     """
     if sample.rows is None:
         raise ValueError("draws of several scenarios have no common inputs: export one model")

@@ -16,7 +16,11 @@ PARALLEL, CROSSING = "no sign against one ratio", "hazards are not proportional:
 
 
 def curve_fit_pages(found: CurveFits) -> list[Page]:
-    """Every page on the fits, in order: the overview, one for each arm, the arms compared, the records."""
+    """Every page on the fits, in order: the overview, one for each arm, the arms compared, the records.
+
+    >>> [page.name for page in curve_fit_pages(CurveFits(calgb, (), ()))]
+    ['Fits', 'Records']
+    """
     arms = [arm_pages(found.inputs, arm) for arm in found.arms]
     return [
         _overview(found),

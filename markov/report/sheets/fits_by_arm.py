@@ -22,7 +22,12 @@ DRAWN = 7  # families drawn, best AIC first
 
 
 def data_name(inputs: Inputs, arm: ArmFits) -> str:
-    """Name of the sheet that holds what an arm's charts draw."""
+    """Name of the sheet that holds what an arm's charts draw.
+
+    >>> from types import SimpleNamespace
+    >>> data_name(calgb, SimpleNamespace(strategy="lenalidomide", endpoint="os"))
+    'Data OS Lenalidomide'
+    """
     return _sheet_name(inputs, arm, f"Data {arm.endpoint.upper()}")
 
 
@@ -40,7 +45,17 @@ def round_up(months: float) -> float:
 
 
 def arm_pages(inputs: Inputs, arm: ArmFits) -> tuple[Page, Page]:
-    """The sheet of one arm, charts first and the tables behind them, and the sheet of what its charts draw."""
+    """The sheet of one arm, charts first and the tables behind them, and the sheet of what its charts draw.
+
+    >>> from markov.survival.fitting import Family, Records, fit_family
+    >>> from markov.survival.reconstruction import reconstruct
+    >>> rebuilt = reconstruct([9, 20, 30, 40], [0.9, 0.8, 0.667, 0.5], risk_times=[0, 35], at_risk=[10, 6])
+    >>> records = Records(rebuilt.times, rebuilt.events)
+    >>> fit = fit_family(records, Family.WEIBULL)
+    >>> arm = ArmFits("lenalidomide", "os", (), rebuilt, records, (fit,), fit, "asked for")
+    >>> [page.name for page in arm_pages(calgb, arm)]
+    ['OS Lenalidomide', 'Data OS Lenalidomide']
+    """
     data, drawn = data_name(inputs, arm), _drawn(arm)
     what = f"{ENDPOINT_LABELS[arm.endpoint]}, {inputs.labels[arm.strategy]}"
     told = "Rebuilt records, every family fitted to them, and what each says beyond follow-up."

@@ -14,7 +14,14 @@ MONTHS = np.arange(0.0, 241.0, 3.0)
 
 
 def median_fit_page(inputs: Inputs, fit: MedianFit) -> Page:
-    """Medians, ratio and shape with their errors, and the curves they make."""
+    """Medians, ratio and shape with their errors, and the curves they make.
+
+    >>> from markov.analysis.evidence.median_fits import fit_medians
+    >>> from markov.inputs.parameters import with_values
+    >>> inputs = with_values(calgb, {"pfs.shape.no_maintenance": 1.1})
+    >>> median_fit_page(inputs, fit_medians(inputs, "pfs")).blocks[2].rows[-1][:2]
+    ('Weibull shape', 1.1)
+    """
     name = f"Medians {fit.endpoint.upper()}"
     endpoint = ENDPOINT_LABELS[fit.endpoint]
     blocks = (

@@ -47,7 +47,15 @@ METHOD = (
 
 
 def follow_up_lead(inputs: Inputs, found: FollowUp) -> list[str]:
-    """The answer at each threshold in words."""
+    """The answer at each threshold in words.
+
+    >>> from types import SimpleNamespace
+    >>> wait = SimpleNamespace(years=5.0, information=SimpleNamespace(value=120.0), net_benefit=None)
+    >>> facts = {"strategy": "lenalidomide", "thresholds": [25000.0], "at": lambda t: [wait], "best": lambda t: None}
+    >>> follow_up_lead(calgb, SimpleNamespace(**facts))
+    ['At £25,000 per QALY 5 more years of follow-up of lenalidomide are worth £120 per patient; for the population, fill
+    decision.patients_per_year.']
+    """
     return [_answer(inputs, found, threshold) for threshold in found.thresholds]
 
 

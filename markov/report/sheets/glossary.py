@@ -47,6 +47,10 @@ TERMS = {
 
 
 def glossary_page() -> Page:
-    """Terms in alphabetical order."""
+    """Terms in alphabetical order.
+
+    >>> dict(glossary_page().blocks[0].rows)["Tornado"]
+    'A chart of swings, the longest on top.'
+    """
     table = Table("Terms", (Column("Term", "strong"), Column("Meaning")), tuple(TERMS.items()), "terms")
     return Page("Glossary", "Glossary", "Terms of this report, each in one line.", (table,), (36.0, 110.0))

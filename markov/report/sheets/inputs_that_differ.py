@@ -13,7 +13,13 @@ from markov.report.sheets.tables import by_column, plain, settled
 
 
 def differing_pages(walk: Walk) -> list[Page]:
-    """The sheets Inputs that differ and Other differences."""
+    """The sheets Inputs that differ and Other differences.
+
+    >>> from markov.analysis.walk.walk import walk
+    >>> from markov.inputs.parameters import with_values
+    >>> differing_pages(walk(calgb, with_values(calgb, {"cohort.age": 70.0})))[0].blocks[0].rows[0][:4]
+    ('Population', 'Age at time zero', 58.0, 70.0)
+    """
     return [_inputs_page(walk), _others_page(walk)]
 
 
@@ -103,7 +109,15 @@ def _change_logs(walk: Walk) -> Iterator[Table]:
 
 
 def steps_page(first: Inputs, second: Inputs, steps: tuple[Step, ...], found: tuple[InputDifference, ...]) -> Page:
-    """The differing inputs with the step and order of each, to be edited and given back."""
+    """The differing inputs with the step and order of each, to be edited and given back.
+
+    >>> from markov.analysis.walk.walk_steps import planned_steps
+    >>> from markov.inputs.parameters import with_values
+    >>> other = with_values(calgb, {"cohort.age": 70.0})
+    >>> found, steps = planned_steps(calgb, other, None)
+    >>> steps_page(calgb, other, steps, found).blocks[1].rows[0][:3]
+    (1, 'Population', 'Age at time zero')
+    """
     known = {d.id: d for d in found}
     columns, rows = by_column(
         ((number, step.name, known[key]) for number, step in enumerate(steps, 1) for key in step.ids),

@@ -11,7 +11,15 @@ TRIAL, POOLED = "#5B6B7F", "#2F6DB5"
 
 
 def network_pages(inputs: Inputs, found: tuple[NetworkOfEndpoint, ...]) -> list[Page]:
-    """A page for each endpoint."""
+    """A page for each endpoint.
+
+    >>> from markov.analysis.evidence.networks import networks
+    >>> from markov.inputs.workbook import read_inputs
+    >>> from markov.inputs.writing.template import shipped
+    >>> inputs = read_inputs(shipped("post_transplant_uk"))
+    >>> [page.name for page in network_pages(inputs, networks(inputs))]
+    ['Network PFS', 'Network OS']
+    """
     return [_page(inputs, network) for network in found]
 
 

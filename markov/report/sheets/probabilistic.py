@@ -17,7 +17,13 @@ from markov.report.words import money, per_qaly
 
 
 def probabilistic_pages(inputs: Inputs, result: Probabilistic) -> list[Page]:
-    """Summary, cost-effectiveness plane, acceptability, convergence, checks of every draw, and data of the charts."""
+    """Summary, cost-effectiveness plane, acceptability, convergence, checks of every draw, and data of the charts.
+
+    >>> from markov.analysis.uncertainty.probabilistic import draw_sample, summarise, totals
+    >>> result = summarise(draw_sample(calgb, 20, 1, traced=False), calgb.thresholds, totals(calgb_base.outcomes))
+    >>> [page.name for page in probabilistic_pages(calgb, result)]
+    ['Probabilistic', 'CE plane', 'CEAC and CEAF', 'Convergence', 'Draw checks', 'Chart data']
+    """
     plane, points = plane_page(inputs, result)
     acceptability, curves = acceptability_page(inputs, result)
     convergence, running = convergence_page(inputs, result)
@@ -45,7 +51,13 @@ def _summary_page(inputs: Inputs, result: Probabilistic) -> Page:
 
 
 def lead(inputs: Inputs, result: Probabilistic) -> Iterator[str]:
-    """The answer over all draws in a sentence for each threshold, and what a target was met."""
+    """The answer over all draws in a sentence for each threshold, and what a target was met.
+
+    >>> from markov.analysis.uncertainty.probabilistic import draw_sample, summarise, totals
+    >>> result = summarise(draw_sample(calgb, 20, 1, traced=False), calgb.thresholds, totals(calgb_base.outcomes))
+    >>> next(lead(calgb, result)).partition(" is the best")[0]
+    'At £25,000 per QALY no maintenance has the highest mean net benefit and'
+    """
     labels, names = inputs.labels, result.sample.strategies
     for i, threshold in enumerate(result.decisions.thresholds):
         best = result.decisions.best[i]

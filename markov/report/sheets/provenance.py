@@ -27,7 +27,12 @@ CONVENTIONS = {
 
 
 def provenance_page(result: BaseCase, command: str, seconds: float, now: datetime.datetime, recipe: Recipe) -> Page:
-    """Facts that identify a run; `recipe` names the parts of the report, for markov verify."""
+    """Facts that identify a run; `recipe` names the parts of the report, for markov verify.
+
+    >>> now = datetime.datetime(2026, 11, 30, 9, 15)
+    >>> provenance_page(calgb_base, "markov run", 1.5, now, Recipe(("base case",))).blocks[0].rows[-1]
+    ('Prices paid', 'brand')
+    """
     inputs = result.inputs
     trace = result.outcomes.trace
     assert trace is not None
@@ -48,7 +53,12 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
 def evidence_provenance_page(
     inputs: Inputs, command: str, seconds: float, now: datetime.datetime, recipe: Recipe | None = None
 ) -> Page:
-    """The same for a command that works on evidence, or on one question; without `recipe` it is not made again."""
+    """The same for a command that works on evidence, or on one question; without `recipe` it is not made again.
+
+    >>> now = datetime.datetime(2026, 11, 30, 9, 15)
+    >>> evidence_provenance_page(calgb, "markov fit", 1.5, now).blocks[0].rows[-3:-1]
+    (('Command', 'markov fit'), ('Time of the run (UTC)', '2026-11-30 09:15:00'))
+    """
     return _page([*_origin(inputs, command, seconds, now), *(_to_repeat(inputs, recipe) if recipe else [])])
 
 
@@ -58,7 +68,12 @@ def _to_repeat(inputs: Inputs, recipe: Recipe) -> list[tuple[Cell, ...]]:
 
 
 def pair_provenance_page(first: Inputs, second: Inputs, command: str, seconds: float, now: datetime.datetime) -> Page:
-    """The same for a command on two workbooks."""
+    """The same for a command on two workbooks.
+
+    >>> now = datetime.datetime(2026, 11, 30, 9, 15)
+    >>> pair_provenance_page(calgb, calgb, "markov walk", 1.5, now).blocks[0].rows[2][0]
+    'Second workbook'
+    """
     start, *rest = _origin(first, command, seconds, now)
     other = [("Second workbook", second.name), ("SHA-256 of the second workbook", second.sha256)]
     other += _confidential(second, "Confidential values of the second workbook")

@@ -16,7 +16,12 @@ SHOWN = 15
 
 
 def scenario_pages(result: Scenarios) -> list[Page]:
-    """Scenarios for and against, each beside the base case at every price set; then what each one changes."""
+    """Scenarios for and against, each beside the base case at every price set; then what each one changes.
+
+    >>> from markov.analysis.sensitivity.scenarios import scenarios
+    >>> [page.name for page in scenario_pages(scenarios(calgb, ["Generic prices"]))]
+    ['Scenarios', 'Scenario inputs']
+    """
     largest = [found for each in _others(result) for found in _largest(result, each)]
     charts = tuple(chart for chart, _ in largest)
     blocks: tuple[Block, ...] = (
@@ -57,7 +62,12 @@ def _others(result: Scenarios) -> list[StrategyResult]:
 def balance_in_words(result: Scenarios, thresholds: int | None = None) -> Iterator[str]:
     """How many scenarios favour each strategy, and how often the decision changes, each at the price set it pays.
 
-    At the first so many thresholds, or at all of them."""
+    At the first so many thresholds, or at all of them.
+
+    >>> from markov.analysis.sensitivity.scenarios import scenarios
+    >>> list(balance_in_words(scenarios(calgb, ["Generic prices"]), 1))[1]
+    'At £25,000 per QALY the decision holds in all; 1 favour lenalidomide, 0 speak against it.'
+    """
     count = len(result.scenarios)
     yield f"{count} scenarios{f', {len(result.failed)} of which could not run' if result.failed else ''}."
     for threshold in _base(result).thresholds[:thresholds]:
@@ -188,7 +198,13 @@ def padded(values: tuple[float | None, ...], count: int) -> tuple[float | None, 
 
 
 def decision_in_words(own: Priced, currency: str) -> str:
-    """The best strategy at each threshold where the decision changes, in words; nothing where it holds."""
+    """The best strategy at each threshold where the decision changes, in words; nothing where it holds.
+
+    >>> from dataclasses import replace
+    >>> from markov.analysis.sensitivity.scenarios import scenarios
+    >>> decision_in_words(replace(scenarios(calgb, []).base.own, decision_changed=(True, False)), "GBP")
+    'No maintenance at £25,000'
+    """
     labels = {result.strategy: result.label for result in own.strategies}
     changed = [
         f"{labels[best]} at {words.money(threshold, currency)}"

@@ -10,7 +10,12 @@ from markov.terms import MALIGNANCIES, STATE_LABELS, Array, CostCategory
 
 
 def malignancy_page(result: BaseCase, found: Malignancies) -> Page:
-    """Incidence and deaths by year and strategy, with reported figures and the rates behind them."""
+    """Incidence and deaths by year and strategy, with reported figures and the rates behind them.
+
+    >>> from markov.analysis.interpretation.benefit_risk import malignancies
+    >>> [table.title for table in malignancy_page(calgb_base, malignancies(calgb_base.outcomes)).blocks[2:]]
+    ['Modelled against reported', 'In the model', 'Inputs behind it', 'Year by year']
+    """
     last, first = len(found.years) - 1, 1 + len(result.labels)
     tenth, fifth = min(10, last), min(5, last)
     had, dead = (_by_strategy(result, values[tenth]) for values in (found.incidence, found.deaths))

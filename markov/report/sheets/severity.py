@@ -7,7 +7,12 @@ from markov.report.sheets.tables import by_column
 
 
 def severity_page(result: Severity, currency: str) -> Page:
-    """Shortfalls with the cut-offs they are held against, and each comparison without and with the weight."""
+    """Shortfalls with the cut-offs they are held against, and each comparison without and with the weight.
+
+    >>> from markov.analysis.interpretation.severity import severity
+    >>> severity_page(severity(calgb), calgb.currency).blocks[2].rows
+    (('1', None, None), ('1.2', 12.0, 0.85), ('1.7', 18.0, 0.95))
+    """
     blocks: tuple[Block, ...] = (
         Text(_in_words(result), "lead"),
         *(Text(remark, "changed") for remark in result.remarks),

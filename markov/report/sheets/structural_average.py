@@ -8,7 +8,13 @@ from markov.report.words import money, per_qaly
 
 
 def structural_page(inputs: Inputs, average: StructuralAverage) -> Page:
-    """Each scenario's weight and mean net benefit beside the mixture's, and the value of knowing which one holds."""
+    """Each scenario's weight and mean net benefit beside the mixture's, and the value of knowing which one holds.
+
+    >>> from markov.analysis.uncertainty.structural import Structure, structural_average
+    >>> mixture = structural_average([Structure("As it is", calgb, 1.0)], 20, 1, traced=False)
+    >>> structural_page(calgb, mixture).blocks[1].rows[0][:3]
+    ('As it is', 1.0, 20)
+    """
     tables = (_table(inputs, average, i) for i in range(len(inputs.thresholds)))
     blocks: tuple[Block, ...] = (Text(_lead(inputs, average), "lead"), *tables)
     subtitle = "Structural uncertainty: the weights are a judgement of whoever wrote them into the sheet Scenarios."

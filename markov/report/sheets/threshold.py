@@ -17,7 +17,11 @@ def threshold_page(
     follow_up: Sequence[ValueBasedPrice],
     values: Sequence[ThresholdValue],
 ) -> Page:
-    """Value-based prices, the same by what is assumed about survival, and threshold values of inputs."""
+    """Value-based prices, the same by what is assumed about survival, and threshold values of inputs.
+
+    >>> [table.title for table in threshold_page(calgb, [], [], []).blocks[1:]]
+    ['Values of inputs at which the decision turns']
+    """
     blocks: list[Block] = [Text(" ".join(price_in_words(inputs, prices)), "lead")]
     if prices:
         blocks.append(_price_table(inputs, prices))
@@ -29,7 +33,11 @@ def threshold_page(
 
 
 def price_in_words(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterator[str]:
-    """For each strategy the price at which it is worth it, by threshold, against the reference."""
+    """For each strategy the price at which it is worth it, by threshold, against the reference.
+
+    >>> list(price_in_words(calgb, []))
+    ['No strategy beside the reference is given a product with a price.']
+    """
     own = [price for price in prices if price.versus == inputs.reference]
     if not own:
         yield "No strategy beside the reference is given a product with a price."

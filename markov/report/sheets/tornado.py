@@ -13,7 +13,12 @@ HIGH_END, LOW_END = LINE_COLOURS[:2]
 
 
 def tornado_page(result: OneWay) -> Page:
-    """For each strategy and threshold the fifteen longest bars; what moves together; declared ranges."""
+    """For each strategy and threshold the fifteen longest bars; what moves together; declared ranges.
+
+    >>> from markov.analysis.sensitivity.one_way import one_way
+    >>> [column.header for column in tornado_page(one_way(calgb)).blocks[2].columns][5:8]
+    ['Net benefit at the low end (GBP)', 'Net benefit at the high end (GBP)', 'Swing (GBP)']
+    """
     blocks: list[Block] = [Text(" ".join(_lead(result)), "lead")]
     for strategy in result.strategies[1:]:
         blocks += _of_strategy(result, strategy)
@@ -41,7 +46,13 @@ def _lead(result: OneWay) -> Iterator[str]:
 
 
 def in_words(bar: Bar, currency: str) -> str:
-    """A bar in a sentence: what moves net benefit, and from where to where."""
+    """A bar in a sentence: what moves net benefit, and from where to where.
+
+    >>> from markov.analysis.sensitivity.one_way import one_way
+    >>> bar = one_way(calgb).tornado(25000.0, "lenalidomide")[0]
+    >>> in_words(bar, "GBP").removeprefix(bar.factor.label).partition(" runs")[0]
+    ' matters most: net benefit gained at £25,000 per QALY'
+    """
     low, high = (words.money(value, currency) for value in (min(bar.points), max(bar.points)))
     at = words.per_qaly(bar.threshold, currency)
     return f"{bar.factor.label} matters most: net benefit gained at {at} runs from {low} to {high}"

@@ -18,7 +18,11 @@ REPORTED_WIDTHS = (28.0, 26.0, 20.0, *(12.0,) * 4, 13.0, 17.0, 70.0)
 
 
 def treatment_page(result: BaseCase) -> Page:
-    """Time on treatment, stops and what a month on treatment costs, with reported figures beside them."""
+    """Time on treatment, stops and what a month on treatment costs, with reported figures beside them.
+
+    >>> [table.title for table in treatment_page(calgb_base).blocks[2:]]
+    ['Modelled against reported', 'Treatment in the model']
+    """
     blocks: list[Block] = [Text(_treatment_lead(result), "lead")]
     treated = [i for i in range(len(result.labels)) if result.outcomes.time_on_treatment[0, i] > 0.0]
     if treated:
@@ -43,7 +47,11 @@ def _treatment_lead(result: BaseCase) -> str:
 
 
 def reported_table(result: BaseCase, endpoints: Sequence[str]) -> list[Table]:
-    """Reported figures of some endpoints beside the model's; nothing where there are none."""
+    """Reported figures of some endpoints beside the model's; nothing where there are none.
+
+    >>> reported_table(calgb_base, ["spm"])[0].rows[3][:4]
+    ('Lenalidomide', 'Second malignancy', 'share by 91 months', 0.14)
+    """
     found = [comparison for comparison in result.trial if comparison.result.endpoint in endpoints]
     columns, rows = by_column(
         found,

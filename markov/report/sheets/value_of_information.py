@@ -21,7 +21,14 @@ PAGE = "EVPI and EVPPI"
 
 
 def voi_page(inputs: Inputs, result: ValueOfInformation) -> Page:
-    """Perfect information, and information on what one study could inform and on single inputs."""
+    """Perfect information, and information on what one study could inform and on single inputs.
+
+    >>> from markov.analysis.uncertainty.value_of_information import InformationValue
+    >>> nothing = ValueOfInformation((25000.0,), (InformationValue(0.0, 0.0),), (), ())
+    >>> voi_page(calgb, nothing).blocks[0].words
+    'At £25,000 per QALY knowing everything is worth £0 per patient: nothing that could be learned would change the
+    decision.'
+    """
     blocks: list[Block] = [
         Text(" ".join(f"{_at(inputs, result, threshold)}." for threshold in result.thresholds), "lead"),
         *([(_group_chart(inputs, result),)] if any(p.information.value >= NOTHING for p in result.grouped) else []),
@@ -37,7 +44,12 @@ def voi_page(inputs: Inputs, result: ValueOfInformation) -> Page:
 
 
 def perfect_words(inputs: Inputs, result: ValueOfInformation) -> list[str]:
-    """What knowing everything is worth, at each threshold."""
+    """What knowing everything is worth, at each threshold.
+
+    >>> from markov.analysis.uncertainty.value_of_information import InformationValue
+    >>> perfect_words(calgb, ValueOfInformation((25000.0,), (InformationValue(66.4, 5.0),), (), ()))
+    ['At £25,000 per QALY knowing everything is worth £66 per patient.']
+    """
     return [
         f"At {per_qaly(threshold, inputs.currency)} knowing everything is worth "
         f"{money(value.value, inputs.currency)} per patient."

@@ -21,7 +21,13 @@ VERDICTS = (
 
 
 def verification_page(bench: Bench, tested: Sequence[Tested]) -> Page:
-    """All tests by theme, those that failed or warned first."""
+    """All tests by theme, those that failed or warned first.
+
+    >>> from markov.analysis.bank.run import verify_workbook
+    >>> bench = Bench(calgb)
+    >>> verification_page(bench, verify_workbook(bench, BANK[:1])).subtitle
+    '1 tests: 1 passed, 0 failed.'
+    """
     noticed = [each for each in tested if each.check.verdict in (Verdict.FAIL, Verdict.WARN)]
     facts = (
         f"{bench.draws:,} random draws with seed {bench.seed} in the tests of probabilistic analysis. Every test "

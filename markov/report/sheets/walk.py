@@ -28,7 +28,13 @@ BARS = (
 
 
 def walk_pages(walk: Walk) -> list[Page]:
-    """Every page of a walk, the summary first."""
+    """Every page of a walk, the summary first.
+
+    >>> from markov.analysis.walk.walk import walk
+    >>> from markov.inputs.parameters import with_values
+    >>> [page.name for page in walk_pages(walk(calgb, with_values(calgb, {"cohort.age": 70.0})))]
+    ['Walk', 'Order of steps', 'Inputs that differ', 'Other differences', 'Chart data']
+    """
     drawn = [(path, waterfall(walk, path, _prices(p))) for p in _views(walk) for path in walk.of(p)]
     told = "The numbers behind the bars of the sheet Walk: a bar floats on a part that is not drawn."
     data = Page(CHART_DATA, CHART_DATA, told, tuple(table for _, (_, table) in drawn), (34.0, *(18.0,) * 6))
@@ -37,7 +43,13 @@ def walk_pages(walk: Walk) -> list[Page]:
 
 
 def answer(walk: Walk) -> list[str]:
-    """The walk in sentences: what becomes of each strategy, and which steps move it most."""
+    """The walk in sentences: what becomes of each strategy, and which steps move it most.
+
+    >>> from markov.analysis.walk.walk import walk
+    >>> from markov.inputs.parameters import with_values
+    >>> answer(walk(calgb, with_values(calgb, {"cohort.age": 70.0})))[1].partition(" (")[0]
+    'The steps that move it most: Population'
+    """
     return [sentence for path in walk.of(_views(walk)[0]) for sentence in _answer(walk, path)]
 
 
