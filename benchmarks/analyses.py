@@ -16,7 +16,7 @@ from measuring import Timed, figures, interleaved, table
 from markov import Inputs, base_case, read_inputs, with_values
 from markov.analysis.sensitivity.everything import deterministic
 from markov.analysis.uncertainty.sample import draw_sample
-from markov.analysis.uncertainty.sobol import sobol_analysis
+from markov.analysis.uncertainty.sobol import sobol
 from markov.analysis.uncertainty.sobol_design import sobol_rows
 from markov.analysis.uncertainty.sobol_indices import Output, sobol_indices
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
@@ -54,7 +54,7 @@ def _probabilistic(rounds: int, draws: int) -> list[str]:
 def _sobol(rounds: int) -> list[str]:
     """Design, evaluation and indices apart: net benefit, costs and QALYs, second order, 1,000 resamples."""
     inputs, points = read_inputs(shipped(TRIAL)), 256
-    whole = sobol_analysis(inputs, points, resamples=10)
+    whole = sobol(inputs, points, resamples=10)
     rows = sobol_rows(whole.factors, points, whole.seed, second_order=True)
     outcomes = evaluate(inputs, rows)
     outputs = {

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from markov.batch.keys import COMPUTING, WRITING
+from markov.batches.keys import COMPUTING, WRITING
 from tests import ROOT
 
 PACKAGE = ROOT / "markov"
-ORDER = ("terms", "excel", "inputs", "survival", "model", "analysis", "report", "batch", "cli")
-HANDLE_FILES = {"excel", "inputs", "report", "batch", "cli"}
+ORDER = ("terms", "excel", "inputs", "survival", "model", "analysis", "report", "batches", "cli")
+HANDLE_FILES = {"excel", "inputs", "report", "batches", "cli"}
 FILE_MODULES = {"openpyxl", "xlsxwriter", "zipfile", "pathlib", "io", "csv", "shutil", "sqlite3", "tempfile"}
 FILE_CALLS = {
     "open",

@@ -11,9 +11,9 @@ from markov.cli.shared import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from markov.batch.comparison import Comparison
-    from markov.batch.plan import Request
-    from markov.batch.store import Counts, Store
+    from markov.batches.comparison import Comparison
+    from markov.batches.plan import Request
+    from markov.batches.store import Counts, Store
 
 LINES = 20
 """Failures that are printed; the summary has all."""
@@ -74,7 +74,7 @@ def batch(
         return
     if not workbooks:
         stop(BAD_INPUT, "Name the workbooks to run, such as: markov batch inputs/*.xlsx --scenarios all")
-    from markov.batch.plan import Request
+    from markov.batches.plan import Request
 
     request = Request(tuple(workbooks), tuple(scenarios or ["all"]), shared_scenarios, grid, psa, reports)
     _compute(request, out, workers, scheduler, parquet)
@@ -84,11 +84,11 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
     """Plan, run and summarise, then leave with the code that says how it went."""
     import sqlite3
 
-    from markov.batch.engines import engine
-    from markov.batch.exports import require_parquet
-    from markov.batch.plan import GridTooLargeError, make_plan
-    from markov.batch.run import run_plan, summarise
-    from markov.batch.store import Store
+    from markov.batches.engines import engine
+    from markov.batches.exports import require_parquet
+    from markov.batches.plan import GridTooLargeError, make_plan
+    from markov.batches.run import run_plan, summarise
+    from markov.batches.store import Store
 
     clock = Clock(False)
     if parquet:
@@ -127,7 +127,7 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
 
 def _tell_of_another_program(store: "Store") -> None:
     """Say why results that are there are not used."""
-    from markov.batch.keys import program_state
+    from markov.batches.keys import program_state
 
     last, own = store.latest(), program_state()
     if last is not None and last.program not in ("", own):
@@ -152,7 +152,7 @@ def _interrupted(store: "Store") -> None:
 
 def _tell(result: "Comparison", target: Path) -> None:
     """Print what came out; leave with 1 where a job or a check failed."""
-    from markov.batch.pages import in_words
+    from markov.batches.pages import in_words
 
     print("\n".join(in_words(result)))
     print(f"Summary: {target}")
@@ -177,7 +177,7 @@ def _failures(result: "Comparison") -> "Iterator[str]":
 
 def _status(out: Path) -> None:
     """Print how far the last run in a folder is; its command tells which that was."""
-    from markov.batch.store import FILE, Store
+    from markov.batches.store import FILE, Store
 
     store = Store(out) if (out / FILE).exists() else None
     record = store.latest() if store else None

@@ -258,14 +258,14 @@ def _from_a_design(
     workers: int | None,
     clock: Clock,
 ) -> _Indices:
-    from markov.analysis.uncertainty.sobol import RESAMPLES, sobol_analysis
+    from markov.analysis.uncertainty.sobol import RESAMPLES, sobol
     from markov.report.json import sobol_data
     from markov.report.recipe import SOBOL, Recipe, sobol_options
     from markov.report.sheets.sobol import sobol_pages, sobol_words
 
     again = resamples or RESAMPLES
     with clock.tracked("Sobol design") as done:
-        result = sobol_analysis(
+        result = sobol(
             inputs, points, second_order=second_order, resamples=again, seed=seed, workers=workers, done=done
         )
     recipe = Recipe((SOBOL,), sobol_options(result))

@@ -261,8 +261,8 @@ def psa_data(result: "Probabilistic", average: "StructuralAverage | None" = None
 def sobol_data(result: "Sobol") -> Data:
     """The design, its factors, and every index of every output with its half-width and statement of convergence.
 
-    >>> from markov.analysis.uncertainty.sobol import sobol_analysis
-    >>> data = sobol_data(sobol_analysis(calgb, 4, second_order=False, resamples=20))
+    >>> from markov.analysis.uncertainty.sobol import sobol
+    >>> data = sobol_data(sobol(calgb, 4, second_order=False, resamples=20))
     >>> data["points"], data["outputs"][0]["output"]
     (4, 'net_benefit.25000.lenalidomide')
     """

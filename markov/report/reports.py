@@ -16,7 +16,7 @@ from markov.analysis.uncertainty.follow_up import FollowUp
 from markov.analysis.uncertainty.given_data import given_data
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic, until_precision
 from markov.analysis.uncertainty.sample import draw_sample
-from markov.analysis.uncertainty.sobol import Sobol, sobol_analysis
+from markov.analysis.uncertainty.sobol import Sobol, sobol
 from markov.analysis.uncertainty.structural import StructuralAverage, declared, structural_average
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.excel.files import ReportError
@@ -323,7 +323,7 @@ def _psa(inputs: Inputs, recipe: Recipe) -> list[Page]:
 
 
 def _sobol(inputs: Inputs, recipe: Recipe) -> list[Page]:
-    found = sobol_analysis(
+    found = sobol(
         inputs,
         recipe.number("points"),
         second_order=recipe.options["second order"] == "yes",

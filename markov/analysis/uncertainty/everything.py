@@ -9,7 +9,7 @@ from markov.analysis.uncertainty.follow_up import YEARS, FollowUp, followed_stra
 from markov.analysis.uncertainty.importance import ImportanceTable, importance_tables
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
 from markov.analysis.uncertainty.sample import Done, Sample
-from markov.analysis.uncertainty.sobol import POINTS, RESAMPLES, Sobol, sobol_analysis
+from markov.analysis.uncertainty.sobol import POINTS, RESAMPLES, Sobol, sobol
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs
 
@@ -64,7 +64,7 @@ def uncertainty(
     with steps("Random draws") as done:
         drawn = probabilistic(inputs, runs, seed, workers=workers, done=done)
     with steps("Sobol design") as done:
-        shares = sobol_analysis(
+        shares = sobol(
             inputs, points, second_order=second_order, resamples=resamples, seed=seed, workers=workers, done=done
         )
     with steps("Value of information"):

@@ -122,9 +122,9 @@ def importance_tables(
 
     >>> from markov.analysis.sensitivity.one_way import one_way
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> from markov.analysis.uncertainty.sobol import sobol_analysis
+    >>> from markov.analysis.uncertainty.sobol import sobol
     >>> from markov.analysis.uncertainty.value_of_information import value_of_information
-    >>> shares, sample = sobol_analysis(calgb, 4, second_order=False), draw_sample(calgb, 60, seed=1, traced=False)
+    >>> shares, sample = sobol(calgb, 4, second_order=False), draw_sample(calgb, 60, seed=1, traced=False)
     >>> first, _ = importance_tables(shares, value_of_information(calgb, sample, refits=0), one_way(calgb), sample)
     >>> first.output, first.rows[0].total >= first.rows[1].total, first.rows[0].total_rank
     ('net_benefit.25000.lenalidomide', True, 1.0)

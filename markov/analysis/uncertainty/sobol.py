@@ -67,7 +67,7 @@ class Sobol:
 
         Raises ValueError where the output does not vary.
 
-        >>> found = sobol_analysis(calgb, 4, resamples=10)
+        >>> found = sobol(calgb, 4, resamples=10)
         >>> sorted(found.to_salib("delta_cost.lenalidomide"))
         ['S1', 'S1_conf', 'S2', 'S2_conf', 'ST', 'ST_conf']
         """
@@ -90,7 +90,7 @@ class Sobol:
     def to_df(self, output: str | None = None) -> "list[pd.DataFrame]":
         """SALib's own tables of one output, the first unless named: total, first and, where asked for, second order.
 
-        >>> total, first = sobol_analysis(calgb, 16, second_order=False, resamples=20).to_df()
+        >>> total, first = sobol(calgb, 16, second_order=False, resamples=20).to_df()
         >>> total["ST"].idxmax(), list(first.columns)
         ('toxicity.proportion.lenalidomide', ['S1', 'S1_conf'])
         """
@@ -100,7 +100,7 @@ class Sobol:
     def to_frame(self) -> "pd.DataFrame":
         """First and total indices of all outputs as one pandas frame: a row for an output and a factor.
 
-        >>> sobol_analysis(calgb, 4, second_order=False, resamples=20).to_frame().columns.tolist()
+        >>> sobol(calgb, 4, second_order=False, resamples=20).to_frame().columns.tolist()
         ['output', 'factor', 'S1', 'S1_conf', 'ST', 'ST_conf']
         """
         import pandas as pd
@@ -123,7 +123,7 @@ class Sobol:
         )
 
 
-def sobol_analysis(
+def sobol(
     inputs: Inputs,
     points: int = POINTS,
     *,
@@ -139,7 +139,7 @@ def sobol_analysis(
     Outputs are those of `explained`.  Raises ValueError as `sobol_rows` and `sobol_indices` do, and where fewer than
     two strategies are compared.
 
-    >>> result = sobol_analysis(calgb, 4, second_order=False, resamples=20)
+    >>> result = sobol(calgb, 4, second_order=False, resamples=20)
     >>> [indices.output for indices in result.indices][:3]
     ['net_benefit.25000.lenalidomide', 'net_benefit.35000.lenalidomide', 'delta_cost.lenalidomide']
     """

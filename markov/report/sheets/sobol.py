@@ -18,8 +18,8 @@ FIRST, REST = "#2F6DB5", "#8DB7E2"
 def sobol_pages(inputs: Inputs, result: Sobol) -> list[Page]:
     """A page of the leading inputs for each output, and every index in full.
 
-    >>> from markov.analysis.uncertainty.sobol import sobol_analysis
-    >>> [page.name for page in sobol_pages(calgb, sobol_analysis(calgb, 4, second_order=False, resamples=10))]
+    >>> from markov.analysis.uncertainty.sobol import sobol
+    >>> [page.name for page in sobol_pages(calgb, sobol(calgb, 4, second_order=False, resamples=10))]
     ['Sobol', 'Sobol indices']
     """
     return [_leading_page(inputs, result), _all_page(inputs, result)]
@@ -28,8 +28,8 @@ def sobol_pages(inputs: Inputs, result: Sobol) -> list[Page]:
 def sobol_words(inputs: Inputs, result: Sobol) -> list[str]:
     """What leads in each net benefit, and whether the indices can be relied on.
 
-    >>> from markov.analysis.uncertainty.sobol import sobol_analysis
-    >>> sobol_words(calgb, sobol_analysis(calgb, 4, second_order=False, resamples=10))[-1][:34]
+    >>> from markov.analysis.uncertainty.sobol import sobol
+    >>> sobol_words(calgb, sobol(calgb, 4, second_order=False, resamples=10))[-1][:34]
     'Not converged for 5 of 5 outputs a'
     """
     words, told = _factor_words(inputs, result), []

@@ -12,7 +12,7 @@ from markov.analysis.uncertainty.active import active_sources, idle_parameters
 from markov.analysis.uncertainty.given_data import given_data
 from markov.analysis.uncertainty.importance import Importance, ImportanceTable, _rank_correlation, importance_tables
 from markov.analysis.uncertainty.sample import draw_sample
-from markov.analysis.uncertainty.sobol import sobol_analysis
+from markov.analysis.uncertainty.sobol import sobol
 from markov.analysis.uncertainty.sobol_indices import Statement
 from markov.analysis.uncertainty.value_of_information import value_of_information
 from markov.inputs.definitions.schema import match
@@ -39,7 +39,7 @@ def test_each_source_of_uncertainty_stands_in_three_orders(myeloma_ix: Inputs) -
     inputs = with_values(inputs, {"settings.endpoint_correlation": 0.0})
     drawn = draw_sample(inputs, 600, seed=1, traced=False)
     information = value_of_information(inputs, drawn, {"One": ["cost.event.death"]}, refits=0)
-    shares, bars = sobol_analysis(inputs, 64, second_order=False, resamples=10), one_way(inputs)
+    shares, bars = sobol(inputs, 64, second_order=False, resamples=10), one_way(inputs)
     (table,) = importance_tables(shares, information, bars, drawn)
     assert {row.factor for row in table.rows} == {factor.name for factor in active_sources(inputs)}
     first = table.leading_in_variance
@@ -54,7 +54,7 @@ def test_each_source_of_uncertainty_stands_in_three_orders(myeloma_ix: Inputs) -
 
 def test_a_second_opinion_stands_beside_the_indices(calgb: Inputs) -> None:
     drawn = draw_sample(calgb, 400, seed=1, traced=False)
-    shares, information = sobol_analysis(calgb, 64, resamples=10), value_of_information(calgb, drawn, refits=0)
+    shares, information = sobol(calgb, 64, resamples=10), value_of_information(calgb, drawn, refits=0)
     table, _ = importance_tables(shares, information, one_way(calgb), drawn)
     assert table.draws == 400
     pawn = given_data(drawn, calgb.thresholds, "pawn", outputs=[table.output])
@@ -126,7 +126,7 @@ def test_inputs_without_effect_are_not_paid_for_in_a_sobol_design(calgb: Inputs)
     rate = with_values(calgb, {"settings.post_progression": "rate"})
     used, every = active_sources(rate), sources_of_uncertainty(rate)
     assert {f.name for f in used} < {f.name for f in every}
-    result = sobol_analysis(rate, 4, second_order=False, resamples=10)
+    result = sobol(rate, 4, second_order=False, resamples=10)
     assert result.factors == used or [f.name for f in result.factors] == [f.name for f in used]
     assert set(result.idle) == {f.name for f in every} - {f.name for f in used}
 
@@ -134,7 +134,7 @@ def test_inputs_without_effect_are_not_paid_for_in_a_sobol_design(calgb: Inputs)
 def test_a_calibration_target_counts_where_its_rate_is_used() -> None:
     inputs = read_inputs(shipped("gem2005mas65"))
     assert "calibration.os_survival.common" not in idle_parameters(inputs)
-    result = sobol_analysis(inputs, 8, second_order=False, resamples=10)
+    result = sobol(inputs, 8, second_order=False, resamples=10)
     target = next(i for i, f in enumerate(result.factors) if "calibration.os_survival.common" in f.parameters)
     total = result.of("delta_life_years.bortezomib_thalidomide").total
     assert total is not None and total[target] > 1e-4

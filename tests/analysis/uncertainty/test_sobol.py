@@ -17,7 +17,7 @@ from scipy import stats
 from markov.analysis.draws import random_draws
 from markov.analysis.sources_of_uncertainty import sampled, sources_of_uncertainty
 from markov.analysis.uncertainty import sobol_indices as estimator
-from markov.analysis.uncertainty.sobol import Sobol, sobol_analysis
+from markov.analysis.uncertainty.sobol import Sobol, sobol
 from markov.analysis.uncertainty.sobol_design import problem_of, sobol_rows
 from markov.analysis.uncertainty.sobol_indices import Indices, Output, sobol_indices
 from markov.inputs.evidence import Correlation
@@ -85,7 +85,7 @@ def test_the_design_is_drawn_by_salib(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_workbooks_problem_is_one_that_salib_samples_and_analyses(calgb: Inputs) -> None:
-    found = sobol_analysis(calgb, 4, second_order=False, resamples=10, seed=3)
+    found = sobol(calgb, 4, second_order=False, resamples=10, seed=3)
     problem = found.problem
     assert problem["num_vars"] == len(problem["names"]) == sum(len(f.streams) for f in found.factors)
     assert list(dict.fromkeys(problem["groups"])) == [factor.name for factor in found.factors]
@@ -355,7 +355,7 @@ def test_correlated_parameters_of_a_workbook_are_one_factor_with_that_correlatio
 
 
 def test_outputs_are_differences_from_the_reference_at_each_threshold_and_never_the_ratio(calgb: Inputs) -> None:
-    found = sobol_analysis(calgb, 4, second_order=False, resamples=10, seed=3)
+    found = sobol(calgb, 4, second_order=False, resamples=10, seed=3)
     names = ["net_benefit.25000", "net_benefit.35000", "delta_cost", "delta_qaly", "delta_life_years"]
     assert [one.output for one in found.indices] == [f"{name}.lenalidomide" for name in names]
     rows = sobol_rows(sources_of_uncertainty(calgb), 4, 3, second_order=False)
@@ -380,7 +380,7 @@ def test_with_three_strategies_there_is_a_margin_of_the_best_over_the_second(cal
     # The third omits half of the packs without loss: second to no maintenance at both thresholds, by far.
     three = with_copy(calgb, "lenalidomide", "cheaper")
     three = with_values(three, {"dose.relative_intensity.cheaper": 0.5})
-    found = sobol_analysis(three, 4, second_order=False, resamples=10)
+    found = sobol(three, 4, second_order=False, resamples=10)
     assert dict(found.margins) == {f"margin.{t}": ("no_maintenance", "cheaper") for t in (25000, 35000)}
     against = found.of("net_benefit.25000.cheaper")
     margin = found.of("margin.25000")
@@ -391,17 +391,17 @@ def test_with_three_strategies_there_is_a_margin_of_the_best_over_the_second(cal
 def test_one_strategy_has_no_difference_to_explain(calgb: Inputs) -> None:
     alone = with_values(calgb, {"strategy.included.lenalidomide": "no"})
     with pytest.raises(ValueError, match="only one is compared"):
-        sobol_analysis(alone, 4)
+        sobol(alone, 4)
 
 
 def test_without_uncertain_parameters_there_is_nothing_to_explain(calgb: Inputs) -> None:
     parameters = {key: replace(p, distribution=Distribution.FIXED) for key, p in calgb.parameters.items()}
     with pytest.raises(ValueError, match="at least one factor"):
-        sobol_analysis(replace(calgb, parameters=parameters), 4)
+        sobol(replace(calgb, parameters=parameters), 4)
 
 
 def test_a_factor_without_effect_on_an_output_has_indices_of_zero(calgb: Inputs) -> None:
     # Deaths follow the overall-survival curves here: no cost moves life-years.
-    found = sobol_analysis(calgb, 16, second_order=False, resamples=10).of("delta_life_years.lenalidomide")
+    found = sobol(calgb, 16, second_order=False, resamples=10).of("delta_life_years.lenalidomide")
     place = found.factors.index("cost.event.death")
     assert (known(found.first)[place], known(found.total)[place]) == pytest.approx((0.0, 0.0), abs=1e-20)

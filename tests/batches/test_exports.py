@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from markov.batch.exports import _as_text
+from markov.batches.exports import _as_text
 from markov.inputs.writing.template import shipped
 from tests.support.command import markov
 

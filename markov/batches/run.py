@@ -8,19 +8,19 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from markov.batch.comparison import Comparison, compare
-from markov.batch.engines import LOST, Engine, Finished
-from markov.batch.exports import export
-from markov.batch.keys import Analysis
-from markov.batch.pages import batch_pages
-from markov.batch.plan import Job, Plan
-from markov.batch.store import Counts, Store, now
-from markov.batch.tasks import Answer, Task
+from markov.batches.comparison import Comparison, compare
+from markov.batches.engines import LOST, Engine, Finished, engine
+from markov.batches.exports import export
+from markov.batches.keys import Analysis
+from markov.batches.pages import batch_pages
+from markov.batches.plan import Job, Plan, Request, make_plan
+from markov.batches.store import Counts, Store, now
+from markov.batches.tasks import Answer, Task
 from markov.inputs.problems import Problem
 from markov.report.writers.excel import write_pages
 
@@ -59,6 +59,38 @@ class Progress:
         return Counts(self.total, self.done, self.failed)
 
 
+def batch(
+    workbooks: Sequence[str | Path],
+    *,
+    scenarios: Sequence[str] = ("all",),
+    shared_scenarios: str | Path | None = None,
+    grid: bool = False,
+    draws: int = 0,
+    reports: bool = False,
+    out: str | Path = "reports/batch",
+    workers: int = 1,
+) -> Comparison:
+    """Many workbooks under many scenarios, as `markov batch` runs them; what is in the folder already is not run again.
+
+    `scenarios` are "all", "base" or names; `shared_scenarios` a workbook of scenarios for every workbook; `grid` takes
+    every combination. `draws` adds a probabilistic analysis of each. The folder holds batch.xlsx and tables as CSV.
+    Raises InputError where nothing can be run; a workbook or scenario that alone cannot is among `failures`.
+
+    >>> import tempfile
+    >>> found = batch(["inputs/calgb_100104.xlsx"], scenarios=["Generic prices"], out=tempfile.mkdtemp())
+    >>> [case.scenario for book in found.books for case in book.cases], len(found.failures)
+    (['Base case', 'Generic prices'], 0)
+    """
+    shared = None if shared_scenarios is None else Path(shared_scenarios)
+    request = Request(tuple(map(Path, workbooks)), tuple(scenarios), shared, grid, draws, reports)
+    store, used = Store(Path(out)), engine(workers)
+    try:
+        return summarise(store, run_plan(make_plan(request), store, used, "markov.batches"))[0]
+    finally:
+        used.close()
+        store.close()
+
+
 def run_plan(plan: Plan, store: Store, engine: Engine, command: str, watch: Watch = lambda counts: None) -> int:
     """Compute what the store does not hold yet, and return the number of the run.
 
@@ -66,8 +98,8 @@ def run_plan(plan: Plan, store: Store, engine: Engine, command: str, watch: Watc
     On an interruption what was taken up is given back, and the exception goes on.
 
     >>> import tempfile
-    >>> from markov.batch.engines import InProcess
-    >>> from markov.batch.plan import Request
+    >>> from markov.batches.engines import InProcess
+    >>> from markov.batches.plan import Request
     >>> store = Store(Path(tempfile.mkdtemp()))
     >>> store.counts(run_plan(Plan(Request(()), ()), store, InProcess(), "markov batch"))
     Counts(total=0, done=0, failed=0, running=0)
@@ -83,7 +115,7 @@ def summarise(store: Store, run: int, *, parquet: bool = False) -> tuple[Compari
     Raises ReportError where a file cannot be written.
 
     >>> import tempfile
-    >>> from markov.batch.plan import Request
+    >>> from markov.batches.plan import Request
     >>> store = Store(Path(tempfile.mkdtemp()))
     >>> summarise(store, store.begin(Plan(Request(()), ()), "markov batch", ""))[1].name
     'batch.xlsx'

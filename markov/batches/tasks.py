@@ -17,7 +17,7 @@ from markov.analysis.checks import Check
 from markov.analysis.together import evaluate_together
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
 from markov.analysis.uncertainty.sample import standard_error
-from markov.batch.keys import Analysis, program_state
+from markov.batches.keys import Analysis, program_state
 from markov.inputs.parameters import Inputs, ScenarioChange, changed_inputs
 from markov.inputs.problems import InputError, Problem
 from markov.model.outcomes import Outcomes

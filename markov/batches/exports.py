@@ -8,8 +8,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from markov.batch.comparison import BookResult, Case, Comparison, Line
-from markov.batch.store import COST_COLUMNS
+from markov.batches.comparison import BookResult, Case, Comparison, Line
+from markov.batches.store import COST_COLUMNS
 from markov.excel.files import ReportError, write_whole
 
 Cell = str | float | int | bool | None
@@ -53,7 +53,7 @@ def export(comparison: Comparison, folder: Path, *, parquet: bool = False) -> li
     Raises ReportError where a file cannot be written, or Parquet is asked for without pyarrow.
 
     >>> import tempfile
-    >>> from markov.batch.store import Counts, RunRecord
+    >>> from markov.batches.store import Counts, RunRecord
     >>> nothing = Comparison(RunRecord(1, *[""] * 8), Counts(0, 0, 0))
     >>> [file.name for file in export(nothing, Path(tempfile.mkdtemp()))]
     ['results.csv', 'net_benefit.csv', 'failures.csv']

@@ -10,8 +10,8 @@ from pickle import UnpicklingError
 from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
-from markov.batch.keys import program_state
-from markov.batch.tasks import Answer, Task, run_task
+from markov.batches.keys import program_state
+from markov.batches.tasks import Answer, Task, run_task
 from markov.model.workers import Helper
 
 if TYPE_CHECKING:

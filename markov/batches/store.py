@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from markov.batch.plan import Book, Job, Plan
-from markov.batch.tasks import Answer, Task, Totals
+from markov.batches.plan import Book, Job, Plan
+from markov.batches.tasks import Answer, Task, Totals
 from markov.excel.files import write_whole
 from markov.inputs.problems import Problem
 from markov.terms import CostCategory

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from markov.batch.engines import LOST, Cluster, Cores, EngineError, Finished, InProcess, engine
-from markov.batch.plan import Plan, Request, make_plan
-from markov.batch.run import Watch, run_plan
-from markov.batch.store import Counts, Store
+from markov.batches.engines import LOST, Cluster, Cores, EngineError, Finished, InProcess, engine
+from markov.batches.plan import Plan, Request, make_plan
+from markov.batches.run import Watch, run_plan
+from markov.batches.store import Counts, Store
 from markov.inputs.rules.between_values import scenario_names
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
-from tests.batch.test_batch import MYELOMA_IX, ask
+from tests.batches.test_batch import MYELOMA_IX, ask
 from tests.support.command import markov
 
 DRAWS = 10
@@ -57,7 +57,7 @@ def computed(plan: Plan, folder: Path, used: InProcess | Cores | Cluster, watch:
 
 KILLED = """
 import os, signal, sys
-from markov.batch import engines
+from markov.batches import engines
 from markov.cli import main
 run_task, left = engines.run_task, int(sys.argv.pop(1))
 def until_killed(task):
@@ -229,7 +229,7 @@ def test_a_cluster_gives_bit_for_bit_the_same_also_when_a_worker_is_killed(
 
 
 def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("markov.batch.engines.SECONDS_TO_ANSWER", 1)
+    monkeypatch.setattr("markov.batches.engines.SECONDS_TO_ANSWER", 1)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # a port of our own, at which nobody listens
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from markov.analysis.sensitivity.scenarios import Change, applied, changes_of
 from markov.analysis.together import groups_of
-from markov.batch.keys import Analysis, Keys, program_state
-from markov.batch.tasks import Asked, Task, told
+from markov.batches.keys import Analysis, Keys, program_state
+from markov.batches.tasks import Asked, Task, told
 from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.scenario_sheets import ScenarioSheet, is_blank, read_shared, read_with_scenarios, unknown_names

@@ -13,11 +13,11 @@ import openpyxl
 import pytest
 
 from markov.analysis.sensitivity.scenarios import applied
-from markov.batch.comparison import compare
-from markov.batch.keys import Analysis, Keys, program_state
-from markov.batch.plan import GridTooLargeError, Request, make_plan
-from markov.batch.store import Store, StoreError
-from markov.batch.tasks import Totals, run_task
+from markov.batches.comparison import compare
+from markov.batches.keys import Analysis, Keys, program_state
+from markov.batches.plan import GridTooLargeError, Request, make_plan
+from markov.batches.store import Store, StoreError
+from markov.batches.tasks import Totals, run_task
 from markov.cli import main
 from markov.inputs.given_values import with_values
 from markov.inputs.parameters import Inputs, ScenarioChange
@@ -271,7 +271,7 @@ def test_results_of_another_version_of_the_program_stay_and_all_is_computed_agai
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def told(version: str, *options: str) -> str:
-        monkeypatch.setattr("markov.batch.keys.program", lambda: f"markov {version}")
+        monkeypatch.setattr("markov.batches.keys.program", lambda: f"markov {version}")
         program_state.cache_clear()
         try:
             with pytest.raises(SystemExit) as left:
@@ -328,7 +328,7 @@ def test_a_grid_holds_every_combination_without_a_contradiction(
     found = [set(variant.scenario.split(" + ")) for variant in book.variants[1:]]
     assert len(found) == 5 * 3 - 1
     assert not any({pair.first, pair.second} <= members for pair in book.apart for members in found)
-    monkeypatch.setattr("markov.batch.plan.LARGEST_GRID", 13)
+    monkeypatch.setattr("markov.batches.plan.LARGEST_GRID", 13)
     with pytest.raises(GridTooLargeError, match="more than 13"):
         make_plan(Request((CALGB,), ("base",), shared, grid=True))
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from markov.analysis.sensitivity.scenarios import NO_CHANGE
-from markov.batch.comparison import BookResult, Case, Comparison, Line
-from markov.batch.plan import BASE_CASE
-from markov.batch.store import FILE
+from markov.batches.comparison import BookResult, Case, Comparison, Line
+from markov.batches.plan import BASE_CASE
+from markov.batches.store import FILE
 from markov.excel.style import WARN
 from markov.report import words
 from markov.report.page import Cell, Chart, Column, Look, Page, Series, Table, Text, in_currency
@@ -25,7 +25,7 @@ LONG_NAME = 50
 def batch_pages(result: Comparison) -> list[Page]:
     """Every page, the summary first; each workbook has a page of differences and one of totals.
 
-    >>> from markov.batch.store import Counts, RunRecord
+    >>> from markov.batches.store import Counts, RunRecord
     >>> [page.name for page in batch_pages(Comparison(RunRecord(1, *[""] * 8), Counts(0, 0, 0)))]
     ['Summary', 'Decision', 'Scenario inputs', 'Failures', 'Provenance']
     """
@@ -80,7 +80,7 @@ def _summary(result: Comparison, names: Mapping[str, str]) -> Page:
 def in_words(result: Comparison) -> Iterator[str]:
     """What came out, in sentences: how many jobs have results, how many failed, and in how many the choice changes.
 
-    >>> from markov.batch.store import Counts, RunRecord
+    >>> from markov.batches.store import Counts, RunRecord
     >>> next(in_words(Comparison(RunRecord(1, *[""] * 8), Counts(3, 2, 0))))
     '0 workbooks, 0 scenarios: 2 of 3 jobs have results; none failed.'
     """

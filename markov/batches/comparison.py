@@ -9,9 +9,9 @@ import numpy as np
 
 from markov.analysis.incremental import PairwiseRow, icer_in_words, net_benefit, pairwise
 from markov.analysis.sensitivity.scenarios import NO_CHANGE
-from markov.batch.keys import Analysis
-from markov.batch.plan import BASE_CASE
-from markov.batch.store import COST_COLUMNS, Counts, RunRecord, Store, StoreError
+from markov.batches.keys import Analysis
+from markov.batches.plan import BASE_CASE
+from markov.batches.store import COST_COLUMNS, Counts, RunRecord, Store, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +152,7 @@ def compare(store: Store, run: int | None = None) -> Comparison:
     Raises StoreError where nothing was run.
 
     >>> import pathlib, tempfile
-    >>> from markov.batch.plan import Plan, Request
+    >>> from markov.batches.plan import Plan, Request
     >>> store = Store(pathlib.Path(tempfile.mkdtemp()))
     >>> run = store.begin(Plan(Request(()), ()), "markov batch --out reports/batch", "")
     >>> compare(store).run.command
