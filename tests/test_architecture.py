@@ -35,7 +35,7 @@ INSIDE = {
     "analysis": "accounts incremental sources_of_uncertainty draws calibration trial_comparison checks checks_by_rerun "
     "interpretation base_case sensitivity uncertainty walk evidence bank",
     "report": "page words recipe sheets writers live reports delivered json_keys json",
-    "batch": "keys tasks engines plan store comparison exports pages run",
+    "batches": "keys tasks engines plan store comparison exports pages run",
     "cli": "shared workbooks evidence uncertainty run walk verify batch",
 }
 """Files and folders of each folder in their order; one that is not named has no place in it yet."""
@@ -190,10 +190,10 @@ def test_a_circle_that_is_planted_is_found() -> None:
 
 
 def test_whatever_computes_or_writes_a_result_of_a_batch_is_part_of_its_key() -> None:
-    needed, new = set[str](), {"batch/tasks.py"}
+    needed, new = set[str](), {"batches/tasks.py"}
     while new:
         needed |= new
         new = set().union(*(imports()[module] for module in new)) - needed
     digested = {f"{part}/".replace(".py/", ".py") for part in COMPUTING + WRITING}
     left_out = {module for module in needed if not module.startswith(tuple(digested))}
-    assert left_out == {"batch/keys.py"}  # which names results, and computes none
+    assert left_out == {"batches/keys.py"}  # which names results, and computes none

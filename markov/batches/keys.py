@@ -17,7 +17,7 @@ from markov.inputs.parameters import Inputs
 from markov.report.sheets.provenance import program
 
 PACKAGE = Path(__file__).parents[1]
-COMPUTING = ("terms.py", "inputs", "survival", "model", "analysis", "batch/tasks.py")
+COMPUTING = ("terms.py", "inputs", "survival", "model", "analysis", "batches/tasks.py")
 WRITING = ("excel", "report")
 
 WORDS = frozenset(

@@ -29,7 +29,7 @@ from markov.analysis.draws import uniforms
 from markov.analysis.uncertainty.sample import Done, Sample
 from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.uncertainty.value_of_information import REFITS, InformationValue, effective_population
-from markov.inputs.parameters import Inputs, changed_inputs
+from markov.inputs.parameters import Inputs, Trusted, changed_inputs
 from markov.inputs.rules.between_values import reference_of
 from markov.model.evaluate import Rows, evaluate
 from markov.model.hazards import LATE_EFFECT
@@ -244,7 +244,7 @@ class _Trial:
 
     def events(self) -> Array:
         """Further deaths (years, arms) in the deterministic run, half-way between the limits of the share."""
-        rows = {LATE_EFFECT.format(strategy=self.strategy): np.array([sum(self.share) / 2.0])}
+        rows = Trusted({LATE_EFFECT.format(strategy=self.strategy): np.array([sum(self.share) / 2.0])})
         trace = evaluate(self.changed, rows if self.is_anchored else None, trace=True).trace
         assert trace is not None
         survival = trace.curves["os"][0, self.arms]
