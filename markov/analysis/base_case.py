@@ -1,6 +1,6 @@
 """The base case: one run, its incremental analysis, the headline alternatives, and the model beside the trial."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,13 +8,12 @@ import numpy as np
 from markov.analysis.checks import Check, stopped_for_toxicity, verify
 from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
 from markov.analysis.interpretation.bridge import Bridge, bridge
-from markov.analysis.together import evaluate_together, single_runs
 from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
 from markov.inputs.problems import raise_errors
 from markov.inputs.rules import between_values
-from markov.model.evaluate import evaluate
+from markov.model.evaluate import evaluate, evaluate_each
 from markov.model.hazards import crossing_problems
-from markov.model.outcomes import Outcomes
+from markov.model.outcomes import Outcomes, single_runs
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, Array, PostProgression, PostProgressionRate, PriceSet
 
@@ -84,10 +83,9 @@ class BaseCase:
         return [self.inputs.labels[strategy] for strategy in self.outcomes.strategies]
 
 
-def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = None) -> BaseCase:
+def base_case(inputs: Inputs) -> BaseCase:
     """Run a workbook: outcomes with their trace, incremental analysis, headline alternatives and checks.
 
-    `again` gives what `verification.run_again` found, where that was begun elsewhere.
     Raises InputError where curves cross under the error policy.
 
     >>> from markov.inputs.writing.template import shipped
@@ -110,7 +108,7 @@ def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = N
         net_benefit(costs, qalys, inputs.thresholds),
         headlines,
         tuple(_trial(inputs, outcomes)),
-        verify(inputs, outcomes, again and again()),
+        verify(inputs, outcomes),
         bridge(inputs, outcomes, readings),
     )
 
@@ -120,7 +118,7 @@ def _headlines(inputs: Inputs) -> Iterator[Headline]:
     changed = {name: with_values(bare, changes) for name, changes in ALTERNATIVES.items()}
     rules = {name: _broken_rule(each) for name, each in changed.items()}
     sound = [name for name, rule in rules.items() if not rule]
-    found = dict(zip(sound, at_price_sets_together([changed[name] for name in sound]), strict=True))
+    found = dict(zip(sound, at_price_sets([changed[name] for name in sound]), strict=True))
     for name, changes in ALTERNATIVES.items():
         outcomes = found.get(name, {})
         if isinstance(outcomes, Exception):
@@ -154,13 +152,13 @@ def by_price_set(sets: Sequence[PriceSet], outcomes: Outcomes) -> dict[PriceSet,
     return dict(zip(sets, runs * len(sets) if len(runs) == 1 else runs, strict=True))
 
 
-def at_price_sets_together(inputs: Sequence[Inputs]) -> list[Priceable | Exception]:
+def at_price_sets(inputs: Sequence[Inputs]) -> list[Priceable | Exception]:
     """Outcomes of each inputs at every price set for which all products in use have a price; or its error.
 
-    Effects do not depend on the price set; many inputs take no more evaluations than their differences need.
+    Effects do not depend on the price set.
     """
     asked = [price_rows(each) for each in inputs]
-    answers = evaluate_together([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
+    answers = evaluate_each([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
     return [
         answer if isinstance(answer, Exception) else by_price_set(sets, answer)
         for answer, (sets, _) in zip(answers, asked, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Columns, Inputs, Parameter, Value, with_values
 from markov.inputs.rules.between_values import products_of
-from markov.model.evaluate import evaluate_side_by_side
+from markov.model.evaluate import evaluate
 from markov.model.hazards import Hazards, build_hazards, horizon_years
 from markov.model.outcomes import Outcomes, Trace
 from markov.model.structure import MAINTENANCE_MODEL
@@ -41,8 +41,8 @@ class Rerun:
     rows: Mapping[str, Array] = field(default_factory=dict)
 
 
-def verify(inputs: Inputs, outcomes: Outcomes, again: Sequence[Outcomes] | None = None) -> tuple[Check, ...]:
-    """Every check of the base case; `outcomes` must carry its trace, `again` may be what `run_again` gave elsewhere.
+def verify(inputs: Inputs, outcomes: Outcomes) -> tuple[Check, ...]:
+    """Every check of the base case; `outcomes` must carry its trace.
 
     >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
@@ -59,18 +59,9 @@ def verify(inputs: Inputs, outcomes: Outcomes, again: Sequence[Outcomes] | None 
     for with_hazards in (_progression_free, _overall, _counts):
         found += with_hazards(bare, outcomes, hazards)
     found += _stops(bare, outcomes)
-    for rerun, other in zip(_reruns(bare), again or run_again(bare), strict=True):
-        found += rerun.compare(outcomes, other)
+    for rerun in (rerun for each in RERUNS for rerun in each(bare)):
+        found += rerun.compare(outcomes, evaluate(rerun.inputs, rerun.rows))
     return tuple(found)
-
-
-def run_again(inputs: Inputs) -> list[Outcomes]:
-    """Outcomes of the runs that checks compare with the base case."""
-    return evaluate_side_by_side([(rerun.inputs, rerun.rows) for rerun in _reruns(replace(inputs, scenarios=()))])
-
-
-def _reruns(inputs: Inputs) -> list["Rerun"]:
-    return [rerun for each in RERUNS for rerun in each(inputs)]
 
 
 def _near(

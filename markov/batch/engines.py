@@ -10,9 +10,9 @@ from pickle import UnpicklingError
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Protocol
 
+from markov.batch.helpers import Helper
 from markov.batch.keys import program_state
 from markov.batch.tasks import Answer, Task, run_task
-from markov.model.workers import Helper
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from markov.analysis.sensitivity.scenarios import Change, applied, changes_of
-from markov.analysis.together import groups_of
 from markov.batch.combinations import JOINED, Conflict, combined, conflicts, grid
 from markov.batch.keys import Analysis, Keys, program_state
 from markov.batch.tasks import Asked, Task, told
@@ -22,8 +21,8 @@ ALL, BASE_ONLY = "all", "base"
 BASE_CASE = "Base case"
 COMBINED = "A combination of scenarios, each with its own reason"
 LARGEST_GRID = 20_000
-ROWS, COST = 64, 12.0
-"""Most rows of one evaluation in a task, and what a task may cost: one for an evaluation, a fiftieth for each row."""
+RUNS = 64
+"""Base cases in a task: about a second's work."""
 
 PLANNED_AT_ONCE = 512
 """Scenarios whose inputs are held in memory together while tasks are formed."""
@@ -281,18 +280,7 @@ def _under(inputs: Inputs, variant: Variant) -> tuple[Inputs | None, tuple[Probl
 
 
 def _together(asked: Sequence[tuple[Asked, Inputs]], analysis: Analysis) -> Iterator[list[Asked]]:
-    """Jobs by task: base cases that share evaluations, up to about a second's work; others one by one."""
-    if analysis is not Analysis.BASE:
-        yield from ([each] for each, _ in asked)
-        return
-    task: list[Asked] = []
-    cost = 0.0
-    for members in groups_of([(inputs, {}) for _, inputs in asked]):
-        for start in range(0, len(members), ROWS):
-            part = [asked[i][0] for i in members[start : start + ROWS]]
-            task, cost = [*task, *part], cost + 1.0 + len(part) / 50.0
-            if cost >= COST:
-                yield task
-                task, cost = [], 0.0
-    if task:
-        yield task
+    """Jobs by task: base cases up to about a second's work; others one by one."""
+    size = RUNS if analysis is Analysis.BASE else 1
+    for start in range(0, len(asked), size):
+        yield [each for each, _ in asked[start : start + size]]

@@ -1,249 +1,338 @@
-"""The cohort engine: cycle after cycle, who is where and who moved.
+"""The cohort, one patient group at a time: who is where, cycle by cycle, and who moved.
 
-x_(k+1) = x_k·P_k with P = diag(C) + offdiag(C)·C½ under half-cycle exposure of entrants, or P = C with one
-move a cycle. Flows are counted where they happen: f_jk = x_j·c_jk + e_j·c½_jk, e_j = Σ_(i≠j) x_i·c_ij being
-the entrants of the cycle.  Source: Briggs, Claxton, Sculpher 2006, ch. 2 and 3, for the one-move form.
+A state's exits compete. With ΔH the sum of the increments of cumulative hazard out of a state, e^−ΔH of those inside stay
+and each exit takes its own increment times φ(ΔH) = (1 − e^−ΔH)/ΔH: shares sum to one without clipping. Those who enter
+during a cycle are exposed for half of it and may move on once: f_jk = x_j·c_jk + e_j·c½_jk.
+Source: Briggs, Claxton, Sculpher 2006, ch. 2 and 3; Jones, Epstein, García-Mochón 2017, Med Decis Making 37:72.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from markov.model.structure import Source, Structure
-from markov.model.transitions import Moves
-from markov.terms import Array
+from markov.model.compiling import compiled
+from markov.model.structure import MAINTENANCE_MODEL
+from markov.model.treatment import OnDrug
+from markov.terms import Array, State
 
-Rule = Callable[[int, Array], Moves]
-"""Gives cycle k's shares, knowing the occupancy (states, …) at its start."""
-
-
-@dataclass
-class Cycle:
-    """One cycle: occupancy (states, …) at its start and end, flows (transitions, …), arrivals (states, …)."""
-
-    index: int
-    start: Array
-    end: Array
-    flows: Array
-    arrivals: Array
+M, T, P, H, S, D = range(len(State))
+STATES = len(State)
+FLOWS = len(MAINTENANCE_MODEL.transitions)
+LARGEST_INCREMENT = 40.0
+NEWTON_STEPS = 30
+CONVERGED = 3e-8  # the error left is of the order of the square of the last step
+ROUNDING = 1e-15  # deaths this few from a limit are at it
+FEW = 1e-9
 
 
-@dataclass
-class Batch:
-    """Consecutive cycles, the first of them number `first`; the next batch overwrites the arrays.
+def _row(origin: State, target: State) -> int:
+    return MAINTENANCE_MODEL.row[origin, target]
 
-    `occupancy` (cycles + 1, states, …) at the boundaries, `arrivals` (cycles, states, …), and where asked for
-    `flows` (cycles, transitions, …).
+
+_STOP = _row(State.MAINTENANCE, State.TOXICITY)
+_FROM_M, _FROM_T, _FROM_P = (
+    _row(origin, State.PROGRESSION if origin is not State.PROGRESSION else State.SPM_HAEMATOLOGIC)
+    for origin in (State.MAINTENANCE, State.TOXICITY, State.PROGRESSION)
+)
+_FROM_H, _FROM_S = _row(State.SPM_HAEMATOLOGIC, State.DEATH), _row(State.SPM_SOLID, State.DEATH)
+
+
+class Pace(NamedTuple):
+    """Of those in a state: what leaves per unit of hazard and what stays, in a cycle; the same of its entrants."""
+
+    leave: float
+    stay: float
+    entrants_leave: float
+    entrants_stay: float
+
+
+class Increments(NamedTuple):
+    """What acts in one cycle, as increments of cumulative hazard; second malignancies on and off drug, by type."""
+
+    death: float
+    toxicity: float
+    progression: float
+    progression_after: float
+    on_haematologic: float
+    on_solid: float
+    off_haematologic: float
+    off_solid: float
+    death_haematologic: float
+    death_solid: float
+
+
+class Paces(NamedTuple):
+    """The paces of all states but progression."""
+
+    maintenance: Pace
+    toxicity: Pace
+    haematologic: Pace
+    solid: Pace
+
+
+class Progressed(NamedTuple):
+    """Those in progression: who leaves per unit of hazard, dies and stays; of each entrant, the same."""
+
+    leave: float
+    die: float
+    stay: float
+    entrants_leave: float
+    entrants_die: float
+    entrants_stay: float
+
+
+class Tunnels(NamedTuple):
+    """A curve from progression: the increments by cycles since entry, and that of entrants in half a cycle."""
+
+    by_age: Array
+    entry: float
+    all_cause: bool
+
+
+@compiled
+def pace(total: float, entrants: float) -> Pace:
+    """φ(ΔH) and e^−ΔH of those inside; ½φ(½ΔH) and e^(−½ΔH) of entrants, or 0 and 1 where these do not move on.
+
+    With g = (1 − e^(−½ΔH))/ΔH the half-cycle's is g and the cycle's g·(1 + e^(−½ΔH)): one exponential a state.
+    """
+    kept = np.exp(-0.5 * total)
+    gone = (1.0 - kept) / total
+    return Pace(gone * (1.0 + kept), kept * kept, entrants * gone, 1.0 - entrants * (1.0 - kept))
+
+
+@compiled
+def paces(h: Increments, entrants: float) -> Paces:
+    """How fast each state but progression is left; nobody enters maintenance."""
+    return Paces(
+        pace(h.toxicity + h.progression + h.on_haematologic + h.on_solid + h.death, 0.0),
+        pace(h.progression_after + h.off_haematologic + h.off_solid + h.death, entrants),
+        pace(h.death_haematologic, entrants),
+        pace(h.death_solid, entrants),
+    )
+
+
+@compiled
+def at_a_rate(inside: float, deaths: float, others: float, entrants: float) -> Progressed:
+    """Progression under a known death increment, the same for those inside and for entrants."""
+    p = pace(deaths + others, entrants)
+    leave = inside * p.leave
+    return Progressed(leave, leave * deaths, inside * p.stay, p.entrants_leave, p.entrants_leave * deaths, p.entrants_stay)
+
+
+@compiled
+def deaths_elsewhere(now: Array, h: Increments, p: Paces) -> float:
+    """Deaths of the cycle that do not come out of progression, entrants' included."""
+    m, t = now[M] * p.maintenance.leave, now[T] * p.toxicity.leave
+    to_haematologic, to_solid = m * h.on_haematologic + t * h.off_haematologic, m * h.on_solid + t * h.off_solid
+    of_background = (m + t + m * h.toxicity * p.toxicity.entrants_leave) * h.death
+    haematologic = now[H] * p.haematologic.leave + to_haematologic * p.haematologic.entrants_leave
+    solid = now[S] * p.solid.leave + to_solid * p.solid.entrants_leave
+    return of_background + haematologic * h.death_haematologic + solid * h.death_solid
+
+
+@compiled
+def increment_of_deaths(
+    needed: float, inside: float, entering: float, others: float, die_later: float, low: float, guess: float
+) -> float:
+    """The death increment d of progression for which `needed` die: Newton's steps on an increasing, concave function.
+
+    D(d) = x·(d + w)·φ(d + σ) + e·d·½φ(½(d + σ)): x are inside, e enter, σ leave for second malignancies and w is the
+    share of these who then die in the same cycle. d stays between the background and 40.
+    """
+    d = min(max(guess, low), LARGEST_INCREMENT)
+    for _ in range(NEWTON_STEPS):
+        y = d + others
+        kept = np.exp(-0.5 * y)
+        half = (1.0 - kept) / y
+        whole = half * (1.0 + kept)
+        dying = inside * (d + die_later)
+        slope = inside * whole + entering * half
+        slope += (dying * (kept * kept - whole) + entering * d * (0.5 * kept - half)) / y
+        step = (needed - dying * whole - entering * d * half) / max(slope, 1e-30)
+        following = min(max(d + step, low), LARGEST_INCREMENT)
+        moved, d = abs(following - d), following
+        if moved < CONVERGED:
+            break
+    return d
+
+
+@compiled
+def is_clipped(d: float, low: float, present: float) -> bool:
+    """Whether a limit binds: counted where more than a billionth of the cohort is in progression or comes."""
+    return present > FEW and min(d - low, LARGEST_INCREMENT - d) * present <= ROUNDING
+
+
+@compiled
+def since_progression(
+    tunnels: Tunnels, inside: Array, k: int, h: Increments, entrants: float
+) -> Progressed:
+    """Progression by time since entry: `inside` by cycle of entry moves on by a cycle; deaths follow the curve.
+
+    The curve is all-cause, floored at the background, or an excess on top of it. Entrants survive S(Δ/2), then
+    S((j + 1½)Δ)/S((j + ½)Δ); with one move a cycle they enter with clock 0 at its end.
+    """
+    others = h.off_haematologic + h.off_solid
+    leave, die, stay = 0.0, 0.0, 0.0
+    for entered in range(k):
+        deaths = _deaths(tunnels.all_cause, tunnels.by_age[k - 1 - entered], h.death)
+        p = pace(deaths + others, 0.0)
+        leave += inside[entered] * p.leave
+        die += inside[entered] * p.leave * deaths
+        inside[entered] *= p.stay
+        stay += inside[entered]
+    deaths = 2.0 * _deaths(tunnels.all_cause, tunnels.entry, 0.5 * h.death)
+    p = pace(deaths + others, entrants)
+    return Progressed(leave, die, stay, p.entrants_leave, p.entrants_leave * deaths, p.entrants_stay)
+
+
+@compiled
+def _deaths(all_cause: bool, curve: float, background: float) -> float:
+    return max(curve, background) if all_cause else curve + background
+
+
+@compiled
+def move(now: Array, h: Increments, p: Paces, after: Progressed, then: Array, flow: Array) -> None:
+    """One cycle: who moves where, and who is where at its end.
+
+    Those who enter and move on at once (`on_`) leave by the increments of the state they came into; they move no
+    third time.
+    """
+    m, t = now[M] * p.maintenance.leave, now[T] * p.toxicity.leave
+    into_t, into_p = m * h.toxicity, m * h.progression + t * h.progression_after
+    into_h = m * h.on_haematologic + (t + after.leave) * h.off_haematologic
+    into_s = m * h.on_solid + (t + after.leave) * h.off_solid
+    on_t, on_p = into_t * p.toxicity.entrants_leave, into_p * after.entrants_leave
+    on_h, on_s = into_h * p.haematologic.entrants_leave, into_s * p.solid.entrants_leave
+
+    flow[_STOP] = into_t
+    flow[_FROM_M] = m * h.progression
+    flow[_FROM_M + 1] = m * h.on_haematologic
+    flow[_FROM_M + 2] = m * h.on_solid
+    flow[_FROM_M + 3] = m * h.death
+    flow[_FROM_T] = (t + on_t) * h.progression_after
+    flow[_FROM_T + 1] = (t + on_t) * h.off_haematologic
+    flow[_FROM_T + 2] = (t + on_t) * h.off_solid
+    flow[_FROM_T + 3] = (t + on_t) * h.death
+    flow[_FROM_P] = (after.leave + on_p) * h.off_haematologic
+    flow[_FROM_P + 1] = (after.leave + on_p) * h.off_solid
+    flow[_FROM_P + 2] = after.die + into_p * after.entrants_die
+    flow[_FROM_H] = (now[H] * p.haematologic.leave + on_h) * h.death_haematologic
+    flow[_FROM_S] = (now[S] * p.solid.leave + on_s) * h.death_solid
+
+    then[M] = now[M] * p.maintenance.stay
+    then[T] = now[T] * p.toxicity.stay + into_t * p.toxicity.entrants_stay
+    then[P] = after.stay + into_p * after.entrants_stay + on_t * h.progression_after
+    then[H] = now[H] * p.haematologic.stay + into_h * p.haematologic.entrants_stay + (on_t + on_p) * h.off_haematologic
+    then[S] = now[S] * p.solid.stay + into_s * p.solid.entrants_stay + (on_t + on_p) * h.off_solid
+    then[D] = now[D] + flow[_FROM_M + 3] + flow[_FROM_T + 3] + flow[_FROM_P + 2] + flow[_FROM_H] + flow[_FROM_S]
+
+
+@compiled
+def without_malignancies(
+    present: float,
+    stopped: float,
+    toxicity: float,
+    progression: float,
+    progression_after: float,
+    death: float,
+    entrants: float,
+) -> tuple[float, float]:
+    """One cycle of those in maintenance and those stopped for toxicity, if nobody had a second malignancy."""
+    m, t = pace(toxicity + progression + death, 0.0), pace(progression_after + death, entrants)
+    return present * m.stay, stopped * t.stay + present * m.leave * toxicity * t.entrants_stay
+
+
+class Cohort(NamedTuple):
+    """One strategy's cohort in one row, each array (cycles,) of increments; rates of second malignancies as told.
+
+    `off_…` are increments in a cycle off drug, `excess_…` rates per year on it; `death_…` the excess increments in the
+    states of second malignancies, `death_rate` after progression where that is a rate. `survival` is OS at the cycles'
+    ends, of length 0 where deaths do not follow it. `entrants` is 1 where entrants move on within the cycle, else 0.
     """
 
-    first: int
-    occupancy: Array
-    arrivals: Array
-    flows: Array
+    background: Array
+    progression: Array
+    progression_after: Array
+    exposed: Array
+    off_haematologic: float
+    off_solid: float
+    excess_haematologic: float
+    excess_solid: float
+    death_haematologic: float
+    death_solid: float
+    death_rate: float
+    survival: Array
+    tunnels: Tunnels
+    entrants: float
 
 
-def run_batches(
-    structure: Structure,
-    initial: Array,
-    cycles: int,
-    rule: Rule,
-    *,
-    half_cycle_exposure: bool = True,
-    batch: int = 1,
-    flows: bool = True,
-) -> Iterator[Batch]:
-    """Run any declared structure and yield its cycles, `batch` at a time.
+@compiled
+def increments(c: Cohort, on: OnDrug, k: int) -> Increments:
+    """What acts in cycle k: second malignancies carry the excess by the mean share on drug while it is exposed."""
+    exposed = 0.5 * (on.begin[k] + on.finish[k]) * c.exposed[k]
+    return Increments(
+        c.background[k],
+        on.toxicity[k],
+        c.progression[k],
+        c.progression_after[k],
+        c.off_haematologic + c.excess_haematologic * exposed,
+        c.off_solid + c.excess_solid * exposed,
+        c.off_haematologic,
+        c.off_solid,
+        c.background[k] + c.death_haematologic,
+        c.background[k] + c.death_solid,
+    )
 
-    `initial` (states, …): any number of cohorts side by side. The rule may use the occupancy, which structures
-    with memory or with an anchor on overall survival need. Without `flows` only arrivals are counted, which
-    saves a tenth of the time.
+
+@compiled
+def to_meet_survival(
+    now: Array, h: Increments, p: Paces, survival: float, guess: float, entrants: float
+) -> tuple[Progressed, float, bool]:
+    """Progression under the death increment that brings the cohort to its OS curve; the increment; whether clipped."""
+    others = h.off_haematologic + h.off_solid
+    entering = now[M] * p.maintenance.leave * h.progression + now[T] * p.toxicity.leave * h.progression_after
+    die_later = (
+        h.off_haematologic * h.death_haematologic * p.haematologic.entrants_leave
+        + h.off_solid * h.death_solid * p.solid.entrants_leave
+    )
+    needed = 1.0 - survival - now[D] - deaths_elsewhere(now, h, p)
+    d = increment_of_deaths(needed, now[P], entrants * entering, others, die_later, h.death, guess)
+    return at_a_rate(now[P], d, others, entrants), d, is_clipped(d, h.death, now[P] + entering)
+
+
+@compiled
+def walk(c: Cohort, on: OnDrug, occupancy: Array, flows: Array, inside: Array) -> int:
+    """Fill occupancy (cycles + 1, states) and flows (cycles, transitions): x_0 all in maintenance, x_(k+1) = x_k·P_k.
+
+    Returns the number of cycles in which deaths after progression were at a limit. `inside` is room for tunnels.
     """
-    shape = initial.shape[1:]
-    occupancy = np.empty((batch + 1, *initial.shape))
-    arrivals = np.zeros((batch, *initial.shape))
-    counted = np.empty((batch, len(structure.transitions) if flows else 0, *shape))
-    inside, arrived, flowed = _rows(occupancy), _rows(arrivals), _rows(counted)
-    occupancy[0] = initial
-    advance = _Advance(structure, half_cycle_exposure)
-    for first in range(0, cycles, batch):
-        size = min(batch, cycles - first)
-        for j in range(size):
-            moves = rule(first + j, occupancy[j])
-            advance(moves, inside[j], inside[j + 1], arrived[j], flowed[j])
-        yield Batch(first, occupancy[: size + 1], arrivals[:size], counted[:size])
-        occupancy[0] = occupancy[size]
+    occupancy[0] = 0.0
+    occupancy[0, M] = 1.0
+    clipped, d, before = 0, 0.0, 0.0
+    for k in range(len(flows)):
+        now, h = occupancy[k], increments(c, on, k)
+        p = paces(h, c.entrants)
+        if len(c.survival):
+            guess, before = 2.0 * d - before, d  # as the last two cycles went on
+            after, d, at_limit = to_meet_survival(now, h, p, c.survival[k], guess, c.entrants)
+            clipped += at_limit
+        elif len(c.tunnels.by_age):
+            after = since_progression(c.tunnels, inside, k, h, c.entrants)
+        else:
+            after = at_a_rate(now[P], h.death + c.death_rate, h.off_haematologic + h.off_solid, c.entrants)
+        move(now, h, p, after, occupancy[k + 1], flows[k])
+        if len(c.tunnels.by_age):
+            inside[k] = max(occupancy[k + 1, P] - after.stay, 0.0)
+    return clipped
 
 
-def _rows(values: Array) -> list[list[Array]]:
-    """Views of every state (or transition) of every cycle."""
-    if values.ndim == 2:  # one cohort: keep views, not numbers
-        return [[row[i, ...] for i in range(len(row))] for row in values]
-    return [list(row) for row in values]
-
-
-Inflow = list[tuple[int, tuple[int, ...]]]
-"""Transitions into a state, alike ones together: the row of the first, and the rows of all origins."""
-
-
-class _Advance:
-    """One cycle of the recursion, by the declared transitions."""
-
-    def __init__(self, structure: Structure, half_cycle_exposure: bool):
-        index = structure.index
-        self.origins = [index[origin] for origin, _ in structure.transitions]
-        self.targets = [index[target] for _, target in structure.transitions]
-        self.left = [index[state] for state in structure.leaving]
-        self.passed = [index[state] for state in structure.entered]
-        self.started = [i for i in self.left if i not in self.passed]
-        self.absorbing = [i for i in range(len(structure.states)) if i not in self.left]
-        self.sources = structure.sources
-        self.half = half_cycle_exposure
-        self.alike: tuple[int, ...] = ()
-        self.into: list[Inflow] = []
-        self.onward: list[Inflow] = []
-
-    def _group(self, alike: tuple[int, ...]) -> None:
-        """Put alike transitions into each state together: one product for all of them."""
-        self.alike = alike
-        self.into = [_together(sources, alike) for sources in self.sources]
-        passed = [[(row, i) for row, i in sources if i in self.passed] for sources in self.sources]
-        self.onward = [_together(sources, alike) for sources in passed]
-
-    def __call__(
-        self, moves: Moves, inside: list[Array], following: list[Array], arrived: list[Array], flowed: list[Array]
-    ) -> None:
-        """Fill the occupancy at the cycle's end, its arrivals and, where there is room, its flows."""
-        if moves.alike != self.alike:
-            self._group(moves.alike)
-        hazards, exits = moves.hazards, moves.exits
-        taken = _Taken({i: moves.taken[i] if i in moves.taken else inside[i] * exits[i].pace for i in self.left})
-        for i in self.passed:
-            taken.flow(hazards, self.into[i], arrived[i])
-        both = onward = taken
-        if self.half:
-            onward = _Taken({i: arrived[i] * exits[i].half_pace for i in self.passed})
-            both = _Taken(taken.by_state | {i: taken.by_state[i] + each for i, each in onward.by_state.items()})
-        for i in self.started:
-            np.multiply(inside[i], exits[i].stay, out=following[i])
-        for i in self.absorbing:
-            if self.into[i]:
-                both.flow(hazards, self.into[i], arrived[i])
-            np.add(inside[i], arrived[i], out=following[i])
-        for i in self.passed:
-            np.multiply(inside[i], exits[i].stay, out=following[i])
-            following[i] += arrived[i] * exits[i].half_stay if self.half else arrived[i]
-            if self.half and self.onward[i]:
-                again = onward.flow(hazards, self.onward[i])
-                arrived[i] += again
-                following[i] += again
-        for row, flow in enumerate(flowed):
-            np.multiply(hazards[row], both.by_state[self.origins[row]], out=flow)
-        if self.half:
-            self._correct(moves, onward, following, arrived, flowed)
-
-    def _correct(
-        self, moves: Moves, onward: "_Taken", following: list[Array], arrived: list[Array], flowed: list[Array]
-    ) -> None:
-        """Move those who enter during the cycle by their own increments, where these differ."""
-        for row, hazard in moves.entrant_hazards.items():
-            more = onward.by_state[self.origins[row]] * (hazard - moves.hazards[row])
-            for counts in (following, arrived):
-                counts[self.targets[row]] += more
-            if flowed:
-                flowed[row] += more
-
-
-def _together(sources: Iterable[Source], alike: tuple[int, ...]) -> Inflow:
-    """Transitions (row, origin) grouped by what they are alike."""
-    groups: dict[int, tuple[int, ...]] = {}
-    for row, origin in sources:
-        groups[alike[row]] = (*groups.get(alike[row], ()), origin)
-    return list(groups.items())
-
-
-class _Taken:
-    """What states lose in a cycle per unit of increment, Δx = x·φ(ΔH); sums over states are made once."""
-
-    def __init__(self, by_state: dict[int, Array]):
-        self.by_state = by_state
-        self.sums: dict[tuple[int, ...], Array] = {}
-
-    def flow(self, hazards: list[Array], into: Inflow, out: Array | None = None) -> Array:
-        """Σ over the transitions into a state of ΔH × what its origin loses at that pace."""
-        (row, origins), *others = into
-        total = np.multiply(hazards[row], self._of(origins), out=out)
-        for row, origins in others:
-            total += hazards[row] * self._of(origins)
-        return np.asarray(total)
-
-    def _of(self, origins: tuple[int, ...]) -> Array:
-        if len(origins) == 1:
-            return self.by_state[origins[0]]
-        if origins not in self.sums:
-            first, second, *others = (self.by_state[i] for i in origins)
-            self.sums[origins] = sum(others, first + second)
-        return self.sums[origins]
-
-
-def run_cohort(
-    structure: Structure,
-    initial: Array,
-    cycles: int,
-    rule: Rule,
-    *,
-    half_cycle_exposure: bool = True,
-) -> Iterator[Cycle]:
-    """Run any declared structure and yield its cycles one by one; the next cycle overwrites the arrays.
-
-    >>> import numpy as np
-    >>> from markov.model.structure import Structure
-    >>> two = Structure.of(["well", "dead"], [("well", "dead")])
-    >>> rule = rule_from_increments(two, lambda k, x: np.array([[0.1]]))
-    >>> last = [float(c.end[0, 0]) for c in run_cohort(two, np.array([[1.0], [0.0]]), 10, rule)][-1]
-    >>> round(last, 12) == round(float(np.exp(-1.0)), 12)
-    True
-    """
-    for part in run_batches(structure, initial, cycles, rule, half_cycle_exposure=half_cycle_exposure):
-        yield Cycle(part.first, part.occupancy[0], part.occupancy[1], part.flows[0], part.arrivals[0])
-
-
-def rule_from_increments(structure: Structure, increments: Callable[[int, Array], Array]) -> Rule:
-    """A rule from a function that returns cycle k's hazard increments (transitions, …)."""
-    moves: list[Moves] = []
-
-    def rule(k: int, occupancy: Array) -> Moves:
-        if not moves:
-            moves.append(Moves.empty(structure, occupancy.shape[1:]))
-        moves[0].from_increments(structure, increments(k, occupancy))
-        return moves[0]
-
-    return rule
-
-
-def rule_from_probabilities(structure: Structure, probabilities: Callable[[int, Array], Array]) -> Rule:
-    """A rule from a function that returns cycle k's transition probabilities (transitions, …)."""
-    moves: list[Moves] = []
-
-    def rule(k: int, occupancy: Array) -> Moves:
-        if not moves:
-            moves.append(Moves.empty(structure, occupancy.shape[1:]))
-        moves[0].from_probabilities(structure, probabilities(k, occupancy))
-        return moves[0]
-
-    return rule
-
-
-def trace(structure: Structure, initial: Array, cycles: int, rule: Rule, *, half_cycle_exposure: bool = True) -> Array:
-    """Occupancy at every cycle boundary, (cycles + 1, states, …).
-
-    >>> import numpy as np
-    >>> from markov.model.structure import Structure
-    >>> moves = [("well", "disabled"), ("well", "dead"), ("disabled", "dead")]
-    >>> valve = Structure.of(["well", "disabled", "dead"], moves)
-    >>> rule = rule_from_probabilities(valve, lambda k, x: np.array([0.2, 0.2, 0.4]))
-    >>> trace(valve, np.array([1.0, 0.0, 0.0]), 2, rule, half_cycle_exposure=False)[2].round(2).tolist()
-    [0.36, 0.24, 0.4]
-    """
-    run = run_cohort(structure, initial, cycles, rule, half_cycle_exposure=half_cycle_exposure)
-    return np.stack([initial, *(np.array(cycle.end) for cycle in run)])
+@compiled
+def progression_free(c: Cohort, on: OnDrug, curve: Array) -> None:
+    """PFS as trials count it, at the cycle boundaries: the same hazards, second malignancies left out."""
+    present, stopped = 1.0, 0.0
+    curve[0] = 1.0
+    for k in range(len(curve) - 1):
+        present, stopped = without_malignancies(
+            present, stopped, on.toxicity[k], c.progression[k], c.progression_after[k], c.background[k], c.entrants
+        )
+        curve[k + 1] = present + stopped

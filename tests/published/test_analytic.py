@@ -10,10 +10,9 @@ from scipy.integrate import quad
 from scipy.linalg import expm
 
 from markov.analysis.incremental import incremental
-from markov.model.cohort import rule_from_increments, rule_from_probabilities, run_cohort, trace
+from markov.model.declared import Moves, rule_from_increments, rule_from_probabilities, run_cohort, trace
 from markov.model.discounting import discount_factors
 from markov.model.structure import Structure
-from markov.model.transitions import Moves, shares
 from markov.survival.families import cumulative_hazard, with_median
 from markov.survival.hazards import (
     cap_crossing,
@@ -23,7 +22,7 @@ from markov.survival.hazards import (
 )
 from markov.terms import Array, Correction, Crossing, Family
 
-from .counting import boundaries_of, discount, integral, trapezium
+from .counting import boundaries_of, discount, integral, shares, trapezium
 from .known_answers import FAMILIES, Case, assert_agrees, names_of, observed_orders, read_case
 
 MONTH = 1.0 / 12.0
@@ -249,8 +248,8 @@ def test_the_engine_gives_competing_exits_the_same_shares() -> None:
     for row in case["expected"]["competing"]:
         exits = [f"exit {i}" for i in range(len(row["rates"]))]
         structure = Structure.of(["well", *exits], [("well", to) for to in exits])
-        moves = Moves.empty(structure, ())
-        moves.from_increments(structure, np.array(row["rates"], dtype=float) * float(row["cycle_years"]))
+        increments = np.array(row["rates"], dtype=float) * float(row["cycle_years"])
+        moves = Moves.from_increments(structure, increments)
         assert_agrees(moves.move, row["p"], case)
         assert_agrees(moves.stay[0], row["stay"], case)
 

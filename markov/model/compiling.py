@@ -1,0 +1,79 @@
+"""Compiles the model's scalar functions with Numba; where it cannot be imported they run as plain Python.
+
+What is compiled is kept in the user's cache folder, apart for each state of the sources, so that an upgrade compiles
+anew, an installation may be read-only, and two processes may start at once (Numba replaces files whole).
+`NUMBA_DISABLE_JIT=1` runs plain Python, to step through the cycle in a debugger.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+SOURCES = ("structure.py", "treatment.py", "cohort.py", "stops.py", "counting.py", "run.py")
+
+
+def _user_caches() -> Path:
+    """Where this system keeps what a program can make again."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home()))
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _cache_folder() -> Path:
+    """A folder of these sources' own that can be written to."""
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    own = Path("markov") / digest.hexdigest()[:12]
+    for base in (_user_caches, lambda: Path(tempfile.gettempdir())):
+        try:
+            (folder := base() / own).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except (OSError, RuntimeError):  # not writable, or no home
+            continue
+    return Path(tempfile.mkdtemp())
+
+
+try:
+    FOLDER = Path(os.environ.setdefault("NUMBA_CACHE_DIR", "") or _cache_folder())
+    os.environ["NUMBA_CACHE_DIR"] = str(FOLDER)
+    import numba
+except ImportError:
+    numba = None
+
+
+def compiled(function: F) -> F:
+    """The function, compiled when it is first called; it holds Python's lock no longer than plain NumPy does."""
+    if numba is None:
+        return function
+    numba.config.CACHE_DIR = numba.config.CACHE_DIR or str(FOLDER)
+    made: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return made
+
+
+def plain(function: F) -> F:
+    """The same function in plain Python, which takes arrays where its formula does.
+
+    >>> plain(compiled(lambda x: x + 1.0))(1.0)
+    2.0
+    """
+    found: F = getattr(function, "py_func", function)
+    return found
+
+
+@cache
+def say_what_is_waited_for() -> None:
+    """One line on stderr, once: that the model is compiled for the first time, or that it cannot be and is slow."""
+    if numba is None:
+        print("Numba cannot be imported: the model runs as plain Python, some hundred times slower.", file=sys.stderr)
+    elif not numba.config.DISABLE_JIT and not any(FOLDER.rglob("*.nbc")):
+        print("Compiling the model, once after installing this version: about 15 seconds.", file=sys.stderr)

@@ -1,0 +1,195 @@
+"""What is counted as one cohort goes through its cycles: time in states, arrivals, dispensings, and its curves."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from markov.model.cohort import D, M, T
+from markov.model.compiling import compiled
+from markov.model.discounting import Indices
+from markov.model.structure import MAINTENANCE_MODEL
+from markov.model.treatment import OnDrug, Window, fraction_of_others
+from markov.terms import Array
+
+TARGETS = np.array([MAINTENANCE_MODEL.index[target] for _, target in MAINTENANCE_MODEL.transitions])
+LIVING_STATES = D
+OVERALL, NET_OF_SPM, WITHOUT_EVENT, ON_DRUG = range(4)
+
+
+class Weights(NamedTuple):
+    """How cycles count, with n ways to discount: time in a state is a weighted sum of two or three occupancies.
+
+    `first` (cycles,) is the boundary of the first of them, `time` (n, cycles, 2 or 3) their weights, `middles` (n, cycles)
+    discount what happens in a cycle, `starts` (n, strategies) what happens when treatment starts. `effects` are the
+    places of the undiscounted and of the effects' way. `quality` (living states or 1, rows or 1, cycles) is what age,
+    or the cap, leaves of a utility, `drug_quality` (rows or 1, cycles) of a decrement on treatment. `inside`, `begin`
+    and `finish` (strategies, cycles) are shares of a cycle: that in the treatment window, and those before it begins
+    and ends; `packs` (strategies, quantities, 2, cycles) weigh the numbers on drug then.
+    """
+
+    first: Indices
+    time: Array
+    middles: Array
+    starts: Array
+    effects: Indices
+    quality: Array
+    drug_quality: Array
+    inside: Array
+    begin: Array
+    finish: Array
+    packs: Array
+    first_treated: Indices
+
+
+class Sums(NamedTuple):
+    """What is counted: last axes (strategies, rows); before them ways to discount, and states or quantities."""
+
+    years: Array
+    quality_years: Array
+    arrivals: Array
+    treated: Array
+    treated_quality: Array
+    packs: Array
+    starters: Array
+
+
+@compiled
+def between(before: float, after: float, share: float) -> float:
+    """A number within a cycle: linear between its ends."""
+    return before + share * (after - before)
+
+
+@compiled
+def count_time(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums) -> None:
+    """Time in living states and on drug, cycle by cycle: Σ weight·occupancy, and the same by what age leaves of it."""
+    row, drug_row = min(r, w.quality.shape[1] - 1), min(r, w.drug_quality.shape[0] - 1)
+    for z in range(w.time.shape[0]):
+        for i in range(LIVING_STATES):
+            total, quality = 0.0, 0.0
+            state = min(i, len(w.quality) - 1)
+            for k in range(len(w.first)):
+                time = 0.0
+                for m in range(w.time.shape[2]):
+                    time += w.time[z, k, m] * x[w.first[k] + m, i]
+                total += time
+                quality += time * w.quality[state, row, k]
+            sums.years[z, i, s, r] = total
+            for e in range(2):
+                if w.effects[e] == z:
+                    sums.quality_years[e, i, s, r] = quality
+        total, quality = 0.0, 0.0
+        for k in range(len(w.first)):
+            share = 0.5 * (on.begin[k] + on.finish[k]) * w.inside[s, k]
+            if share > 0.0:
+                time = 0.0
+                for m in range(w.time.shape[2]):
+                    time += w.time[z, k, m] * x[w.first[k] + m, M]
+                total += time * share
+                quality += time * share * w.drug_quality[drug_row, k]
+        sums.treated[z, s, r] = total
+        for e in range(2):
+            if w.effects[e] == z:
+                sums.treated_quality[e, s, r] = quality
+
+
+@compiled
+def count_arrivals(w: Weights, flows: Array, s: int, r: int, sums: Sums) -> None:
+    """Who comes into each state, counted at mid-cycle."""
+    for z in range(len(w.middles)):
+        for i in range(len(sums.arrivals[z])):
+            sums.arrivals[z, i, s, r] = 0.0
+        for j in range(flows.shape[1]):
+            total = 0.0
+            for k in range(len(flows)):
+                total += w.middles[z, k] * flows[k, j]
+            sums.arrivals[z, TARGETS[j], s, r] += total
+
+
+@compiled
+def count_packs(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums) -> None:
+    """Dispensings to those on drug, whose number is linear between the ends of the cycle's part in the window."""
+    for q in range(w.packs.shape[1]):
+        total = 0.0
+        for k in range(len(w.first)):
+            if w.inside[s, k] > 0.0:
+                begin = on.begin[k] * between(x[k, M], x[k + 1, M], w.begin[s, k])
+                finish = on.finish[k] * between(x[k, M], x[k + 1, M], w.finish[s, k])
+                total += w.packs[s, q, 0, k] * begin + w.packs[s, q, 1, k] * finish
+        sums.packs[q, s, r] = total
+
+
+@compiled
+def count_starters(w: Weights, x: Array, s: int, r: int, starting: float, sums: Sums) -> None:
+    """Those in `maintenance` when treatment starts who start it; where there is no drug, all of them."""
+    k = w.first_treated[s]
+    for z in range(len(w.starts)):
+        sums.starters[z, s, r] = 0.0
+        if k >= 0:
+            number = between(x[k, M], x[k + 1, M], w.begin[s, k])
+            sums.starters[z, s, r] = w.starts[z, s] * number * (starting if starting > 0.0 else 1.0)
+
+
+@compiled
+def present_at_start(w: Weights, window: Window, x: Array, s: int, starting: float, rate: float, other: float) -> float:
+    """Number on drug when treatment starts within a cycle: until then nobody stops for toxicity.
+
+    The curve of time on treatment begins here; payoffs take `maintenance` as linear between cycle ends.
+    """
+    k = w.first_treated[s]
+    if k < 0 or starting <= 0.0:
+        return 0.0
+    keep = np.exp(-(rate + other) * window.inside[s, k])
+    without_stops = 1.0 - starting + starting * (keep + fraction_of_others(rate, other) * (1.0 - keep))
+    return starting * x[k, M] * (x[k + 1, M] / (x[k, M] * without_stops)) ** w.begin[s, k]
+
+
+@compiled
+def draw_curves(window: Window, x: Array, s: int, starting: float, on: OnDrug, curves: Array) -> None:
+    """Fill overall survival, those without progression or second malignancy, and those on drug, at the boundaries."""
+    curves[ON_DRUG, 0] = starting if window.start[s] == 0.0 else 0.0
+    for k in range(len(x)):
+        curves[OVERALL, k] = 1.0 - x[k, D]
+        curves[WITHOUT_EVENT, k] = x[k, M] + x[k, T]
+        if k:
+            lasts = window.finish[s, k - 1] >= window.boundaries[k] - 1e-12
+            curves[ON_DRUG, k] = x[k, M] * on.finish[k - 1] if lasts else 0.0
+
+
+@compiled
+def late_start(curve: Array, beginning: float) -> None:
+    """A curve that begins later is taken to stand, until then, where it begins."""
+    for k in range(len(curve)):
+        if curve[k] > 0.0:
+            for j in range(k):
+                curve[j] = beginning
+            return
+
+
+@compiled
+def median_of(curve: Array, boundaries: Array) -> float:
+    """Time at which a curve has fallen to half of where it began, log-linear between boundaries; else not a number."""
+    half = 0.5 * curve[0]
+    for k in range(1, len(curve)):
+        if curve[k] <= half and half > 0.0:
+            before, after = curve[k - 1], max(curve[k], 1e-300)
+            fraction = np.log(before / half) / np.log(before / after) if before > half else 0.0
+            return boundaries[k - 1] + min(max(fraction, 0.0), 1.0) * (boundaries[k] - boundaries[k - 1])
+    return np.nan
+
+
+@compiled
+def mean_of(curve: Array, boundaries: Array) -> float:
+    """Area under a curve within the horizon, by trapezoids."""
+    total = 0.0
+    for k in range(1, len(curve)):
+        total += 0.5 * (boundaries[k] - boundaries[k - 1]) * (curve[k - 1] + curve[k])
+    return total
+
+
+@compiled
+def value_at(curve: Array, boundaries: Array, k: int, years: float) -> float:
+    """A curve's value at a time in cycle k, log-linear between boundaries; not a number beyond the horizon (k < 0)."""
+    if k < 0:
+        return np.nan
+    before, after = max(curve[k], 1e-300), max(curve[k + 1], 1e-300)
+    return curve[k] * (after / before) ** ((years - boundaries[k]) / (boundaries[k + 1] - boundaries[k]))
