@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
-SOURCES = ("structure.py", "treatment.py", "cohort.py", "stops.py", "counting.py", "run.py")
+SOURCES = ("structure.py", "treatment.py", "cohort.py", "stops.py", "counting.py", "run.py", "../survival/hazards.py")
 
 
 def _user_caches() -> Path:
@@ -52,11 +52,25 @@ except ImportError:
 
 
 def compiled(function: F) -> F:
-    """The function, compiled when it is first called; it holds Python's lock no longer than plain NumPy does."""
+    """A formula, compiled into those who use it."""
+    return _jit(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def loop(function: F) -> F:
+    """A loop over cycles, compiled by itself: within another it would take long to compile and gain nothing."""
+    return _jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def entry(function: F) -> F:
+    """The function, compiled with all it calls when it is first called, and kept; it does not hold Python's lock."""
+    return _jit(function, cache=True, nogil=True, no_cfunc_wrapper=True)
+
+
+def _jit(function: F, **options: bool) -> F:
     if numba is None:
         return function
     numba.config.CACHE_DIR = numba.config.CACHE_DIR or str(FOLDER)
-    made: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    made: F = numba.njit(error_model="numpy", **options)(function)
     return made
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from markov.model.cohort import D, M, T
-from markov.model.compiling import compiled
+from markov.model.compiling import compiled, loop
 from markov.model.discounting import Indices
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.treatment import OnDrug, Window, fraction_of_others
@@ -60,52 +60,49 @@ def between(before: float, after: float, share: float) -> float:
 
 
 @compiled
-def count_time(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums) -> None:
-    """Time in living states and on drug, cycle by cycle: Σ weight·occupancy, and the same by what age leaves of it."""
+def time_in(w: Weights, z: int, k: int, x: Array, state: int) -> float:
+    """Discounted time in a state in cycle k: a weighted sum of occupancies at its boundaries."""
+    first = w.first[k]
+    time = w.time[z, k, 0] * x[first, state] + w.time[z, k, 1] * x[first + 1, state]
+    return time + w.time[z, k, 2] * x[first + 2, state] if w.time.shape[2] > 2 else time
+
+
+@loop
+def count_time(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums, own: Array) -> None:
+    """Time in living states and on drug, and both weighted by what age leaves of utilities and decrements.
+
+    `own` (2, n, living states + 1) is room for this cohort's: the last place is that of time on drug.
+    """
     row, drug_row = min(r, w.quality.shape[1] - 1), min(r, w.drug_quality.shape[0] - 1)
-    for z in range(w.time.shape[0]):
-        for i in range(LIVING_STATES):
-            total, quality = 0.0, 0.0
-            state = min(i, len(w.quality) - 1)
-            for k in range(len(w.first)):
-                time = 0.0
-                for m in range(w.time.shape[2]):
-                    time += w.time[z, k, m] * x[w.first[k] + m, i]
-                total += time
-                quality += time * w.quality[state, row, k]
-            sums.years[z, i, s, r] = total
-            for e in range(2):
-                if w.effects[e] == z:
-                    sums.quality_years[e, i, s, r] = quality
-        total, quality = 0.0, 0.0
-        for k in range(len(w.first)):
-            share = 0.5 * (on.begin[k] + on.finish[k]) * w.inside[s, k]
-            if share > 0.0:
-                time = 0.0
-                for m in range(w.time.shape[2]):
-                    time += w.time[z, k, m] * x[w.first[k] + m, M]
-                total += time * share
-                quality += time * share * w.drug_quality[drug_row, k]
-        sums.treated[z, s, r] = total
-        for e in range(2):
-            if w.effects[e] == z:
-                sums.treated_quality[e, s, r] = quality
+    own[:] = 0.0
+    for k in range(len(w.first)):
+        treated = 0.5 * (on.begin[k] + on.finish[k]) * w.inside[s, k]
+        for z in range(len(w.time)):
+            for i in range(LIVING_STATES):
+                time = time_in(w, z, k, x, i)
+                own[0, z, i] += time
+                own[1, z, i] += time * w.quality[min(i, len(w.quality) - 1), row, k]
+            time = time_in(w, z, k, x, M) * treated
+            own[0, z, LIVING_STATES] += time
+            own[1, z, LIVING_STATES] += time * w.drug_quality[drug_row, k]
+    sums.years[:, :, s, r], sums.treated[:, s, r] = own[0, :, :LIVING_STATES], own[0, :, LIVING_STATES]
+    for e in range(2):
+        sums.quality_years[e, :, s, r] = own[1, w.effects[e], :LIVING_STATES]
+        sums.treated_quality[e, s, r] = own[1, w.effects[e], LIVING_STATES]
 
 
-@compiled
+@loop
 def count_arrivals(w: Weights, flows: Array, s: int, r: int, sums: Sums) -> None:
     """Who comes into each state, counted at mid-cycle."""
-    for z in range(len(w.middles)):
-        for i in range(len(sums.arrivals[z])):
-            sums.arrivals[z, i, s, r] = 0.0
-        for j in range(flows.shape[1]):
+    for j in range(flows.shape[1]):
+        for z in range(len(w.middles)):
             total = 0.0
             for k in range(len(flows)):
                 total += w.middles[z, k] * flows[k, j]
             sums.arrivals[z, TARGETS[j], s, r] += total
 
 
-@compiled
+@loop
 def count_packs(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums) -> None:
     """Dispensings to those on drug, whose number is linear between the ends of the cycle's part in the window."""
     for q in range(w.packs.shape[1]):
@@ -118,7 +115,7 @@ def count_packs(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums) ->
         sums.packs[q, s, r] = total
 
 
-@compiled
+@loop
 def count_starters(w: Weights, x: Array, s: int, r: int, starting: float, sums: Sums) -> None:
     """Those in `maintenance` when treatment starts who start it; where there is no drug, all of them."""
     k = w.first_treated[s]
@@ -129,7 +126,7 @@ def count_starters(w: Weights, x: Array, s: int, r: int, starting: float, sums: 
             sums.starters[z, s, r] = w.starts[z, s] * number * (starting if starting > 0.0 else 1.0)
 
 
-@compiled
+@loop
 def present_at_start(w: Weights, window: Window, x: Array, s: int, starting: float, rate: float, other: float) -> float:
     """Number on drug when treatment starts within a cycle: until then nobody stops for toxicity.
 
@@ -143,7 +140,7 @@ def present_at_start(w: Weights, window: Window, x: Array, s: int, starting: flo
     return starting * x[k, M] * (x[k + 1, M] / (x[k, M] * without_stops)) ** w.begin[s, k]
 
 
-@compiled
+@loop
 def draw_curves(window: Window, x: Array, s: int, starting: float, on: OnDrug, curves: Array) -> None:
     """Fill overall survival, those without progression or second malignancy, and those on drug, at the boundaries."""
     curves[ON_DRUG, 0] = starting if window.start[s] == 0.0 else 0.0
@@ -155,7 +152,7 @@ def draw_curves(window: Window, x: Array, s: int, starting: float, on: OnDrug, c
             curves[ON_DRUG, k] = x[k, M] * on.finish[k - 1] if lasts else 0.0
 
 
-@compiled
+@loop
 def late_start(curve: Array, beginning: float) -> None:
     """A curve that begins later is taken to stand, until then, where it begins."""
     for k in range(len(curve)):
@@ -165,7 +162,7 @@ def late_start(curve: Array, beginning: float) -> None:
             return
 
 
-@compiled
+@loop
 def median_of(curve: Array, boundaries: Array) -> float:
     """Time at which a curve has fallen to half of where it began, log-linear between boundaries; else not a number."""
     half = 0.5 * curve[0]
@@ -177,7 +174,7 @@ def median_of(curve: Array, boundaries: Array) -> float:
     return np.nan
 
 
-@compiled
+@loop
 def mean_of(curve: Array, boundaries: Array) -> float:
     """Area under a curve within the horizon, by trapezoids."""
     total = 0.0
@@ -186,7 +183,7 @@ def mean_of(curve: Array, boundaries: Array) -> float:
     return total
 
 
-@compiled
+@loop
 def value_at(curve: Array, boundaries: Array, k: int, years: float) -> float:
     """A curve's value at a time in cycle k, log-linear between boundaries; not a number beyond the horizon (k < 0)."""
     if k < 0:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.model.cohort import pace
+from markov.model.cohort import cause, pace
 from markov.model.compiling import plain
 from markov.model.structure import Structure
 from markov.terms import Array
@@ -41,7 +41,7 @@ class Moves:
         stay, half_stay = np.ones((2, len(structure.states), *increments.shape[1:]))
         for state in structure.leaving:
             rows, place = structure.exits(state), structure.index[state]
-            p = plain(pace)(np.maximum(increments[rows].sum(axis=0), SMALLEST), 1.0)
+            p = plain(pace)(plain(cause)(np.maximum(increments[rows].sum(axis=0), SMALLEST)), 1.0)
             found.move[rows], found.half_move[rows] = increments[rows] * p.leave, increments[rows] * p.entrants_leave
             stay[place], half_stay[place] = p.stay, p.entrants_stay
         return cls(found.move, stay, found.half_move, half_stay)

@@ -15,18 +15,19 @@ import numpy as np
 from markov.inputs.parameters import Columns, Inputs
 from markov.model.compiling import say_what_is_waited_for
 from markov.model.discounting import COSTS, UNDISCOUNTED
-from markov.model.hazards import Hazards, build_hazards, cycle_boundaries, strategy_hazard
+from markov.model.hazards import curves_of, cycle_boundaries, strategy_hazard
 from markov.model.outcomes import CURVES, LANDMARK_YEARS, CurveSummary, Outcomes, Trace, concatenate
 from markov.model.payoffs import Payoffs
-from markov.model.run import Hazard, Kept, Rates, run
+from markov.model.run import Choices, Kept, Rates, run
 from markov.model.stops import Told
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.treatment import Malignancies, Window
-from markov.survival.hazards import survival_from_increments
+from markov.survival.hazards import POLICIES
 from markov.terms import (
     LIVING,
     MONTHS_PER_YEAR,
     Array,
+    Crossing,
     Endpoint,
     PostProgression,
     PostProgressionMortality,
@@ -158,8 +159,8 @@ class Block:
         self.boundaries = cycle_boundaries(inputs)
         self.told = Told.of(columns)
         start = np.array([inputs.number(f"treatment.start.{s}") for s in inputs.compared])
-        self.hazards = build_hazards(columns, self.told.years_observed(start))
-        self.window = Window.of(columns, self.hazards.boundaries)
+        self.curves = curves_of(columns, self.told.years_observed(start))
+        self.window = Window.of(columns, self.curves.boundaries)
         self.payoffs = Payoffs(columns, self.window, self.told.starting, self.boundaries)
 
     def outcomes(self, *, trace: bool = False, seen: tuple[Array, Array] | None = None) -> Outcomes:
@@ -170,10 +171,11 @@ class Block:
         """
         kept, payoffs = self._kept(trace, seen), self.payoffs
         run(
-            self._hazard(),
+            self.curves,
             self._rates(),
             self.window,
             self.told,
+            self._choices(),
             payoffs.weights(),
             self.boundaries,
             self.columns.rows,
@@ -195,7 +197,13 @@ class Block:
                 name: CurveSummary(kept.median[i], kept.mean[i], kept.values[i]) for i, name in enumerate(CURVES)
             },
             solved={"toxicity_rate": kept.toxicity_rate, "other_stop_rate": kept.other_rate},
-            counts=self._counts(kept),
+            counts={
+                "floored_cycles": kept.floored,
+                "crossing_cycles": kept.crossings,
+                "first_crossing_years": kept.first_crossing,
+                "clipped_cycles": kept.clipped,
+                "negative_hazard_cycles": kept.negative,
+            },
             trace=self._trace(kept) if trace else None,
         )
 
@@ -215,27 +223,26 @@ class Block:
             np.empty(curves),
             np.empty(curves),
             np.empty((*curves, len(landmarks))),
-            *(np.zeros(by_run) for _ in range(4)),
+            *(np.zeros(by_run) for _ in range(7)),
             occupancy,
             flows,
             np.empty((*traced, len(CURVES), cycles + 1)),
             seen is not None,
         )
 
-    def _hazard(self) -> Hazard:
-        """The curves' part, cycles last."""
-        inputs, hazards, cycles = self.columns.inputs, self.hazards, len(self.boundaries) - 1
-        survival = np.empty((self.cohorts[0], 1, 0))
-        if hazards.overall is not None:
-            survival = _cycles_last(survival_from_increments(hazards.overall[:cycles])[1:])
-        half = inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
-        return Hazard(
-            _cycles_last(hazards.background)[0],
-            _cycles_last(hazards.progression),
-            survival,
+    def _choices(self) -> Choices:
+        """Choices of method, as numbers."""
+        inputs = self.columns.inputs
+        return Choices(
+            POLICIES.index(Crossing(inputs.text("settings.crossing"))),
             inputs.compared.index(inputs.reference),
-            1.0 if half else 0.0,
+            inputs.text("settings.post_progression_mortality") == PostProgressionMortality.ALL_CAUSE,
+            1.0 if self._entrants_move_on else 0.0,
         )
+
+    @property
+    def _entrants_move_on(self) -> bool:
+        return self.columns.inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
 
     def _rates(self) -> Rates:
         """Second malignancies, and deaths after them and after progression."""
@@ -249,13 +256,7 @@ class Block:
             *(columns.number(f"spm.excess_death.{kind}") * length for kind in ("haematologic", "solid")),
             self._excess_rate() * length,
         )
-        mortality = columns.inputs.text("settings.post_progression_mortality")
-        return Rates(
-            *(_filled(rate, self.cohorts) for rate in rates),
-            since,
-            _filled(entry, self.cohorts),
-            mortality == PostProgressionMortality.ALL_CAUSE,
-        )
+        return Rates(*(_filled(rate, self.cohorts) for rate in (*rates, entry)), since)
 
     def _excess_rate(self) -> Array:
         """Excess deaths per year after progression under a constant rate, (strategies or 1, rows or 1)."""
@@ -274,24 +275,11 @@ class Block:
         columns, inputs = self.columns, self.columns.inputs
         if inputs.text("settings.post_progression") != PostProgression.TIME_SINCE_PROGRESSION:
             return np.empty((self.cohorts[0], 1, 0)), np.zeros((1, 1))
-        half = inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
-        shift = 0.5 * self.boundaries[1] if half else 0.0
+        shift = 0.5 * self.boundaries[1] if self._entrants_move_on else 0.0
         months = np.concatenate([[0.0], self.boundaries + shift]) * MONTHS_PER_YEAR
         curves = [strategy_hazard(columns, Endpoint.POST_PROGRESSION, s, months) for s in inputs.compared]
         total = np.stack(np.broadcast_arrays(*curves))
         return np.maximum(np.diff(total[:, :, 1:]), 0.0), total[:, :, 1] - total[:, :, 0]
-
-    def _counts(self, kept: Kept) -> dict[str, Array]:
-        """How often a rule changed a curve, each (runs, strategies)."""
-        cycles = len(self.boundaries) - 1
-        crossings, first = self.hazards.crossings(cycles)
-        return {
-            "floored_cycles": _filled(self.hazards.floored_cycles(cycles), self.cohorts).T.copy(),
-            "crossing_cycles": _filled(crossings, self.cohorts).T.copy(),
-            "first_crossing_years": _filled(first, self.cohorts).T.copy(),
-            "clipped_cycles": kept.clipped,
-            "negative_hazard_cycles": kept.negative,
-        }
 
     def _trace(self, kept: Kept) -> Trace:
         curves = {name: kept.curves[:, :, i] for i, name in enumerate(CURVES)}
@@ -303,11 +291,6 @@ class Block:
 def _filled(values: Array, shape: tuple[int, ...]) -> Array:
     """An array of its own of a shape: compiled code knows arrays by their layout."""
     return np.array(np.broadcast_to(values, shape), dtype=float, order="C")
-
-
-def _cycles_last(values: Array) -> Array:
-    """(cycles, strategies, rows) as a cohort goes through them: (strategies, rows, cycles)."""
-    return np.ascontiguousarray(np.moveaxis(values, 0, 2))
 
 
 def _runs_first(values: Array) -> Array:

@@ -4,6 +4,7 @@ Shapes: (cycles, strategies, rows); an axis of length 1 where nothing varies alo
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -84,53 +85,63 @@ class Hazards:
         """Number of cycles."""
         return len(self.boundaries) - 1
 
-    def floored_cycles(self, cycles: int) -> Array:
-        """How many of the first cycles are floored at the background, (strategies, rows or 1)."""
-        return np.asarray((self.pfs[:cycles] < self.background[:cycles]).sum(axis=0, dtype=float))
 
-    def crossings(self, cycles: int) -> tuple[Array, Array]:
-        """In how many of the first cycles PFS would rise above OS, and the time at which it first does, if ever."""
-        crossed = np.zeros((1, 1, 1), dtype=bool) if self.crossed is None else self.crossed[:cycles]
-        first = np.where(crossed.any(axis=0), self.boundaries[np.argmax(crossed, axis=0)], np.nan)
-        return np.asarray(crossed.sum(axis=0, dtype=float)), first
+class Curves(NamedTuple):
+    """Increments of the life table and of the curves as told, after waning, (strategies or 1, rows or 1, cycles).
 
-
-def build_hazards(columns: Columns, at_least: float = 0.0) -> Hazards:
-    """All increments of a block of rows, to the horizon or to `at_least` (years), if that is later.
-
-    Memory holds the cycles of a cohort one after the other, as the cohort goes through them.
+    `overall` has no cycles where deaths do not follow it. `boundaries` (cycles + 1,) in years from time zero.
     """
+
+    boundaries: Array
+    background: Array
+    pfs: Array
+    overall: Array
+
+
+def curves_of(columns: Columns, at_least: float = 0.0) -> Curves:
+    """All curves of a block of rows, to the horizon or to `at_least` (years), if that is later."""
     inputs = columns.inputs
     boundaries = cycle_boundaries(inputs, at_least)
-    background = _background(columns, boundaries)
-    pfs = endpoint_increments(columns, Endpoint.PFS, boundaries)
+    anchored = inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
+    return Curves(
+        boundaries,
+        _background(columns, boundaries),
+        _endpoint(columns, Endpoint.PFS, boundaries),
+        _endpoint(columns, Endpoint.OS, boundaries) if anchored else np.empty((len(inputs.compared), 1, 0)),
+    )
+
+
+def build_hazards(columns: Columns) -> Hazards:
+    """All increments of a block of rows, floored and capped, for those who look at them; the cohort makes its own."""
+    curves = curves_of(columns)
+    background, pfs = (np.moveaxis(each, 2, 0) for each in (curves.background, curves.pfs))
     floored = np.maximum(pfs, background)
-    if inputs.text("settings.post_progression") != PostProgression.OVERALL_SURVIVAL:
-        return Hazards(boundaries, background, pfs, floored, None, None)
-    overall = np.maximum(endpoint_increments(columns, Endpoint.OS, boundaries), background)
-    floored, crossed = cap_crossing(floored, overall, Crossing(inputs.text("settings.crossing")))
-    return Hazards(boundaries, background, pfs, floored, overall, crossed)
+    if not curves.overall.size:
+        return Hazards(curves.boundaries, background, pfs, floored, None, None)
+    overall = np.maximum(np.moveaxis(curves.overall, 2, 0), background)
+    floored, crossed = cap_crossing(floored, overall, Crossing(columns.inputs.text("settings.crossing")))
+    return Hazards(curves.boundaries, background, pfs, floored, overall, crossed)
 
 
 def _background(columns: Columns, boundaries: Array) -> Array:
-    """General-population mortality, (cycles, 1, rows or 1), at least 1e-300, so that every state can be left."""
+    """General-population mortality, (1, rows or 1, cycles), at least 1e-300, so that every state can be left."""
     table = columns.inputs.life_table
     mortality = LifeTable.from_probabilities(table.ages, table.male, table.female)
     age, female = columns.number("cohort.age")[:, None], columns.number("cohort.proportion_female")[:, None]
     survival = mortality.survival(age, female, boundaries)
     logs = np.log(np.maximum(survival, SMALLEST))
     increments = np.maximum(-columns.number("mortality.smr")[:, None] * np.diff(logs), SMALLEST)
-    return np.asarray(increments.T[:, None])
+    return np.asarray(increments[None])
 
 
 def endpoint_increments(columns: Columns, endpoint: Endpoint, boundaries: Array) -> Array:
     """Increments of one endpoint's curves, waning included, (cycles, strategies, rows or 1)."""
+    return np.moveaxis(_endpoint(columns, endpoint, boundaries), 2, 0)
+
+
+def _endpoint(columns: Columns, endpoint: Endpoint, boundaries: Array) -> Array:
     curves = _EndpointCurves(columns, endpoint, boundaries)
-    found = [curves.used(s) for s in columns.inputs.compared]
-    stacked = np.empty((len(found), max(map(len, found)), len(boundaries) - 1))
-    for i, each in enumerate(found):
-        stacked[i] = each
-    return np.moveaxis(stacked, 2, 0)
+    return np.stack(np.broadcast_arrays(*(curves.used(s) for s in columns.inputs.compared)))
 
 
 class _EndpointCurves:
@@ -226,13 +237,14 @@ def crossing_problems(inputs: Inputs) -> list[Problem]:
     hazards = build_hazards(Columns(inputs, {}, 1))
     parameter = inputs.parameters.get("settings.crossing")
     place = f"{inputs.name}, {parameter.cell}" if parameter else inputs.name
+    crossed = [] if hazards.crossed is None else hazards.crossed[:, :, 0].T
     return [
         Problem(
             place,
             f"PFS of {strategy} rises above its OS",
-            f"first at {years:.1f} years",
+            f"first at {hazards.boundaries[np.argmax(cycles)]:.1f} years",
             "Choose cap_hazard or cap_curve, or change one of the curves.",
         )
-        for strategy, years in zip(inputs.compared, hazards.crossings(hazards.cycles)[1][:, 0], strict=True)
-        if np.isfinite(years)
+        for strategy, cycles in zip(inputs.compared, crossed, strict=False)
+        if cycles.any()
     ]

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from markov.inputs.parameters import Columns
-from markov.model.cohort import without_malignancies
-from markov.model.compiling import compiled
+from markov.model.cohort import Cohort, cause, without_malignancies
+from markov.model.compiling import compiled, loop
 from markov.model.treatment import OnDrug, Window, fraction_of_others, remaining, share_on_drug, treat
 from markov.terms import AfterStopping, Array
 
@@ -69,29 +69,14 @@ class Told(NamedTuple):
         return float(np.nanmax(ends, initial=0.0))
 
 
-class Exits(NamedTuple):
-    """What competes with stops in one cohort: increments (cycles,) of death and of ITT progression, own and the
-    comparator's; second malignancies in a cycle off drug and in excess per year on it.
-    """
-
-    background: Array
-    itt: Array
-    comparator: Array
-    malignancies_off: float
-    malignancies_excess: float
-    ratio: float
-    lost: bool
-    entrants: float
-
-
 @compiled
-def alike(x: Exits) -> bool:
+def alike(c: Cohort) -> bool:
     """Whether those who stopped progress as those in maintenance do."""
-    return not x.lost and x.ratio == 1.0
+    return not c.lost and c.ratio == 1.0
 
 
 @compiled
-def progression_parts(x: Exits, k: int, present: float, stopped: float, toxicity: float) -> tuple[float, float, bool]:
+def progression_parts(c: Cohort, k: int, present: float, stopped: float, toxicity: float) -> tuple[float, float, bool]:
     """ITT progression shared between those in maintenance and those stopped, so that the two together keep the curve.
 
     h_M = h_ITT·(M + T)/(M + r·T), or [h_ITT·(M + T) − h_comparator·T]/M, with M and T predicted half a cycle ahead;
@@ -99,27 +84,36 @@ def progression_parts(x: Exits, k: int, present: float, stopped: float, toxicity
     """
     half = present * np.exp(-0.5 * toxicity)
     after, both = stopped + present - half, present + stopped
-    if x.lost:
-        h = (x.itt[k] * both - x.comparator[k] * after) / max(half, SMALLEST)
-        return max(h, 0.0), x.comparator[k], h < 0.0
-    h = x.itt[k] * both / max(half + x.ratio * after, SMALLEST)  # nobody is left who may progress
-    return h, x.ratio * h, False
+    if c.lost:
+        h = (c.itt[k] * both - c.comparator[k] * after) / max(half, SMALLEST)
+        return max(h, 0.0), c.comparator[k], h < 0.0
+    h = c.itt[k] * both / max(half + c.ratio * after, SMALLEST)  # nobody is left who may progress
+    return h, c.ratio * h, False
+
+
+@loop
+def split(c: Cohort, on: OnDrug) -> int:
+    """Fill the progression increments of maintenance and of toxicity; the number of cycles floored at 0."""
+    present, stopped, negative = 1.0, 0.0, 0
+    for k in range(len(c.itt)):
+        if alike(c):
+            c.progression[k] = c.progression_after[k] = c.itt[k]
+            continue
+        parts = progression_parts(c, k, present, stopped, on.toxicity[k])
+        c.progression[k], c.progression_after[k] = parts[0], parts[1]
+        present, stopped = next_cycle(c, k, present, stopped, on.toxicity[k], parts[0], parts[1])
+        negative += parts[2]
+    return negative
 
 
 @compiled
-def split(x: Exits, on: OnDrug, maintenance: Array, after: Array) -> int:
-    """Fill the progression increments of maintenance and of toxicity; the number of cycles floored at 0."""
-    present, stopped, negative = 1.0, 0.0, 0
-    for k in range(len(maintenance)):
-        if alike(x):
-            maintenance[k] = after[k] = x.itt[k]
-            continue
-        maintenance[k], after[k], floored = progression_parts(x, k, present, stopped, on.toxicity[k])
-        present, stopped = without_malignancies(
-            present, stopped, on.toxicity[k], maintenance[k], after[k], x.background[k], x.entrants
-        )
-        negative += floored
-    return negative
+def next_cycle(
+    c: Cohort, k: int, present: float, stopped: float, toxicity: float, progression: float, after: float
+) -> tuple[float, float]:
+    """Those in maintenance and those stopped after cycle k, net of second malignancies."""
+    return without_malignancies(
+        present, stopped, cause(toxicity), cause(progression), cause(after), cause(c.background[k]), c.entrants
+    )
 
 
 @compiled
@@ -146,11 +140,11 @@ def stops_in_cycle(
     return -np.log(stays), slope / stays, 0.5 * (share + finish)
 
 
-@compiled
+@loop
 def observe(
     w: Window,
     s: int,
-    x: Exits,
+    c: Cohort,
     starting: float,
     rate: float,
     other: float,
@@ -166,30 +160,29 @@ def observe(
     """
     start, length = w.start[s], w.boundaries[1]
     present, stopped, n = 1.0, 0.0, 0
-    for k in range(max(np.searchsorted(w.boundaries, start + 1e-9) - 1, 0), len(x.itt)):
+    for k in range(max(np.searchsorted(w.boundaries, start + 1e-9) - 1, 0), len(c.itt)):
         left = w.boundaries[k]
         if left >= start + years - 1e-12:
             break
         toxicity, slope, mean = stops_in_cycle(w, s, k, starting, rate, other, given)
-        progression = x.itt[k]
+        progression = c.itt[k]
         if len(maintenance):
             progression = maintenance[k]
-        elif not alike(x):
-            progression, after, _ = progression_parts(x, k, present, stopped, toxicity)
-            present, stopped = without_malignancies(
-                present, stopped, toxicity, progression, after, x.background[k], x.entrants
-            )
+        elif not alike(c):
+            progression, after, _ = progression_parts(c, k, present, stopped, toxicity)
+            present, stopped = next_cycle(c, k, present, stopped, toxicity, progression, after)
         before = max(start - left, 0.0) / length
         parts[n, BEFORE] = before
         parts[n, DURING] = min(max((start + years - max(left, start)) / length, 0.0), 1.0 - before)
-        malignancies = x.malignancies_off + x.malignancies_excess * mean * w.exposed[s, k]
-        parts[n, EXITS] = x.background[k] + malignancies + progression
+        malignancies = c.off_haematologic + c.off_solid
+        malignancies += (c.excess_haematologic + c.excess_solid) * mean * c.exposed[k]
+        parts[n, EXITS] = c.background[k] + malignancies + progression
         parts[n, TOXICITY], parts[n, SLOPE] = toxicity, slope
         n += 1
     return n
 
 
-@compiled
+@loop
 def incidence(parts: Array, n: int, starting: float) -> tuple[float, float]:
     """Cumulative incidence of stops for toxicity among starters by the end of the period, and its slope in λ.
 
@@ -211,7 +204,7 @@ def incidence(parts: Array, n: int, starting: float) -> tuple[float, float]:
     return reached / started, reached_slope / started
 
 
-@compiled
+@loop
 def total_rate(parts: Array, n: int, median: float) -> float:
     """a = λ + ω for which half of the starters are off drug at the reported median: (ln 2 − ΣΔh)/m."""
     exits = 0.0
@@ -220,9 +213,9 @@ def total_rate(parts: Array, n: int, median: float) -> float:
     return max((np.log(2.0) - exits) / median, 0.0)
 
 
-@compiled
+@loop
 def solve(
-    w: Window, s: int, x: Exits, told: Told, r: int, proportion: float, maintenance: Array, parts: Array
+    w: Window, s: int, c: Cohort, told: Told, r: int, proportion: float, maintenance: Array, parts: Array
 ) -> tuple[float, float]:
     """λ and ω: given, or solved by Newton's steps from −ln(1 − p)/τ, which lies below the root."""
     starting, period, median = told.starting[s, r], told.period[s, r], told.median[s, r]
@@ -235,41 +228,36 @@ def solve(
     for _ in range(NEWTON_STEPS):
         step, change = 0.0, 0.0
         if by_median:
-            n = observe(w, s, x, starting, rate, other, by_median, median, maintenance, parts)
+            n = observe(w, s, c, starting, rate, other, by_median, median, maintenance, parts)
             before, other = other, max(total_rate(parts, n, median) - rate, 0.0)
             change = other - before
         if solved:
-            n = observe(w, s, x, starting, rate, other, by_median, period, maintenance, parts)
+            n = observe(w, s, c, starting, rate, other, by_median, period, maintenance, parts)
             reached, slope = incidence(parts, n, starting)
             if slope > 0.0:  # where nobody can stop the rate stays
                 step = (proportion - reached) / slope
             rate = max(rate + step, 0.0)
-        if max(abs(step), abs(change)) < (CONVERGED if alike(x) and not by_median else SETTLED):
+        if max(abs(step), abs(change)) < (CONVERGED if alike(c) and not by_median else SETTLED):
             break
     return rate, other
 
 
-@compiled
-def stop(
-    w: Window, s: int, x: Exits, told: Told, r: int, on: OnDrug, maintenance: Array, after: Array, parts: Array
-) -> tuple[float, float, int]:
+@loop
+def stop(w: Window, s: int, c: Cohort, told: Told, r: int, on: OnDrug, parts: Array) -> tuple[float, float, int]:
     """Solve and fill in everything about treatment in one cohort: λ, ω, and the cycles floored at 0.
 
     Where a scenario changes stops that were observed, the hazard of those in maintenance stays as observed.
     """
-    starting = told.starting[s, r]
+    starting, itt = told.starting[s, r], c.progression[:0]
     if starting <= 0.0:
         treat(w, s, starting, 0.0, 0.0, on)
-        for k in range(len(maintenance)):
-            maintenance[k] = after[k] = x.itt[k]
+        c.progression[:], c.progression_after[:] = c.itt, c.itt
         return 0.0, 0.0, 0
-    if np.isnan(told.observed[s, r]) or alike(x):
-        rate, other = solve(w, s, x, told, r, told.proportion[s, r], maintenance[:0], parts)
+    kept = not np.isnan(told.observed[s, r]) and not alike(c)
+    rate, other = solve(w, s, c, told, r, told.observed[s, r] if kept else told.proportion[s, r], itt, parts)
+    treat(w, s, starting, rate, other, on)
+    negative = split(c, on)
+    if kept:
+        rate, other = solve(w, s, c, told, r, told.proportion[s, r], c.progression, parts)
         treat(w, s, starting, rate, other, on)
-        return rate, other, split(x, on, maintenance, after)
-    rate, other = solve(w, s, x, told, r, told.observed[s, r], maintenance[:0], parts)
-    treat(w, s, starting, rate, other, on)
-    negative = split(x, on, maintenance, after)
-    rate, other = solve(w, s, x, told, r, told.proportion[s, r], maintenance, parts)
-    treat(w, s, starting, rate, other, on)
     return rate, other, negative

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from markov.inputs.parameters import Columns
-from markov.model.compiling import compiled
+from markov.model.compiling import compiled, loop
 from markov.survival.hazards import rate_from_incidence
 from markov.terms import Array
 
@@ -92,7 +92,7 @@ def share_on_drug(starting: float, fraction: float, staying: float) -> float:
     return starting * staying / remaining(starting, fraction, staying)
 
 
-@compiled
+@loop
 def treat(window: Window, s: int, starting: float, toxicity_rate: float, other_rate: float, on: OnDrug) -> None:
     """Fill who is on drug, cycle by cycle, for given stop rates per year."""
     total, fraction, share = toxicity_rate + other_rate, fraction_of_others(toxicity_rate, other_rate), starting

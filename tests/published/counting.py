@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from markov.model.cohort import pace
+from markov.model.cohort import cause, pace
 from markov.model.compiling import plain
 from markov.model.discounting import cycle_weights, discount_factors
 from markov.terms import Array, Correction
@@ -15,7 +15,7 @@ def boundaries_of(horizon: float, cycles: int) -> Array:
 
 def shares(increments: Array) -> Array:
     """Shares that take each of several competing exits in one cycle, at the product's pace; the rest stays."""
-    return np.asarray(increments * plain(pace)(increments.sum(axis=0), 0.0).leave)
+    return np.asarray(increments * plain(pace)(plain(cause)(increments.sum(axis=0)), 0.0).leave)
 
 
 def discount(times: Array | float, rate: float) -> Array:
