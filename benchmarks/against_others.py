@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import peers
 import work_item
+from markov.model.workers import borrow, give_back
 from measuring import Timed, figures, interleaved, own_peak, peak_memory, table
 
-from markov.model.workers import borrow, give_back
 from markov.terms import Array
 
 DRAWS = {

@@ -13,10 +13,10 @@ and discount each by 1.035^(−t/12). The parameters are made for speed; they ar
 """
 
 import numpy as np
+from markov.model.transitions import Exit, Moves, exit_of_origin, in_half_a_cycle
 
 from markov.model.cohort import run_batches
 from markov.model.structure import Structure
-from markov.model.transitions import Exit, Moves, exit_of_origin, in_half_a_cycle
 from markov.terms import Array
 
 MONTHS, PER_YEAR, DISCOUNT = 480, 12.0, 0.035

@@ -1,6 +1,6 @@
 """Checks of a run: what must hold whatever the numbers, with what was expected and what was observed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np

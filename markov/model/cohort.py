@@ -1,8 +1,8 @@
 """The cohort, one patient group at a time: who is where, cycle by cycle, and who moved.
 
-A state's exits compete. With ΔH the sum of the increments of cumulative hazard out of a state, e^−ΔH of those inside stay
-and each exit takes its own increment times φ(ΔH) = (1 − e^−ΔH)/ΔH: shares sum to one without clipping. Those who enter
-during a cycle are exposed for half of it and may move on once: f_jk = x_j·c_jk + e_j·c½_jk.
+A state's exits compete. With ΔH the sum of the increments of cumulative hazard out of a state, e^−ΔH of those inside
+stay and each exit takes its own increment times φ(ΔH) = (1 − e^−ΔH)/ΔH: shares sum to one without clipping. Those who
+enter during a cycle are exposed for half of it and may move on once: f_jk = x_j·c_jk + e_j·c½_jk.
 Source: Briggs, Claxton, Sculpher 2006, ch. 2 and 3; Jones, Epstein, García-Mochón 2017, Med Decis Making 37:72.
 """
 
@@ -23,13 +23,14 @@ CONVERGED = 3e-8  # the error left is of the order of the square of the last ste
 ROUNDING = 1e-15  # deaths this few from a limit are at it
 FEW = 1e-9
 
-assert MAINTENANCE_MODEL.transitions[1:4] == ((State.MAINTENANCE, State.PROGRESSION), *(
-    (State.MAINTENANCE, kind) for kind in (State.SPM_HAEMATOLOGIC, State.SPM_SOLID)
-)), "flows are filled in the order of the declaration"
+assert MAINTENANCE_MODEL.transitions[1:4] == (
+    (State.MAINTENANCE, State.PROGRESSION),
+    *((State.MAINTENANCE, kind) for kind in (State.SPM_HAEMATOLOGIC, State.SPM_SOLID)),
+), "flows are filled in the order of the declaration"
 
 
 class Cause(NamedTuple):
-    """Something that ends a stay: its increment of cumulative hazard ΔH, and what it leaves in half a cycle, e^(−½ΔH)."""
+    """What ends a stay: its increment of cumulative hazard ΔH, and what it leaves in half a cycle, e^(−½ΔH)."""
 
     increment: float
     leaves: float
@@ -45,8 +46,8 @@ class Pace(NamedTuple):
 
 
 class Acting(NamedTuple):
-    """The causes that act in one cycle: death of the background, stops for toxicity, progression before and after these,
-    second malignancies of both types on and off drug.
+    """The causes that act in one cycle: death of the background, stops for toxicity, progression before and after
+    these, second malignancies of both types on and off drug.
     """
 
     death: Cause
@@ -214,7 +215,7 @@ def deaths_elsewhere(now: Array, a: Acting, p: Paces) -> float:
     to_solid = m * a.on_solid.increment + t * a.off_solid.increment
     haematologic = now[H] * p.haematologic.leave + to_haematologic * p.haematologic.entrants_leave
     solid = now[S] * p.solid.leave + to_solid * p.solid.entrants_leave
-    return of_background + haematologic * p.death_haematologic + solid * p.death_solid
+    return float(of_background + haematologic * p.death_haematologic + solid * p.death_solid)
 
 
 @compiled
@@ -247,7 +248,7 @@ def deaths_to_meet(
 @compiled
 def is_clipped(d: float, low: float, present: float) -> bool:
     """Whether a limit binds: counted where more than a billionth of the cohort is in progression or comes."""
-    return present > FEW and min(d - low, LARGEST_INCREMENT - d) * present <= ROUNDING
+    return bool(present > FEW and min(d - low, LARGEST_INCREMENT - d) * present <= ROUNDING)
 
 
 @compiled
@@ -337,8 +338,8 @@ def move(now: Array, a: Acting, p: Paces, after: Progressed, then: Array, flow: 
 def walk(c: Cohort, on: OnDrug, occupancy: Array, flows: Array, progression_free: Array, inside: Array) -> int:
     """Fill occupancy (cycles + 1, states) and flows (cycles, transitions): x_0 all in maintenance, x_(k+1) = x_k·P_k.
 
-    Also PFS as trials count it, at the boundaries: the same hazards, second malignancies left out. Returns the number of
-    cycles in which deaths after progression were at a limit. `inside` is room for those in progression by entry.
+    Also PFS as trials count it, at the boundaries: the same hazards, second malignancies left out. Returns the number
+    of cycles in which deaths after progression were at a limit. `inside` is room for those in progression by entry.
     """
     occupancy[0], progression_free[0] = 0.0, 1.0
     occupancy[0, M] = 1.0

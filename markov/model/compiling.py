@@ -14,6 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
+from markov.terms import Array
+
 F = TypeVar("F", bound=Callable[..., Any])
 SOURCES = ("structure.py", "treatment.py", "cohort.py", "stops.py", "counting.py", "run.py", "../survival/hazards.py")
 
@@ -48,7 +52,7 @@ try:
     os.environ["NUMBA_CACHE_DIR"] = str(FOLDER)
     import numba
 except ImportError:
-    numba = None
+    numba = None  # type: ignore[assignment]
 
 
 def compiled(function: F) -> F:
@@ -69,8 +73,10 @@ def entry(function: F) -> F:
 def _jit(function: F, **options: bool) -> F:
     if numba is None:
         return function
-    numba.config.CACHE_DIR = numba.config.CACHE_DIR or str(FOLDER)
-    made: F = numba.njit(error_model="numpy", **options)(function)
+    config: Any = numba.config
+    config.CACHE_DIR = config.CACHE_DIR or str(FOLDER)
+    jit: Any = numba.njit
+    made: F = jit(error_model="numpy", **options)(function)
     return made
 
 
@@ -84,10 +90,15 @@ def plain(function: F) -> F:
     return found
 
 
+def filled(values: Array, shape: tuple[int, ...]) -> Array:
+    """An array of its own of a shape: compiled code knows arrays by their layout."""
+    return np.array(np.broadcast_to(values, shape), dtype=float, order="C")
+
+
 @cache
 def say_what_is_waited_for() -> None:
     """One line on stderr, once: that the model is compiled for the first time, or that it cannot be and is slow."""
     if numba is None:
         print("Numba cannot be imported: the model runs as plain Python, some hundred times slower.", file=sys.stderr)
-    elif not numba.config.DISABLE_JIT and not any(FOLDER.rglob("*.nbc")):
+    elif os.environ.get("NUMBA_DISABLE_JIT", "0") == "0" and not any(FOLDER.rglob("*.nbc")):
         print("Compiling the model, once after installing this version: about 15 seconds.", file=sys.stderr)

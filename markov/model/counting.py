@@ -19,12 +19,12 @@ OVERALL, NET_OF_SPM, WITHOUT_EVENT, ON_DRUG = range(4)
 class Weights(NamedTuple):
     """How cycles count, with n ways to discount: time in a state is a weighted sum of two or three occupancies.
 
-    `first` (cycles,) is the boundary of the first of them, `time` (n, cycles, 2 or 3) their weights, `middles` (n, cycles)
-    discount what happens in a cycle, `starts` (n, strategies) what happens when treatment starts. `effects` are the
-    places of the undiscounted and of the effects' way. `quality` (living states or 1, rows or 1, cycles) is what age,
-    or the cap, leaves of a utility, `drug_quality` (rows or 1, cycles) of a decrement on treatment. `inside`, `begin`
-    and `finish` (strategies, cycles) are shares of a cycle: that in the treatment window, and those before it begins
-    and ends; `packs` (strategies, quantities, 2, cycles) weigh the numbers on drug then.
+    `first` (cycles,) is the boundary of the first of them, `time` (n, cycles, 2 or 3) their weights, `middles` (n,
+    cycles) discount what happens in a cycle, `starts` (n, strategies) what happens when treatment starts. `effects` are
+    the places of the undiscounted and of the effects' way. `quality` (living states or 1, rows or 1, cycles) is what
+    age, or the cap, leaves of a utility, `drug_quality` (rows or 1, cycles) of a decrement on treatment. `inside`,
+    `begin` and `finish` (strategies, cycles) are shares of a cycle: that in the treatment window, and those before it
+    begins and ends; `packs` (strategies, quantities, 2, cycles) weigh the numbers on drug then.
     """
 
     first: Indices
@@ -64,7 +64,7 @@ def time_in(w: Weights, z: int, k: int, x: Array, state: int) -> float:
     """Discounted time in a state in cycle k: a weighted sum of occupancies at its boundaries."""
     first = w.first[k]
     time = w.time[z, k, 0] * x[first, state] + w.time[z, k, 1] * x[first + 1, state]
-    return time + w.time[z, k, 2] * x[first + 2, state] if w.time.shape[2] > 2 else time
+    return float(time + w.time[z, k, 2] * x[first + 2, state] if w.time.shape[2] > 2 else time)
 
 
 @loop
@@ -137,7 +137,7 @@ def present_at_start(w: Weights, window: Window, x: Array, s: int, starting: flo
         return 0.0
     keep = np.exp(-(rate + other) * window.inside[s, k])
     without_stops = 1.0 - starting + starting * (keep + fraction_of_others(rate, other) * (1.0 - keep))
-    return starting * x[k, M] * (x[k + 1, M] / (x[k, M] * without_stops)) ** w.begin[s, k]
+    return float(starting * x[k, M] * (x[k + 1, M] / (x[k, M] * without_stops)) ** w.begin[s, k])
 
 
 @loop
@@ -170,7 +170,7 @@ def median_of(curve: Array, boundaries: Array) -> float:
         if curve[k] <= half and half > 0.0:
             before, after = curve[k - 1], max(curve[k], 1e-300)
             fraction = np.log(before / half) / np.log(before / after) if before > half else 0.0
-            return boundaries[k - 1] + min(max(fraction, 0.0), 1.0) * (boundaries[k] - boundaries[k - 1])
+            return between(boundaries[k - 1], boundaries[k], min(max(fraction, 0.0), 1.0))
     return np.nan
 
 
@@ -189,4 +189,4 @@ def value_at(curve: Array, boundaries: Array, k: int, years: float) -> float:
     if k < 0:
         return np.nan
     before, after = max(curve[k], 1e-300), max(curve[k + 1], 1e-300)
-    return curve[k] * (after / before) ** ((years - boundaries[k]) / (boundaries[k + 1] - boundaries[k]))
+    return float(curve[k] * (after / before) ** ((years - boundaries[k]) / (boundaries[k + 1] - boundaries[k])))

@@ -1,7 +1,7 @@
 """Any declared states and transitions through the same recursion: published models, and tests against known answers.
 
-x_(k+1) = x_k·P_k with P = diag(C) + offdiag(C)·C½ under half-cycle exposure of entrants, or P = C with one move a cycle.
-Flows are counted where they happen: f_jk = x_j·c_jk + e_j·c½_jk, e_j = Σ_(i≠j) x_i·c_ij being the entrants of the cycle.
+x_(k+1) = x_k·P_k with P = diag(C) + offdiag(C)·C½ under half-cycle exposure of entrants, or P = C with one move a
+cycle. Flows are counted where they happen: f_jk = x_j·c_jk + e_j·c½_jk, e_j = Σ_(i≠j) x_i·c_ij being the entrants.
 Source: Briggs, Claxton, Sculpher 2006, ch. 2 and 3, for the one-move form.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from markov.model.cohort import cause, pace
 from markov.model.compiling import plain
+from markov.model.discounting import Indices
 from markov.model.structure import Structure
 from markov.terms import Array
 
@@ -20,8 +21,8 @@ SMALLEST = 1e-300
 
 @dataclass(frozen=True)
 class Moves:
-    """What moves in a cycle: of those inside, the share `move` (transitions, …) takes each transition and `stay` (states,
-    …) stays; of those who enter during the cycle, `half_move` and `half_stay`.
+    """What moves in a cycle: of those inside, `move` (transitions, …) takes a transition and `stay` (states, …) stays;
+    of those who enter during the cycle, `half_move` and `half_stay`.
     """
 
     move: Array
@@ -81,7 +82,8 @@ def run_cohort(
     >>> round(float(last), 12) == round(float(np.exp(-1.0)), 12)
     True
     """
-    origins, targets = (np.array([structure.index[pair[end]] for pair in structure.transitions]) for end in (0, 1))
+    origins = np.array([structure.index[origin] for origin, _ in structure.transitions])
+    targets = np.array([structure.index[target] for _, target in structure.transitions])
     now = np.asarray(initial, dtype=float)
     for k in range(cycles):
         moves = rule(k, now)
@@ -95,7 +97,7 @@ def run_cohort(
         now = then
 
 
-def _into(targets: Array, flows: Array, like: Array) -> Array:
+def _into(targets: Indices, flows: Array, like: Array) -> Array:
     """Flows (transitions, …) added up by the state they lead to, (states, …)."""
     total = np.zeros_like(like)
     np.add.at(total, targets, flows)

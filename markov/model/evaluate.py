@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from markov.inputs.parameters import Columns, Inputs
-from markov.model.compiling import say_what_is_waited_for
+from markov.model.compiling import filled, say_what_is_waited_for
 from markov.model.discounting import COSTS, UNDISCOUNTED
 from markov.model.hazards import curves_of, cycle_boundaries, strategy_hazard
 from markov.model.outcomes import CURVES, LANDMARK_YEARS, CurveSummary, Outcomes, Trace, concatenate
@@ -166,8 +166,8 @@ class Block:
     def outcomes(self, *, trace: bool = False, seen: tuple[Array, Array] | None = None) -> Outcomes:
         """Let every cohort go through its cycles, and name what was counted.
 
-        Payoffs and curves may be those of a cohort `seen` otherwise: occupancy (rows, strategies, cycles + 1, states) and
-        flows (rows, strategies, cycles, transitions).
+        Payoffs and curves may be those of a cohort `seen` otherwise: occupancy (rows, strategies, cycles + 1, states)
+        and flows (rows, strategies, cycles, transitions).
         """
         kept, payoffs = self._kept(trace, seen), self.payoffs
         run(
@@ -193,9 +193,7 @@ class Block:
             entries=np.moveaxis(payoffs.arrivals[UNDISCOUNTED], (2, 1), (0, 1)),
             time_on_treatment=treated[UNDISCOUNTED].T.copy(),
             drug_years=treated[COSTS].T.copy(),
-            curves={
-                name: CurveSummary(kept.median[i], kept.mean[i], kept.values[i]) for i, name in enumerate(CURVES)
-            },
+            curves={name: CurveSummary(kept.median[i], kept.mean[i], kept.values[i]) for i, name in enumerate(CURVES)},
             solved={"toxicity_rate": kept.toxicity_rate, "other_stop_rate": kept.other_rate},
             counts={
                 "floored_cycles": kept.floored,
@@ -223,7 +221,13 @@ class Block:
             np.empty(curves),
             np.empty(curves),
             np.empty((*curves, len(landmarks))),
-            *(np.zeros(by_run) for _ in range(7)),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
             occupancy,
             flows,
             np.empty((*traced, len(CURVES), cycles + 1)),
@@ -248,15 +252,23 @@ class Block:
         """Second malignancies, and deaths after them and after progression."""
         columns, length = self.columns, float(self.boundaries[1])
         malignancies = Malignancies.of(columns)
-        parts = malignancies.haematologic, 1.0 - malignancies.haematologic
+        haematologic, solid = malignancies.haematologic, 1.0 - malignancies.haematologic
         since, entry = self._since_progression()
-        rates = (
-            *(malignancies.off * part * length for part in parts),
-            *(malignancies.excess * part for part in parts),
-            *(columns.number(f"spm.excess_death.{kind}") * length for kind in ("haematologic", "solid")),
-            self._excess_rate() * length,
+
+        def of_each(values: Array) -> Array:
+            return filled(values, self.cohorts)
+
+        return Rates(
+            of_each(malignancies.off * haematologic * length),
+            of_each(malignancies.off * solid * length),
+            of_each(malignancies.excess * haematologic),
+            of_each(malignancies.excess * solid),
+            of_each(columns.number("spm.excess_death.haematologic") * length),
+            of_each(columns.number("spm.excess_death.solid") * length),
+            of_each(self._excess_rate() * length),
+            of_each(entry),
+            since,
         )
-        return Rates(*(_filled(rate, self.cohorts) for rate in (*rates, entry)), since)
 
     def _excess_rate(self) -> Array:
         """Excess deaths per year after progression under a constant rate, (strategies or 1, rows or 1)."""
@@ -286,11 +298,6 @@ class Block:
         present, on_drug = kept.occupancy[..., 0], curves["on_treatment"]
         share = np.divide(on_drug, present, out=np.zeros(on_drug.shape), where=present > 0)
         return Trace(self.boundaries, kept.occupancy, kept.flows, curves, share)
-
-
-def _filled(values: Array, shape: tuple[int, ...]) -> Array:
-    """An array of its own of a shape: compiled code knows arrays by their layout."""
-    return np.array(np.broadcast_to(values, shape), dtype=float, order="C")
 
 
 def _runs_first(values: Array) -> Array:

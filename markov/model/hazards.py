@@ -237,7 +237,7 @@ def crossing_problems(inputs: Inputs) -> list[Problem]:
     hazards = build_hazards(Columns(inputs, {}, 1))
     parameter = inputs.parameters.get("settings.crossing")
     place = f"{inputs.name}, {parameter.cell}" if parameter else inputs.name
-    crossed = [] if hazards.crossed is None else hazards.crossed[:, :, 0].T
+    crossed = np.zeros((0, 1), dtype=bool) if hazards.crossed is None else hazards.crossed[:, :, 0].T
     return [
         Problem(
             place,

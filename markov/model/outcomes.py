@@ -139,4 +139,3 @@ def _join(parts: Sequence[Any]) -> Any:
     if isinstance(first, Outcomes | CurveSummary):
         return type(first)(**{f.name: _join([getattr(part, f.name) for part in parts]) for f in fields(first)})
     return first
-

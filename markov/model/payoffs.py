@@ -12,7 +12,6 @@ from markov.inputs.parameters import Columns
 from markov.model.counting import Sums, Weights
 from markov.model.discounting import COSTS, EFFECTS, UNDISCOUNTED, Schedules
 from markov.model.drugs import (
-    Regimen,
     administration_cost_per_year,
     cost_per_dispensing,
     dispensing_weights,
@@ -87,7 +86,7 @@ class Payoffs:
         )
 
     def _quality(self) -> tuple[Array, Array]:
-        """What age, or the cap where utilities do not age, leaves of a utility in each cycle; and age of a decrement."""
+        """What age (or the cap, where utilities do not age) leaves of a utility by cycle, and age of a decrement."""
         norm = self.norms.by_cycle
         if self.adjusted:
             left = np.array(norm / self.norms.at_start[:, None])

@@ -36,8 +36,8 @@ cap = compiled(plain_cap)
 class Rates(NamedTuple):
     """Second malignancies and deaths, (strategies, rows): increments in a cycle, and on drug an excess per year.
 
-    `by_age` (strategies, rows or 1, cycles) is a curve from progression and `entry` that of entrants; of no cycles where
-    deaths after progression are at the rate `dead_progression`.
+    `by_age` (strategies, rows or 1, cycles) is a curve from progression and `entry` that of entrants; of no cycles
+    where deaths after progression are at the rate `dead_progression`.
     """
 
     off_haematologic: Array
@@ -63,8 +63,8 @@ class Choices(NamedTuple):
 class Kept(NamedTuple):
     """What is kept of each cohort, (rows, strategies, …): curves in figures, solved rates, counts, and the trace.
 
-    `landmark_cycles` (landmarks,) are the cycles of the landmarks, −1 beyond the horizon. The arrays of the trace have no
-    rows where it is not asked for; where `given` they hold who is counted instead of who walked.
+    `landmark_cycles` (landmarks,) are the cycles of the landmarks, −1 beyond the horizon. The arrays of the trace have
+    no rows where it is not asked for; where `given` they hold who is counted instead of who walked.
     """
 
     landmarks: Array
@@ -122,7 +122,8 @@ def room_for(strategies: int, cycles: int, solved: int, anchored: bool, schedule
 @compiled
 def own_row(values: Array, r: int) -> Array:
     """The cycles of row r, or of the one row that stands for all."""
-    return values[min(r, len(values) - 1)]
+    row: Array = values[min(r, len(values) - 1)]
+    return row
 
 
 @loop
@@ -153,7 +154,9 @@ def progress(
 
 
 @compiled
-def cohort_of(curves: Curves, q: Rates, told: Told, window: Window, choices: Choices, s: int, r: int, room: Room) -> Cohort:
+def cohort_of(
+    curves: Curves, q: Rates, told: Told, window: Window, choices: Choices, s: int, r: int, room: Room
+) -> Cohort:
     """One cohort, before it is known who stops."""
     return Cohort(
         own_row(curves.background[0], r),

@@ -1,8 +1,8 @@
 """Rates at which treatment stops, solved to return the reported figures, and progression after a stop.
 
 A proportion p of starters stops for toxicity by a time τ after the start: λ is the rate for which the model's own
-cumulative incidence is p, with progression, death, second malignancies and other stops as competing exits. A median time
-on drug gives the sum a = λ + ω.
+cumulative incidence is p, with progression, death, second malignancies and other stops as competing exits. A median
+time on drug gives the sum a = λ + ω.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 
 from markov.inputs.parameters import Columns
 from markov.model.cohort import Cohort, cause, without_malignancies
-from markov.model.compiling import compiled, loop
+from markov.model.compiling import compiled, filled, loop
 from markov.model.treatment import OnDrug, Window, fraction_of_others, remaining, share_on_drug, treat
 from markov.terms import AfterStopping, Array
 
@@ -42,26 +42,26 @@ class Told(NamedTuple):
     def of(cls, columns: Columns) -> "Told":
         """As the workbook tells it."""
         inputs, strategies = columns.inputs, columns.inputs.compared
-        names = (
-            "treatment.share_starting",
-            "toxicity.rate",
-            "treatment.other_stop_rate",
-            "toxicity.proportion",
-            "toxicity.observed_proportion",
-            "toxicity.period",
-            "treatment.median_duration",
-            "toxicity.progression_ratio",
+
+        def told(name: str) -> Array:
+            return filled(columns.by_strategy(f"{name}.", strategies, np.nan), (len(strategies), columns.rows))
+
+        return cls(
+            told("treatment.share_starting"),
+            told("toxicity.rate"),
+            told("treatment.other_stop_rate"),
+            told("toxicity.proportion"),
+            told("toxicity.observed_proportion"),
+            told("toxicity.period"),
+            told("treatment.median_duration"),
+            told("toxicity.progression_ratio"),
+            np.array(
+                [
+                    inputs.text(f"toxicity.after_stopping.{s}") == AfterStopping.EFFECT_LOST and s != inputs.reference
+                    for s in strategies
+                ]
+            ),
         )
-        shape = (len(strategies), columns.rows)
-        told = [np.empty(shape) for _ in names]
-        for name, values in zip(names, told, strict=True):
-            for i, s in enumerate(strategies):
-                values[i] = columns.number_or(f"{name}.{s}", np.nan)
-        lost = [
-            inputs.text(f"toxicity.after_stopping.{s}") == AfterStopping.EFFECT_LOST and s != inputs.reference
-            for s in strategies
-        ]
-        return cls(*told, np.array(lost))
 
     def years_observed(self, start: Array) -> float:
         """When the last period ends in which stops were reported: rates are solved to there, whatever the horizon."""
@@ -210,7 +210,7 @@ def total_rate(parts: Array, n: int, median: float) -> float:
     exits = 0.0
     for k in range(n):
         exits += parts[k, DURING] * parts[k, EXITS]
-    return max((np.log(2.0) - exits) / median, 0.0)
+    return max(float(np.log(2.0) - exits) / median, 0.0)
 
 
 @loop

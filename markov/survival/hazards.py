@@ -130,9 +130,7 @@ POLICIES = tuple(Crossing)
 CAP_HAZARD, CAP_CURVE = (POLICIES.index(each) for each in (Crossing.CAP_HAZARD, Crossing.CAP_CURVE))
 
 
-def cap(
-    policy: int, h: float, limit: float, own: float, used: float, bound: float
-) -> tuple[float, float, float, bool]:
+def cap(policy: int, h: float, limit: float, own: float, used: float, bound: float) -> tuple[float, float, float, bool]:
     """One cycle under a policy: the increment used, the curve's own running total, that used, and whether it crossed.
 
     `limit` is the OS increment, `bound` its running total. (The model compiles this function.)

@@ -6,8 +6,8 @@ value-based prices and the runs that check the base case are made beside all the
 are the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 

@@ -236,8 +236,8 @@ def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
         )
         for values, mask in zip(chosen.tolist(), masks, strict=True)
     ]
-    for mask, (changed, rows) in zip(masks, asked, strict=True):
-        outcomes = evaluate(changed, rows)
+    for mask, each in zip(masks, asked, strict=True):
+        outcomes = evaluate(*each)
         cost[mask], qaly[mask] = outcomes.cost, outcomes.qaly
     return Totals(outcomes.strategies, cost, qaly)
 
