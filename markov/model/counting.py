@@ -4,14 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from markov.model.cohort import D, M, T
+from markov.model.cohort import D, H, M, P, S, T
 from markov.model.compiling import compiled, loop
 from markov.model.discounting import Indices
-from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.treatment import OnDrug, Window, fraction_of_others
 from markov.terms import Array
 
-TARGETS = np.array([MAINTENANCE_MODEL.index[target] for _, target in MAINTENANCE_MODEL.transitions])
 LIVING_STATES = D
 OVERALL, NET_OF_SPM, WITHOUT_EVENT, ON_DRUG = range(4)
 
@@ -74,17 +72,18 @@ def count_time(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums, own
     `own` (2, n, living states + 1) is room for this cohort's: the last place is that of time on drug.
     """
     row, drug_row = min(r, w.quality.shape[1] - 1), min(r, w.drug_quality.shape[0] - 1)
+    by_state = len(w.quality) > 1
     own[:] = 0.0
     for k in range(len(w.first)):
         treated = 0.5 * (on.begin[k] + on.finish[k]) * w.inside[s, k]
+        of_decrement = treated * w.drug_quality[drug_row, k]
         for z in range(len(w.time)):
+            own[0, z, LIVING_STATES] += time_in(w, z, k, x, M) * treated
+            own[1, z, LIVING_STATES] += time_in(w, z, k, x, M) * of_decrement
             for i in range(LIVING_STATES):
                 time = time_in(w, z, k, x, i)
                 own[0, z, i] += time
-                own[1, z, i] += time * w.quality[min(i, len(w.quality) - 1), row, k]
-            time = time_in(w, z, k, x, M) * treated
-            own[0, z, LIVING_STATES] += time
-            own[1, z, LIVING_STATES] += time * w.drug_quality[drug_row, k]
+                own[1, z, i] += time * w.quality[i if by_state else 0, row, k]
     sums.years[:, :, s, r], sums.treated[:, s, r] = own[0, :, :LIVING_STATES], own[0, :, LIVING_STATES]
     for e in range(2):
         sums.quality_years[e, :, s, r] = own[1, w.effects[e], :LIVING_STATES]
@@ -92,14 +91,21 @@ def count_time(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums, own
 
 
 @loop
-def count_arrivals(w: Weights, flows: Array, s: int, r: int, sums: Sums) -> None:
-    """Who comes into each state, counted at mid-cycle."""
-    for j in range(flows.shape[1]):
+def count_arrivals(w: Weights, flows: Array, s: int, r: int, sums: Sums, own: Array) -> None:
+    """Who comes into each state, counted at mid-cycle; `own` (2, n, states) is room."""
+    own[:] = 0.0
+    for k in range(len(flows)):
+        f = flows[k]
+        progressed, died = f[1] + f[5], f[4] + f[8] + f[11] + f[12] + f[13]
+        haematologic, solid = f[2] + f[6] + f[9], f[3] + f[7] + f[10]
         for z in range(len(w.middles)):
-            total = 0.0
-            for k in range(len(flows)):
-                total += w.middles[z, k] * flows[k, j]
-            sums.arrivals[z, TARGETS[j], s, r] += total
+            v = w.middles[z, k]
+            own[0, z, T] += v * f[0]
+            own[0, z, P] += v * progressed
+            own[0, z, H] += v * haematologic
+            own[0, z, S] += v * solid
+            own[0, z, D] += v * died
+    sums.arrivals[:, :, s, r] = own[0]
 
 
 @loop

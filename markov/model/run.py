@@ -229,7 +229,7 @@ def run(
             if len(kept.occupancy):
                 kept.curves[r, s] = room.curves
             count_time(w, occupancy, s, r, room.on, sums, room.counted)
-            count_arrivals(w, flows, s, r, sums)
+            count_arrivals(w, flows, s, r, sums, room.counted)
             count_packs(w, occupancy, s, r, room.on, sums)
             count_starters(w, occupancy, s, r, told.starting[s, r], sums)
             if window.start[s] > 0.0:

@@ -96,6 +96,7 @@ def share_on_drug(starting: float, fraction: float, staying: float) -> float:
 def treat(window: Window, s: int, starting: float, toxicity_rate: float, other_rate: float, on: OnDrug) -> None:
     """Fill who is on drug, cycle by cycle, for given stop rates per year."""
     total, fraction, share = toxicity_rate + other_rate, fraction_of_others(toxicity_rate, other_rate), starting
+    length, keep, staying = 0.0, 1.0, 1.0
     for k in range(len(on.toxicity)):
         inside = window.inside[s, k]
         if inside <= 0.0:
@@ -105,9 +106,11 @@ def treat(window: Window, s: int, starting: float, toxicity_rate: float, other_r
         if share == 1.0 and fraction == 0.0:  # all are on drug, and those who stop leave `maintenance`
             on.toxicity[k] = toxicity_rate * inside
         else:
-            stopped = share * (1.0 - fraction) * (1.0 - np.exp(-total * inside))
-            on.toxicity[k] = -np.log(1.0 - stopped)
-            share = share_on_drug(starting, fraction, np.exp(-total * window.elapsed[s, k + 1]))
+            if inside != length:  # nearly all are whole cycles
+                length, keep = inside, np.exp(-total * inside)
+            staying *= keep
+            on.toxicity[k] = -np.log(1.0 - share * (1.0 - fraction) * (1.0 - keep))
+            share = share_on_drug(starting, fraction, staying)
         on.finish[k] = share
 
 
