@@ -12,8 +12,6 @@ import peers
 import work_item
 from measuring import Timed, figures, interleaved, own_peak, peak_memory, table
 
-from markov.terms import Array
-
 DRAWS = {
     "heormodel": 30,
     "PyHEOR": 3,

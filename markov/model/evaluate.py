@@ -240,9 +240,13 @@ class Block:
         return Choices(
             POLICIES.index(Crossing(inputs.text("settings.crossing"))),
             inputs.compared.index(inputs.reference),
-            inputs.text("settings.post_progression_mortality") == PostProgressionMortality.ALL_CAUSE,
+            self._by_curve and inputs.text("settings.post_progression_mortality") == PostProgressionMortality.ALL_CAUSE,
             1.0 if self._entrants_move_on else 0.0,
         )
+
+    @property
+    def _by_curve(self) -> bool:
+        return self.columns.inputs.text("settings.post_progression") == PostProgression.TIME_SINCE_PROGRESSION
 
     @property
     def _entrants_move_on(self) -> bool:
@@ -285,7 +289,7 @@ class Block:
         Those who enter have been there for half a cycle at its end, or for none where they do not move on.
         """
         columns, inputs = self.columns, self.columns.inputs
-        if inputs.text("settings.post_progression") != PostProgression.TIME_SINCE_PROGRESSION:
+        if not self._by_curve:
             return np.empty((self.cohorts[0], 1, 0)), np.zeros((1, 1))
         shift = 0.5 * self.boundaries[1] if self._entrants_move_on else 0.0
         months = np.concatenate([[0.0], self.boundaries + shift]) * MONTHS_PER_YEAR

@@ -85,7 +85,7 @@ def test_one_question_that_fails_does_not_take_the_others_with_it(calgb: Inputs)
     assert first.qaly.tolist() == third.qaly.tolist() == evaluate(calgb).qaly.tolist()
 
 
-# What is compiled, where it is kept, and what is said ------------------------------------------------------------------
+# What is compiled, where it is kept, and what is said -----------------------------------------------------------------
 
 
 def python(program: str) -> subprocess.CompletedProcess[str]:
