@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from markov.compiling import entry, loop
 from markov.model.cohort import cause, either, pace
-from markov.model.compiling import entry, loop
 from markov.terms import Array
 
 MONTHS, PER_YEAR, DISCOUNT = 480, 12.0, 0.035

@@ -10,8 +10,8 @@ from pickle import UnpicklingError
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Protocol
 
-from markov.batch.helpers import Helper
 from markov.batch.keys import program_state
+from markov.batch.processes import Helper
 from markov.batch.tasks import Answer, Task, run_task
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from markov.model.compiling import compiled, loop
+from markov.compiling import compiled, loop
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.model.treatment import OnDrug
 from markov.terms import Array, State

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from markov.compiling import compiled, loop
 from markov.model.cohort import D, H, M, P, S, T
-from markov.model.compiling import compiled, loop
 from markov.model.discounting import Indices
 from markov.model.treatment import OnDrug, Window, fraction_of_others
 from markov.terms import Array

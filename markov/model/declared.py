@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from markov.compiling import plain
 from markov.model.cohort import cause, pace
-from markov.model.compiling import plain
 from markov.model.discounting import Indices
 from markov.model.structure import Structure
 from markov.terms import Array

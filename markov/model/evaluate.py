@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
+from markov.compiling import filled, say_what_is_waited_for
 from markov.inputs.parameters import Columns, Inputs
-from markov.model.compiling import filled, say_what_is_waited_for
 from markov.model.discounting import COSTS, UNDISCOUNTED
 from markov.model.hazards import curves_of, cycle_boundaries, strategy_hazard
 from markov.model.outcomes import CURVES, LANDMARK_YEARS, CurveSummary, Outcomes, Trace, concatenate
@@ -78,7 +78,7 @@ def evaluate(
     """
     say_what_is_waited_for()
     total = _row_count(values)
-    block = min(block or BLOCK, BLOCK) if sink is None else block or BLOCK
+    block = block or BLOCK
     spans = [(a, min(a + block, total)) for a in range(0, total, block)]
     collected: list[Outcomes] = []
     for (start, _), outcomes in zip(spans, _in_order(inputs, values, spans, trace, workers), strict=True):

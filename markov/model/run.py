@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from markov.compiling import compiled, entry, loop
 from markov.model.cohort import FLOWS, STATES, Cohort, walk
-from markov.model.compiling import compiled, entry, loop
 from markov.model.counting import (
     NET_OF_SPM,
     ON_DRUG,

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from markov.compiling import compiled, filled, loop
 from markov.inputs.parameters import Columns
 from markov.model.cohort import Cohort, cause, without_malignancies
-from markov.model.compiling import compiled, filled, loop
 from markov.model.treatment import OnDrug, Window, fraction_of_others, remaining, share_on_drug, treat
 from markov.terms import AfterStopping, Array
 

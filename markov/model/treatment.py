@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from markov.compiling import compiled, loop
 from markov.inputs.parameters import Columns
-from markov.model.compiling import compiled, loop
 from markov.survival.hazards import rate_from_incidence
 from markov.terms import Array
 

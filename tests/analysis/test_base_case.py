@@ -11,10 +11,10 @@ from markov.analysis import checks
 from markov.analysis.base_case import ALTERNATIVES, BaseCase, TrialComparison, base_case, modelled_figure
 from markov.analysis.calibration import excess_rate_for_median
 from markov.analysis.checks import Check, verify
+from markov.compiling import plain
 from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
 from markov.inputs.rules.between_values import scenario_changes
 from markov.model.cohort import pace
-from markov.model.compiling import plain
 from markov.model.drugs import cost_per_dispensing
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes, Trace

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from markov import compiling
 from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.writing.template import shipped
-from markov.model import compiling
 from markov.model.evaluate import evaluate, evaluate_each
 from markov.terms import Array
 from tests.support.plain_python import in_plain_python

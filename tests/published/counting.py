@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from markov.compiling import plain
 from markov.model.cohort import cause, pace
-from markov.model.compiling import plain
 from markov.model.discounting import cycle_weights, discount_factors
 from markov.terms import Array, Correction
 

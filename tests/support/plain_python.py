@@ -2,8 +2,8 @@
 
 import pytest
 
+from markov.compiling import plain
 from markov.model import cohort, counting, declared, evaluate, run, stops, treatment
-from markov.model.compiling import plain
 
 MODULES = (treatment, cohort, stops, counting, run, declared, evaluate)
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-COMMAND = "from markov.batch.helpers import serve; serve()"
+COMMAND = "from markov.batch.processes import serve; serve()"
 
 
 class Helper:

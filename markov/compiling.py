@@ -5,8 +5,10 @@ anew, an installation may be read-only, and two processes may start at once (Num
 `NUMBA_DISABLE_JIT=1` runs plain Python, to step through the cycle in a debugger.
 """
 
+import atexit
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,7 +21,15 @@ import numpy as np
 from markov.terms import Array
 
 F = TypeVar("F", bound=Callable[..., Any])
-SOURCES = ("structure.py", "treatment.py", "cohort.py", "stops.py", "counting.py", "run.py", "../survival/hazards.py")
+SOURCES = (
+    "survival/hazards.py",
+    "model/structure.py",
+    "model/treatment.py",
+    "model/cohort.py",
+    "model/stops.py",
+    "model/counting.py",
+    "model/run.py",
+)
 
 
 def _user_caches() -> Path:
@@ -32,19 +42,19 @@ def _user_caches() -> Path:
 
 
 def _cache_folder() -> Path:
-    """A folder of these sources' own that can be written to."""
+    """A folder of these sources' own in the user's caches; where these cannot be written, one for this run alone."""
     digest = hashlib.sha256()
     for name in SOURCES:
         digest.update((Path(__file__).parent / name).read_bytes())
-    own = Path("markov") / digest.hexdigest()[:12]
-    for base in (_user_caches, lambda: Path(tempfile.gettempdir())):
-        try:
-            (folder := base() / own).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except (OSError, RuntimeError):  # not writable, or no home
-            continue
-    return Path(tempfile.mkdtemp())
+    try:
+        folder = _user_caches() / "markov" / digest.hexdigest()[:12]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # not writable, or no home
+        folder = Path(tempfile.mkdtemp(prefix="markov_"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
 
 try:
