@@ -4,7 +4,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +11,6 @@ import numpy as np
 import peers
 import work_item
 from measuring import Timed, figures, interleaved, own_peak, peak_memory, table
-
-from markov.model.workers import borrow, give_back
-from markov.terms import Array
 
 DRAWS = {
     "heormodel": 30,
@@ -24,18 +20,7 @@ DRAWS = {
     "heemod": 3,
 }  # what others take milliseconds for is timed on few draws
 SCALING = (1_000, 10_000, 100_000, 1_000_000)
-OURS, OURS_ALONE = "this project, 2 processes", "this project, 1 process"
-
-
-def in_processes(values: Array, count: int = 2) -> Array:
-    """The recursion over several processes, each with an equal part of the draws."""
-    helpers, parts = borrow(count - 1), np.array_split(values, count)
-    with ThreadPoolExecutor(count) as pool:
-        tasks = zip(helpers, parts[1:], strict=True)
-        runs = [pool.submit(helper, work_item.through_recursion, part) for helper, part in tasks]
-        found = [work_item.through_recursion(parts[0]), *(run.result() for run in runs)]
-    give_back(helpers, sound=True)
-    return np.concatenate(found)
+OURS, OURS_ALONE = "this project, 2 threads", "this project, 1 thread"
 
 
 def section(rounds: int, largest: int) -> list[str]:
@@ -54,7 +39,7 @@ def _compared(others: dict[str, peers.Peer | None], rounds: int, draws: int) -> 
     values = work_item.draws(draws)
     ours = work_item.through_recursion(values[:50])
     actions: dict[str, tuple[Callable[[], object], int]] = {
-        OURS: (partial(in_processes, values), draws),
+        OURS: (partial(work_item.through_recursion, values, 2), draws),
         OURS_ALONE: (partial(work_item.through_recursion, values), draws),
     }
     for name, peer in others.items():

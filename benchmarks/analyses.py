@@ -21,7 +21,7 @@ from markov.analysis.uncertainty.sobol_design import sobol_rows
 from markov.analysis.uncertainty.sobol_indices import Output, sobol_indices
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
 from markov.inputs.writing.template import shipped, worked_names
-from markov.model.evaluate import evaluate, evaluate_side_by_side
+from markov.model.evaluate import evaluate
 from markov.report.reports import write_report
 from markov.terms import Array
 
@@ -86,15 +86,14 @@ def _sobol(rounds: int) -> list[str]:
 
 
 def _scenarios(rounds: int) -> list[str]:
-    """The scenarios of each trial one by one, and those that move alike side by side."""
+    """The scenarios of each trial one by one."""
     actions: dict[str, Callable[[], object]] = {}
     for name in (TRIAL, HARDEST):
         inputs = read_inputs(shipped(name))
         asked = [(with_values(inputs, scenario_changes(inputs, each)), {}) for each in scenario_names(inputs)]
         actions[f"{name}, {len(asked)} scenarios, one by one"] = partial(_one_by_one, asked)
-        actions[f"{name}, {len(asked)} scenarios, side by side"] = partial(evaluate_side_by_side, asked)
     rows = [[name, str(timed)] for name, timed in interleaved(actions, rounds).items()]
-    return ["### Scenarios, 1 process", "", *table(["what", "median (range)"], rows)]
+    return ["### Scenarios", "", *table(["what", "median (range)"], rows)]
 
 
 def _one_by_one(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -> None:

@@ -80,7 +80,7 @@ def _curves(rounds: int) -> list[str]:
     flagship = read_inputs(shipped(FLAGSHIP))
     cases["the flagship, all outcomes"] = flagship, sampled(flagship, 10_000)
     actions = {
-        f"{name}, {workers} process{'es' * (workers > 1)}": partial(evaluate, inputs, values, workers=workers)
+        f"{name}, {workers} thread{'s' * (workers > 1)}": partial(evaluate, inputs, values, workers=workers)
         for name, (inputs, values) in cases.items()
         for workers in (1, 2)
     }
@@ -102,7 +102,7 @@ def _rows(rounds: int, largest: int) -> list[str]:
         for (name, timed), size in zip(times.items(), sizes, strict=True)
     ]
     headers = ["rows", "median (range)", "µs a row", "peak memory of one process (MB)"]
-    return ["### By number of rows, into a sink, 2 processes", "", *table(headers, rows)]
+    return ["### By number of rows, into a sink, 2 threads", "", *table(headers, rows)]
 
 
 def _cycles(rounds: int) -> list[str]:
@@ -110,7 +110,7 @@ def _cycles(rounds: int) -> list[str]:
     made = {days: with_values(inputs, {"settings.cycle_days": days}) for days in (56.0, 28.0, 14.0, 7.0)}
     actions = {f"{days:g}": partial(evaluate, changed, values, workers=1) for days, changed in made.items()}
     rows = [[name, str(timed)] for name, timed in interleaved(actions, rounds).items()]
-    return ["### By length of the cycle, 2,000 rows, 1 process", "", *table(["days", "median (range)"], rows)]
+    return ["### By length of the cycle, 2,000 rows, 1 thread", "", *table(["days", "median (range)"], rows)]
 
 
 def _strategies(rounds: int) -> list[str]:
@@ -122,7 +122,7 @@ def _strategies(rounds: int) -> list[str]:
         changed = with_values(inputs, dict(included))
         actions[str(count + 1)] = partial(evaluate, changed, sampled(changed, 2_000), workers=1)
     rows = [[name, str(timed)] for name, timed in interleaved(actions, rounds).items()]
-    return ["### By number of strategies, 2,000 rows, 1 process", "", *table(["strategies", "median (range)"], rows)]
+    return ["### By number of strategies, 2,000 rows, 1 thread", "", *table(["strategies", "median (range)"], rows)]
 
 
 def run_into_a_sink(size: int) -> None:

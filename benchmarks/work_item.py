@@ -12,17 +12,15 @@ t, from the time t to t + 1, with ΔH₀ = λ·((t + 1)^k − t^k), λ = ln 2/me
 and discount each by 1.035^(−t/12). The parameters are made for speed; they are no evidence.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
-from markov.model.cohort import run_batches
-from markov.model.structure import Structure
-from markov.model.transitions import Exit, Moves, exit_of_origin, in_half_a_cycle
+from markov.compiling import entry, loop
+from markov.model.cohort import cause, either, pace
 from markov.terms import Array
 
 MONTHS, PER_YEAR, DISCOUNT = 480, 12.0, 0.035
-STRUCTURE = Structure.of("MTPSD", [*("MT", "MP", "MS", "MD"), *("TP", "TS", "TD"), *("PS", "PD"), "SD"])
-BATCH = 16  # months whose payoffs are added together
-BLOCK = 4096  # draws: what a block needs fits the cache
 
 PARAMETERS = {  # name: mean, coefficient of variation, family
     "shape": (1.15, 0.08, "lognormal"),
@@ -88,64 +86,56 @@ def weights() -> Array:
     return np.asarray(ends * (1.0 + DISCOUNT) ** (-np.arange(MONTHS + 1) / PER_YEAR))
 
 
-def through_recursion(values: Array) -> Array:
-    """Totals (rows, 6) by the project's cohort engine, in blocks that fit the cache."""
-    blocks = range(0, len(values), BLOCK)
-    return np.concatenate([_block(columns(values[start : start + BLOCK])) for start in blocks])
+def through_recursion(values: Array, workers: int = 1) -> Array:
+    """Totals (rows, 6) by the project's compiled functions of a cycle, each thread with an equal part of the draws."""
+    with ThreadPoolExecutor(workers) as pool:
+        return np.concatenate(list(pool.map(_block, np.array_split(values, workers))))
 
 
-def _block(p: dict[str, Array]) -> Array:
-    rule, weight = _Rule(p), weights()
-    initial = np.zeros((5, 2, len(p["shape"])))
-    initial[0] = 1.0
-    spent = weight[0] * initial[:4]
-    for part in run_batches(STRUCTURE, initial, MONTHS, rule, half_cycle_exposure=False, batch=BATCH, flows=False):
-        ends = part.occupancy[1:, :4]
-        spent += np.einsum("t,tsan->san", weight[part.first + 1 : part.first + 1 + len(ends)], ends)
-    return totals(p, spent)
+def _block(values: Array) -> Array:
+    spent = np.zeros((4, 2, len(values)))
+    _spend(np.ascontiguousarray(values), background(), weights(), spent)
+    return totals(columns(values), spent)
 
 
-class _Rule:
-    """Increments of month t, (strategies, rows); what is the same for both strategies is computed once."""
-
-    def __init__(self, p: dict[str, Array]):
-        one = np.ones_like(p["shape"])
-        self.shape, self.smr = p["shape"], p["smr"]
-        self.scale = np.log(2.0) / p["median"] ** p["shape"]
-        self.ratios = np.stack([one, p["ratio"]])
-        self.after = p["ratio_after_stopping"]
-        self.stops = np.stack([p["stops_observation"], p["stops_maintenance"]]) / PER_YEAR
-        off = p["malignancies"] / PER_YEAR
-        self.malignancies = off * np.stack([one, p["malignancies_ratio"]])
-        self.malignancies_after = self.malignancies * p["malignancies_after_stopping"]
-        self.malignancies_progressed = off * p["malignancies_after_progression"]
-        self.excess = [p[f"excess_{state}"] / PER_YEAR for state in ("progression", "malignancy")]
-        self.leaving = self.stops + self.malignancies  # of M, besides progression and death
-        self.leaving_progression = self.malignancies_progressed + self.excess[0]
-        self.known, self.before = background(), np.zeros_like(one)
-
-    def __call__(self, t: int, occupancy: Array) -> Moves:
-        """What moves in month t."""
-        del occupancy
-        reached = self.scale * (t + 1.0) ** self.shape
-        rising, self.before = reached - self.before, reached
-        dies = self.smr * self.known[t]
-        progresses, progresses_after = self.ratios * rising, self.after * rising
-        dies_progressed, dies_malignant = dies + self.excess[0], dies + self.excess[1]
-        hazards = [
-            *(self.stops, progresses, self.malignancies, dies),
-            *(progresses_after, self.malignancies_after, dies),
-            *(self.malignancies_progressed, dies_progressed, dies_malignant),
-        ]
-        leaving = self.leaving + progresses
-        leaving += dies
-        leaving_after = self.malignancies_after + (progresses_after + dies)
-        exits = [_exit(total) for total in (leaving, leaving_after, self.leaving_progression + dies, dies_malignant)]
-        return Moves(STRUCTURE, hazards, [*exits, _exit(np.ones(1))])
+@entry
+def _spend(values: Array, known: Array, weight: Array, spent: Array) -> None:
+    """Weighted months of every draw and strategy, (4 states, 2 strategies, rows)."""
+    for r in range(len(values)):
+        for arm in range(2):
+            _months(values[r], arm, known, weight, spent[:, arm, r])
 
 
-def _exit(total: Array) -> Exit:
-    return exit_of_origin(total, in_half_a_cycle(2.0 * total))
+@loop
+def _months(p: Array, arm: int, known: Array, weight: Array, spent: Array) -> None:
+    """One cohort, month by month: who is where at the boundaries, weighted and added up; one move a month."""
+    shape, scale = p[0], np.log(2.0) / p[1] ** p[0]
+    off = p[6] / PER_YEAR
+    own, stops = (p[2], p[5]) if arm else (1.0, p[4])
+    new = off * (p[7] if arm else 1.0)
+    stopped, malignant = cause(stops / PER_YEAR), cause(new)
+    malignant_after, malignant_progressed = cause(new * p[8]), cause(off * p[9])
+    excess, excess_malignant = cause(p[11] / PER_YEAR), cause(p[12] / PER_YEAR)
+    m, t, g, s, before = 1.0, 0.0, 0.0, 0.0, 0.0
+    spent[0] += weight[0]
+    for k in range(len(known)):
+        reached = scale * (k + 1.0) ** shape
+        rising, before = reached - before, reached
+        dies, progress, after = cause(p[10] * known[k]), cause(own * rising), cause(p[3] * rising)
+        leave_m = pace(either(either(stopped, progress), either(malignant, dies)), 0.0)
+        leave_t = pace(either(either(after, malignant_after), dies), 0.0)
+        leave_g = pace(either(either(malignant_progressed, excess), dies), 0.0)
+        leave_s = pace(either(dies, excess_malignant), 0.0)
+        from_m, from_t, from_g = m * leave_m.leave, t * leave_t.leave, g * leave_g.leave
+        s = s * leave_s.stay + from_m * malignant.increment + from_t * malignant_after.increment
+        s += from_g * malignant_progressed.increment
+        g = g * leave_g.stay + from_m * progress.increment + from_t * after.increment
+        t = t * leave_t.stay + from_m * stopped.increment
+        m *= leave_m.stay
+        spent[0] += weight[k + 1] * m
+        spent[1] += weight[k + 1] * t
+        spent[2] += weight[k + 1] * g
+        spent[3] += weight[k + 1] * s
 
 
 def totals(p: dict[str, Array], spent: Array) -> Array:

@@ -15,18 +15,17 @@ from markov.analysis.uncertainty.acceptability import Decision
 from markov.inputs import distributions
 from markov.inputs.correlations import Block
 from markov.inputs.parameters import Columns, Inputs, with_values
-from markov.model import after_progression, cohort, discounting, hazards, payoffs, stops, treatment
+from markov.model import cohort, declared, discounting, evaluate, hazards, payoffs, run, stops, treatment
 from markov.model.drugs import Regimen
 from markov.model.outcomes import SCHEDULES
-from markov.model.transitions import either, exit_of
-from markov.survival.hazards import CrossingPolicy
+from markov.survival.hazards import POLICIES
 from markov.survival.life_table import LifeTable
-from markov.terms import Array, Correction, CostCategory, Position, State
+from markov.terms import Array, Correction, CostCategory, Crossing, Position
+from tests.support.plain_python import in_plain_python
 
 Patch = pytest.MonkeyPatch
 UNDISCOUNTED, DISCOUNTED = (SCHEDULES.index(name) for name in ("undiscounted", "discounted"))
 CATEGORIES = list(CostCategory)
-INDEX = {state: i for i, state in enumerate(State)}
 
 
 @dataclass(frozen=True)
@@ -90,10 +89,14 @@ def _(patch: Patch) -> None:
 
 @bug("Curves crossing are left to cross", "TV-04")
 def _(patch: Patch) -> None:
-    def cap(right: Any, self: Any, pfs: Array, overall: Array, bound: Array) -> Any:
+    def choices(right: Any, self: Any) -> Any:
+        return right(self)._replace(crossing=POLICIES.index(Crossing.ERROR))
+
+    def cap(right: Any, pfs: Array, overall: Array, policy: Any) -> Any:
         return pfs, np.zeros(np.broadcast_shapes(pfs.shape, overall.shape), dtype=bool)
 
-    wrap(patch, CrossingPolicy, "cap", cap)
+    wrap(patch, evaluate.Block, "_choices", choices)
+    wrap(patch, hazards, "cap_crossing", cap)
 
 
 @bug("Life table read from the other sex's column", "FT-06", "FT-07")
@@ -113,13 +116,15 @@ def _(patch: Patch) -> None:
 
 @bug("Background mortality left out after progression", "FT-05", "FT-06")
 def _(patch: Patch) -> None:
-    def prepare(right: Any, self: Any, first: int, p: Any) -> None:
-        right(self, first, p)
-        self.deaths = 0.0 * p.background + self.excess
-        whole = either(self.taken, p.off.taken)
-        p.exits[INDEX[State.PROGRESSION]] = exit_of(self.deaths + p.off.total, whole)
+    def walk(right: Any, c: Any, *arguments: Any) -> Any:
+        wrap(patch, cohort, "at_a_rate", lambda rate, inside, deaths, *more: rate(inside, excess(c), *more))
+        return right(c, *arguments)
 
-    wrap(patch, after_progression.ExcessRate, "prepare", prepare)
+    def excess(c: Any) -> Any:
+        return cohort.cause(max(c.dead_progression, 1e-300))
+
+    in_plain_python(patch)
+    wrap(patch, run, "walk", walk)
 
 
 @bug("Standardised mortality ratio ignored", "TV-18", "TV-19")
@@ -132,11 +137,8 @@ def _(patch: Patch) -> None:
 
 @bug("Deaths after progression miss the overall-survival curve", "FT-18")
 def _(patch: Patch) -> None:
-    def solve(right: Any, self: Any, *arguments: Any) -> Any:
-        d, half = right(self, *arguments)
-        return 0.9 * d, half
-
-    wrap(patch, after_progression.DeathsMeetOverallSurvival, "_solve", solve)
+    in_plain_python(patch)
+    wrap(patch, cohort, "deaths_to_meet", lambda right, *arguments: cohort.cause(0.9 * right(*arguments).increment))
 
 
 # --------------------------------------------------------------------------------------- transitions and events
@@ -146,67 +148,68 @@ def _(patch: Patch) -> None:
 def _(patch: Patch) -> None:
     def wrong(right: Any, *arguments: Any) -> Any:
         found = right(*arguments)
-        return found._replace(half_pace=2.0 * found.half_pace, stay=found.stay + 1e-3)
+        return found._replace(entrants_leave=2.0 * found.entrants_leave, stay=found.stay + 1e-3)
 
-    from markov.model import prepared, transitions
-
-    for module in (prepared, after_progression, transitions):
-        wrap(patch, module, "exit_of", wrong)
+    in_plain_python(patch)
+    for module in (cohort, declared):
+        wrap(patch, module, "pace", wrong)
 
 
 @bug("Flows counted twice on arrival", "FT-19", "FT-20")
 def _(patch: Patch) -> None:
-    def twice(right: Any, self: Any, batch: Any) -> None:
-        right(self, batch)
-        discounting.add_products(
-            self.arrived[:, 1:],
-            self.schedules.middles[:, batch.first : batch.first + len(batch.arrivals)],
-            batch.arrivals[:, 1:],
-        )
-
-    wrap(patch, payoffs.Payoffs, "add", twice)
+    right = payoffs.Payoffs.arrivals
+    patch.setattr(payoffs.Payoffs, "arrivals", property(lambda self: 2.0 * right.__get__(self)))
 
 
 @bug("Every second death lost", "TV-26", "TV-08")
 def _(patch: Patch) -> None:
-    def lose(right: Any, self: Any, moves: Any, inside: Any, following: Any, arrived: Any, flowed: Any) -> None:
-        right(self, moves, inside, following, arrived, flowed)
-        following[-1] -= 0.5 * arrived[-1]
+    def lose(right: Any, now: Array, a: Any, p: Any, after: Any, then: Array, flow: Array) -> None:
+        right(now, a, p, after, then, flow)
+        then[cohort.D] -= 0.5 * (then[cohort.D] - now[cohort.D])
 
-    wrap(patch, cohort._Advance, "__call__", lose)
+    in_plain_python(patch)
+    wrap(patch, cohort, "move", lose)
 
 
 @bug("Tunnel entries begin their clock anew every cycle", "TV-27")
 def _(patch: Patch) -> None:
-    def fill(right: Any, self: Any, k: int, j: int, occupancy: Array, moves: Any) -> None:
+    def anew(right: Any, c: Any, inside: Array, k: int, *arguments: Any) -> Any:
         if k > 1:
-            self.inside[: k - 1] *= 0.5
-        right(self, k, j, occupancy, moves)
+            inside[k - 1], inside[: k - 1] = inside[:k].sum(), 0.0
+        return right(c, inside, k, *arguments)
 
-    wrap(patch, after_progression.TimeSinceProgression, "fill", fill)
+    in_plain_python(patch)
+    wrap(patch, cohort, "since_progression", anew)
 
 
 @bug("Proportion who stopped read as 1 − e^(−λt)", "FT-16")
 def _(patch: Patch) -> None:
-    def rates(right: Any, self: Any, proportion: str, maintenance: Any) -> Any:
-        if not self._given(proportion):
-            return right(self, proportion, maintenance)
-        return -np.log1p(-self._number(proportion)) / self._number("toxicity.period"), np.zeros(1)
+    right = stops.Told.of
 
-    wrap(patch, stops._Solver, "_rates", rates)
+    def told(cls: Any, columns: Columns) -> Any:
+        found = right(columns)
+        naive = -np.log1p(-found.proportion) / found.period
+        given = ~np.isnan(found.proportion)
+        return found._replace(
+            toxicity_rate=np.where(given, naive, found.toxicity_rate),
+            other_rate=np.where(given, 0.0, found.other_rate),
+            proportion=np.full_like(naive, np.nan),
+        )
+
+    patch.setattr(stops.Told, "of", classmethod(told))
 
 
 @bug("Excess of second malignancies on treatment dropped", "FT-17", "TV-79")
 def _(patch: Patch) -> None:
     right = treatment.Malignancies.of
-    wrong = classmethod(lambda cls, columns: replace(right(columns), excess=0.0 * right(columns).excess))
+    wrong = classmethod(lambda cls, columns: right(columns)._replace(excess=0.0 * right(columns).excess))
     patch.setattr(treatment.Malignancies, "of", wrong)
 
 
 @bug("Types of second malignancy swapped", "FT-17")
 def _(patch: Patch) -> None:
     right = treatment.Malignancies.of
-    wrong = classmethod(lambda cls, columns: replace(right(columns), haematologic=1.0 - right(columns).haematologic))
+    wrong = classmethod(lambda cls, columns: right(columns)._replace(haematologic=1.0 - right(columns).haematologic))
     patch.setattr(treatment.Malignancies, "of", wrong)
 
 
@@ -333,10 +336,8 @@ def _(patch: Patch) -> None:
 @bug("Utilities are not capped at the norms", "TV-24", "FT-07")
 def _(patch: Patch) -> None:
     def uncapped(right: Any, self: Any) -> Array:
-        changed = with_values(self.columns.inputs, {"settings.utility_cap": "off"})
-        kept, self.columns = self.columns, Columns(changed, self.columns.block, self.columns.rows)
-        found = np.asarray(right(self))
-        self.columns = kept
+        self.capped, kept = False, self.capped
+        found, self.capped = np.asarray(right(self)), kept
         return found
 
     wrap(patch, payoffs.Payoffs, "_utilities", uncapped)

@@ -9,8 +9,8 @@ import pytest
 from tests import ROOT
 
 PACKAGE = ROOT / "markov"
-ORDER = ("terms", "excel", "inputs", "survival", "model", "analysis", "report", "batch", "cli")
-HANDLE_FILES = {"excel", "inputs", "report", "batch", "cli"}
+ORDER = ("terms", "compiling", "excel", "inputs", "survival", "model", "analysis", "report", "batch", "cli")
+HANDLE_FILES = {"compiling", "excel", "inputs", "report", "batch", "cli"}
 FILE_MODULES = {"openpyxl", "xlsxwriter", "zipfile", "pathlib", "io", "csv", "shutil", "sqlite3", "tempfile"}
 FILE_CALLS = {
     "open",

@@ -1,6 +1,6 @@
 """The base case: one run, its incremental analysis, its checks, and other readings of mortality after progression."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,14 +9,13 @@ from markov.analysis.checks import Check, checks_of_a_run
 from markov.analysis.checks_by_rerun import checks_by_rerun
 from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
 from markov.analysis.interpretation.bridge import Bridge, bridge
-from markov.analysis.together import evaluate_together, single_runs
 from markov.analysis.trial_comparison import TrialComparison, trial_comparisons
 from markov.inputs.parameters import Inputs, Value, changed_inputs
 from markov.inputs.problems import raise_errors
 from markov.inputs.rules import between_values
-from markov.model.evaluate import evaluate
+from markov.model.evaluate import evaluate, evaluate_each
 from markov.model.hazards import crossing_problems
-from markov.model.outcomes import Outcomes
+from markov.model.outcomes import Outcomes, single_runs
 from markov.terms import Array, PostProgression, PostProgressionRate, PriceSet
 
 ALTERNATIVES: Mapping[str, Mapping[str, Value]] = {
@@ -67,10 +66,9 @@ class BaseCase:
         return [self.inputs.labels[strategy] for strategy in self.outcomes.strategies]
 
 
-def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = None) -> BaseCase:
+def base_case(inputs: Inputs) -> BaseCase:
     """Run a workbook: outcomes with their trace, incremental analysis, headline alternatives and checks.
 
-    `again` gives what `checks_by_rerun.run_again` found, where that was begun elsewhere.
     Raises InputError where curves cross under the error policy.
 
     >>> result = base_case(calgb)
@@ -91,7 +89,7 @@ def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = N
         net_benefit(costs, qalys, inputs.thresholds),
         headlines,
         trial_comparisons(inputs, outcomes),
-        (*checks_of_a_run(inputs, outcomes), *checks_by_rerun(inputs, outcomes, again and again())),
+        (*checks_of_a_run(inputs, outcomes), *checks_by_rerun(inputs, outcomes)),
         bridge(inputs, outcomes, readings),
     )
 
@@ -101,7 +99,7 @@ def _headlines(inputs: Inputs) -> Iterator[Headline]:
     changed = {name: changed_inputs(bare, changes) for name, changes in ALTERNATIVES.items()}
     rules = {name: _broken_rule(each) for name, each in changed.items()}
     sound = [name for name, rule in rules.items() if not rule]
-    found = dict(zip(sound, at_price_sets_together([changed[name] for name in sound]), strict=True))
+    found = dict(zip(sound, at_price_sets([changed[name] for name in sound]), strict=True))
     for name, changes in ALTERNATIVES.items():
         outcomes = found.get(name, {})
         if isinstance(outcomes, Exception):
@@ -135,17 +133,17 @@ def _by_price_set(sets: Sequence[PriceSet], outcomes: Outcomes) -> dict[PriceSet
     return dict(zip(sets, runs * len(sets) if len(runs) == 1 else runs, strict=True))
 
 
-def at_price_sets_together(inputs: Sequence[Inputs]) -> list[Priceable | Exception]:
+def at_price_sets(inputs: Sequence[Inputs]) -> list[Priceable | Exception]:
     """Outcomes of each inputs at every price set for which all products in use have a price; or its error.
 
-    Effects do not depend on the price set; many inputs take no more evaluations than their differences need.
+    Effects do not depend on the price set.
 
-    >>> prices, = at_price_sets_together([calgb])
+    >>> prices, = at_price_sets([calgb])
     >>> [(price_set.value, bool(outcomes.cost[0, 1] > 100_000)) for price_set, outcomes in prices.items()]
     [('brand', True), ('generic', True)]
     """
     asked = [_price_rows(each) for each in inputs]
-    answers = evaluate_together([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
+    answers = evaluate_each([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
     return [
         answer if isinstance(answer, Exception) else _by_price_set(sets, answer)
         for answer, (sets, _) in zip(answers, asked, strict=True)

@@ -11,8 +11,8 @@ from queue import Empty, Queue
 from typing import TYPE_CHECKING, Protocol
 
 from markov.batch.keys import program_state
+from markov.batch.processes import Helper
 from markov.batch.tasks import Answer, Task, run_task
-from markov.model.workers import Helper
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -87,7 +87,7 @@ class Cores:
 
     def __init__(self, workers: int):
         self.workers, self.submitted = workers, 0
-        self.helpers = [Helper(run_task.__module__) for _ in range(workers)]
+        self.helpers = [Helper() for _ in range(workers)]
         self.free: Queue[Helper] = Queue()
         for helper in self.helpers:
             self.free.put(helper)
@@ -125,7 +125,7 @@ class Cores:
 
     def _instead_of(self, helper: Helper) -> Helper:
         helper.discard()
-        self.helpers[self.helpers.index(helper)] = new = Helper(run_task.__module__)
+        self.helpers[self.helpers.index(helper)] = new = Helper()
         return new
 
     def wait(self, seconds: float) -> list[Finished]:

@@ -11,7 +11,6 @@ from itertools import combinations
 from pathlib import Path
 
 from markov.analysis.sensitivity.scenarios import Change, applied, changes_of
-from markov.analysis.together import groups_of
 from markov.batch.keys import Analysis, Keys, program_state
 from markov.batch.tasks import Asked, Task, told
 from markov.inputs.parameters import Inputs, ScenarioChange
@@ -23,8 +22,8 @@ BASE_CASE = "Base case"
 JOINED = " + "
 COMBINED = "A combination of scenarios, each with its own reason"
 LARGEST_GRID = 20_000
-ROWS, COST = 64, 12.0
-"""Most rows of one evaluation in a task, and what a task may cost: one for an evaluation, a fiftieth for each row."""
+RUNS = 64
+"""Base cases in a task: about a second's work."""
 
 PLANNED_AT_ONCE = 512
 """Scenarios whose inputs are held in memory together while tasks are formed."""
@@ -300,18 +299,7 @@ def _asked(plan: Plan, name: str, inputs: Inputs, variant: Variant, keys: Keys) 
 
 
 def _together(asked: Sequence[tuple[Asked, Inputs]], analysis: Analysis) -> Iterator[list[Asked]]:
-    """Jobs by task: base cases that share evaluations, up to about a second's work; others one by one."""
-    if analysis is not Analysis.BASE:
-        yield from ([each] for each, _ in asked)
-        return
-    task: list[Asked] = []
-    cost = 0.0
-    for members in groups_of([(inputs, {}) for _, inputs in asked]):
-        for start in range(0, len(members), ROWS):
-            part = [asked[i][0] for i in members[start : start + ROWS]]
-            task, cost = [*task, *part], cost + 1.0 + len(part) / 50.0
-            if cost >= COST:
-                yield task
-                task, cost = [], 0.0
-    if task:
-        yield task
+    """Jobs by task: base cases up to about a second's work; others one by one."""
+    size = RUNS if analysis is Analysis.BASE else 1
+    for start in range(0, len(asked), size):
+        yield [each for each, _ in asked[start : start + size]]

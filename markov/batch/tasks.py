@@ -14,12 +14,12 @@ import numpy as np
 
 from markov.analysis.base_case import base_case
 from markov.analysis.checks import Check
-from markov.analysis.together import evaluate_together
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
 from markov.analysis.uncertainty.sample import standard_error
 from markov.batch.keys import Analysis, program_state
 from markov.inputs.parameters import Inputs, ScenarioChange, changed_inputs
 from markov.inputs.problems import InputError, Problem
+from markov.model.evaluate import evaluate_each
 from markov.model.outcomes import Outcomes
 from markov.report.reports import write_report
 from markov.terms import CostCategory, Verdict
@@ -122,7 +122,7 @@ def _base_cases(task: Task) -> list[Answer]:
     """All in as few evaluations as they need; one by one where that fails."""
     began = time.perf_counter()
     try:
-        found = evaluate_together([(changed(task.inputs, each.changes), {}) for each in task.asked])
+        found = evaluate_each([(changed(task.inputs, each.changes), {}) for each in task.asked])
     except Exception as error:  # a mistake in one job must not take the others with it
         if len(task.asked) > 1:
             return [answer for each in task.asked for answer in _base_cases(replace(task, asked=(each,)))]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +30,6 @@ from markov.cli.uncertainty import (
     keep_draws,
     years_of,
 )
-from markov.model.workers import warm
 
 if TYPE_CHECKING:
     from markov.analysis.bank.registry import Tested
@@ -105,8 +103,6 @@ def run(
     one_thread()
     clock = Clock(timings)
     asked = Asked(runs, points, years_of(years), seed, draws, workers) if all_ else None
-    if not base_only:
-        warm("markov.model.evaluate")
     with clock.step("Reading the workbook"):
         inputs = read(workbook, changes)
     if redact:
@@ -148,19 +144,15 @@ class Results:
         from markov.analysis.bank.run import short_form
         from markov.analysis.base_case import base_case
 
-        begun = None
-        if not base_only:
-            from markov.analysis.sensitivity.everything import Begun, deterministic
-
-            begun = Begun(inputs)
-        import_module("markov.report.reports")  # while the helper works
         with clock.step("Running the model and its checks"):
-            base = base_case(inputs, begun.again if begun else None)
+            base = base_case(inputs)
             tested = tuple(short_form(inputs, base.outcomes))
         found = None
-        if begun:
+        if not base_only:
+            from markov.analysis.sensitivity.everything import deterministic
+
             with clock.step("Scenarios and sensitivity analyses"):
-                found = deterministic(inputs, base, begun)
+                found = deterministic(inputs, base)
         return cls(base, tested, found, asked.run(workbook, inputs, found, clock) if asked else None)
 
     def write(self, target: Path, command: str, clock: Clock, *, live: bool, draws: str) -> None:

@@ -13,7 +13,6 @@ Indices = NDArray[np.intp]
 Steps = list[tuple[float, float]]
 
 UNDISCOUNTED, COSTS, EFFECTS = range(3)
-LARGEST_PRODUCT = 250_000
 
 
 def discount_factors(
@@ -72,44 +71,6 @@ def cycle_weights(correction: Correction, boundaries: Array, factors: Array, mid
     else:
         weights[:, 1] = length * factors[1:]
     return k, weights
-
-
-def fold(weights: Array, by_parabola: bool) -> Array:
-    """Weights by cycle and occupancy, (n, cycles, 3), summed by boundary, (n, cycles + 1).
-
-    The first cycle is an even one where Simpson's parabolas span two cycles.
-
-    >>> import numpy as np
-    >>> fold(np.array([[[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]]]), by_parabola=False).tolist()
-    [[0.5, 1.0, 0.5]]
-    """
-    n, cycles, _ = weights.shape
-    total = np.zeros((n, cycles + 3))
-    step = 2 if by_parabola else 1
-    for parity in range(step):
-        part = weights[:, parity::step]
-        for m in range(3):
-            total[:, m : m + step * part.shape[1] : step] += part[:, :, m]
-    return total[:, : cycles + 1]
-
-
-def cycle_time(weights: Array, occupancy: Array, j: int, by_parabola: bool) -> Array:
-    """Time in states in cycle j of a batch, (n, …), from weights (n, 3) and occupancy (cycles + 1, …)."""
-    start = j - j % 2 if by_parabola else j
-    window = occupancy[start : start + 3]
-    return np.asarray(np.tensordot(weights[:, : len(window)], window, axes=1))
-
-
-def add_products(total: Array, weights: Array, values: Array) -> None:
-    """total += weights @ values, for total (n, …), weights (n, m) and values (m, …).
-
-    In blocks small enough that the linear-algebra library stays on one thread: its own threads and ours took ten
-    to forty times as long.
-    """
-    out, flat = total.reshape(len(total), -1), values.reshape(len(values), -1)
-    step = max(LARGEST_PRODUCT // max(weights.size, 1), 1)
-    for a in range(0, flat.shape[1], step):
-        out[:, a : a + step] += weights @ flat[:, a : a + step]
 
 
 def discount_steps(inputs: Inputs, kind: str) -> Steps:

@@ -1,35 +1,44 @@
 """One function: rows of parameter values in, outcomes by (run, strategy) out.
 
 A base case is one row, a one-way analysis 2k + 1, a probabilistic one n; a scenario is the same on changed inputs.
-Rows go through in blocks, a few cycles at a time, and each block's outcomes go to a sink, so that a million rows
-need no more memory than five thousand.
+Rows go through in blocks, and each block's outcomes go to a sink, so that a million rows need no more memory than a
+thousand.
 """
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from markov.compiling import filled, say_what_is_waited_for
 from markov.inputs.given_values import Frame, checked_columns
 from markov.inputs.parameters import Columns, Inputs, Trusted
-from markov.model.cohort import Batch, run_batches
-from markov.model.collector import Collector
-from markov.model.maintenance import MaintenanceRule
-from markov.model.outcomes import Outcomes, concatenate
-from markov.model.preparation import Preparation
+from markov.model.discounting import COSTS, UNDISCOUNTED
+from markov.model.hazards import curves_of, cycle_boundaries, strategy_hazard
+from markov.model.outcomes import CURVES, LANDMARK_YEARS, CurveSummary, Outcomes, Trace, concatenate
+from markov.model.payoffs import Payoffs
+from markov.model.run import Choices, Kept, Rates, run
+from markov.model.stops import Told
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.model.workers import Helper, borrow, give_back
-from markov.terms import Array, PostProgression, State
+from markov.model.treatment import Malignancies, Window
+from markov.survival.hazards import POLICIES
+from markov.terms import (
+    LIVING,
+    MONTHS_PER_YEAR,
+    Array,
+    Crossing,
+    Endpoint,
+    PostProgression,
+    PostProgressionMortality,
+    PostProgressionRate,
+    State,
+    WithinCycle,
+)
 
-BLOCK = 5000  # rows: fewer, and the cost of calling NumPy shows; more, and nothing is gained
-BLOCK_OF_TUNNELS = 500  # rows, where a whole history of entries by cycle is kept
-WORTH_A_HELPER = 2000  # rows: starting a helper process takes as long as running this many
-ABREAST = 500  # rows, about, that go through the cohort side by side: with more, nothing is gained
+BLOCK = 200  # rows: fewer, and the cost of calling NumPy shows; more, and they leave the processor's cache
 Span = tuple[int, int]
 
 
@@ -61,26 +70,23 @@ def evaluate(
 
     `values` maps parameter ids to (rows,) in each cell's own unit, or makes blocks when asked; ids left out keep
     their base value. With a `sink` the blocks go there and only the last is returned. Results do not depend on
-    the size of blocks nor on the number of workers: this process and, from 2,000 rows on, helper processes, one
-    for each processor unless told otherwise.  Raises InputError, with the nearest id, for columns that no workbook
-    could hold: an unknown id, what is no number or beyond its limits, other lengths; a table of pandas is checked too.
+    the size of blocks nor on the number of workers: threads, one for each processor unless told otherwise.
+    Raises InputError, with the nearest id, for columns that no workbook could hold: an unknown id, what is no number
+    or beyond its limits, other lengths; a table of pandas is checked too.
 
-    >>> from markov import evaluate, read_inputs
-    >>> from markov.inputs.writing.template import shipped
+    >>> from markov import evaluate
     >>> import numpy as np
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> outcomes = evaluate(inputs, {"price.lenalidomide_10mg.brand": np.array([3780.0, 7560.0])})
+    >>> outcomes = evaluate(calgb, {"price.lenalidomide_10mg.brand": np.array([3780.0, 7560.0])})
     >>> drug = outcomes.part("costs", "drug")[:, 1]
     >>> bool(np.isclose(drug[1], 2 * drug[0]))
     True
     """
     if values is not None and not isinstance(values, Trusted | Rows):
         values = checked_columns(inputs, values)
+    say_what_is_waited_for()
     total = _row_count(values)
-    workers = (workers or os.cpu_count() or 1) if total >= WORTH_A_HELPER else 1
-    block = block or _block_size(inputs, -(-total // workers))
+    block = block or BLOCK
     spans = [(a, min(a + block, total)) for a in range(0, total, block)]
-    workers = min(workers, len(spans))
     collected: list[Outcomes] = []
     for (start, _), outcomes in zip(spans, _in_order(inputs, values, spans, trace, workers), strict=True):
         if sink is None:
@@ -91,10 +97,24 @@ def evaluate(
     return concatenate(collected)
 
 
-def _block_size(inputs: Inputs, share: int) -> int:
-    """Rows that go through together, at most a worker's share of them."""
-    tunnels = inputs.text("settings.post_progression") == PostProgression.TIME_SINCE_PROGRESSION
-    return min(BLOCK_OF_TUNNELS if tunnels else BLOCK, share)
+Asked = tuple[Inputs, Mapping[str, Array]]
+"""Inputs, and rows of values (rows,) by parameter id as `evaluate` takes them; none: one row, as it is."""
+
+
+def evaluate_each(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
+    """Outcomes of each question, or the error that `evaluate` raises, so that no question takes others with it.
+
+    >>> found = evaluate_each([(calgb, {}), (calgb, {"utility.progression": np.array([0.5, 0.6])})])
+    >>> [each.runs for each in found if not isinstance(each, Exception)]
+    [1, 2]
+    """
+    found: list[Outcomes | Exception] = []
+    for inputs, values in asked:
+        try:
+            found.append(evaluate(inputs, values))
+        except (ValueError, KeyError, ArithmeticError) as error:
+            found.append(error)
+    return found
 
 
 def _row_count(values: Mapping[str, Array] | Rows | None) -> int:
@@ -116,110 +136,184 @@ def _block_of(values: Mapping[str, Array] | Rows | None, start: int, stop: int) 
     return values.block(start, stop)
 
 
-def _run(inputs: Inputs, chosen: Mapping[str, Array], rows: int, trace: bool) -> Outcomes:
-    """Run one block; helper processes call this too."""
-    return run_block(Columns(inputs, chosen, rows), trace=trace)
-
-
 def _in_order(
-    inputs: Inputs, values: Mapping[str, Array] | Rows | None, spans: list[Span], trace: bool, workers: int
+    inputs: Inputs, values: Mapping[str, Array] | Rows | None, spans: list[Span], trace: bool, workers: int | None
 ) -> Iterator[Outcomes]:
     """Blocks in their order, at most two per worker ahead of the sink."""
 
-    def task(span: Span) -> tuple[Inputs, Mapping[str, Array], int, bool]:
-        return inputs, _block_of(values, *span), span[1] - span[0], trace
+    def outcomes_of(span: Span) -> Outcomes:
+        return Block(Columns(inputs, _block_of(values, *span), span[1] - span[0])).outcomes(trace=trace)
 
-    if workers == 1:
-        yield from (_run(*task(span)) for span in spans)
+    workers = min(workers or os.cpu_count() or 1, len(spans))
+    if workers <= 1:
+        yield from map(outcomes_of, spans)
         return
-    helpers = borrow(workers - 1)
-    free: SimpleQueue[Helper | None] = SimpleQueue()  # None: this process
-    for helper in (None, *helpers):
-        free.put(helper)
-
-    def run(span: Span) -> Outcomes:
-        helper = free.get()
-        outcomes: Outcomes = helper(_run, *task(span)) if helper else _run(*task(span))
-        free.put(helper)
-        return outcomes
-
-    sound = False
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            waiting = [pool.submit(run, span) for span in spans[: 2 * workers]]
-            for span in spans[2 * workers :]:
-                yield waiting.pop(0).result()
-                waiting.append(pool.submit(run, span))
-            for future in waiting:
-                yield future.result()
-        sound = True
-    finally:
-        give_back(helpers, sound=sound)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = [pool.submit(outcomes_of, span) for span in spans[: 2 * workers]]
+        for span in spans[2 * workers :]:
+            yield waiting.pop(0).result()
+            waiting.append(pool.submit(outcomes_of, span))
+        for future in waiting:
+            yield future.result()
 
 
-View = Callable[[Batch], Batch]
-"""Another way to see where the cohort is, for payoffs: the same cycles with other occupancy and arrivals."""
+class Block:
+    """One block of rows before anybody moves: everything that the cycles take, as arrays of numbers."""
+
+    def __init__(self, columns: Columns):
+        inputs = columns.inputs
+        self.columns, self.cohorts = columns, (len(inputs.compared), columns.rows)
+        self.boundaries = cycle_boundaries(inputs)
+        self.told = Told.of(columns)
+        start = np.array([inputs.number(f"treatment.start.{s}") for s in inputs.compared])
+        self.curves = curves_of(columns, self.told.years_observed(start))
+        self.window = Window.of(columns, self.curves.boundaries)
+        self.payoffs = Payoffs(columns, self.window, self.told.starting, self.boundaries)
+
+    def outcomes(self, *, trace: bool = False, seen: tuple[Array, Array] | None = None) -> Outcomes:
+        """Let every cohort go through its cycles, and name what was counted.
+
+        Payoffs and curves may be those of a cohort `seen` otherwise: occupancy (rows, strategies, cycles + 1, states)
+        and flows (rows, strategies, cycles, transitions).
+        """
+        kept, payoffs = self._kept(trace, seen), self.payoffs
+        run(
+            self.curves,
+            self._rates(),
+            self.window,
+            self.told,
+            self._choices(),
+            payoffs.weights(),
+            self.boundaries,
+            self.columns.rows,
+            payoffs.sums,
+            kept,
+        )
+        qalys, components = payoffs.qalys()
+        treated = payoffs.treated
+        return Outcomes(
+            strategies=self.columns.inputs.compared,
+            life_years=_runs_first(payoffs.life_years()),
+            qalys=_runs_first(qalys),
+            qaly_components=_runs_first(components),
+            costs=_runs_first(payoffs.costs()),
+            entries=np.moveaxis(payoffs.arrivals[UNDISCOUNTED], (2, 1), (0, 1)),
+            time_on_treatment=treated[UNDISCOUNTED].T.copy(),
+            drug_years=treated[COSTS].T.copy(),
+            curves={name: CurveSummary(kept.median[i], kept.mean[i], kept.values[i]) for i, name in enumerate(CURVES)},
+            solved={"toxicity_rate": kept.toxicity_rate, "other_stop_rate": kept.other_rate},
+            counts={
+                "floored_cycles": kept.floored,
+                "crossing_cycles": kept.crossings,
+                "first_crossing_years": kept.first_crossing,
+                "clipped_cycles": kept.clipped,
+                "negative_hazard_cycles": kept.negative,
+            },
+            trace=self._trace(kept) if trace else None,
+        )
+
+    def _kept(self, trace: bool, seen: tuple[Array, Array] | None) -> Kept:
+        """Room for what is kept of each cohort."""
+        by_run, curves = self.cohorts[::-1], (len(CURVES), *self.cohorts[::-1])
+        cycles, landmarks = len(self.boundaries) - 1, np.array(LANDMARK_YEARS)
+        within = np.clip(np.searchsorted(self.boundaries, landmarks, side="right") - 1, 0, cycles - 1)
+        traced = (self.columns.rows if trace or seen else 0, self.cohorts[0])
+        occupancy, flows = seen or (
+            np.empty((*traced, cycles + 1, len(State))),
+            np.empty((*traced, cycles, len(MAINTENANCE_MODEL.transitions))),
+        )
+        return Kept(
+            landmarks,
+            np.where(landmarks > self.boundaries[-1] + 1e-9, -1, within),
+            np.empty(curves),
+            np.empty(curves),
+            np.empty((*curves, len(landmarks))),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            np.zeros(by_run),
+            occupancy,
+            flows,
+            np.empty((*traced, len(CURVES), cycles + 1)),
+            seen is not None,
+        )
+
+    def _choices(self) -> Choices:
+        """Choices of method, as numbers."""
+        inputs = self.columns.inputs
+        return Choices(
+            POLICIES.index(Crossing(inputs.text("settings.crossing"))),
+            inputs.compared.index(inputs.reference),
+            self._by_curve and inputs.text("settings.post_progression_mortality") == PostProgressionMortality.ALL_CAUSE,
+            1.0 if self._entrants_move_on else 0.0,
+        )
+
+    @property
+    def _by_curve(self) -> bool:
+        return self.columns.inputs.text("settings.post_progression") == PostProgression.TIME_SINCE_PROGRESSION
+
+    @property
+    def _entrants_move_on(self) -> bool:
+        return self.columns.inputs.text("settings.within_cycle") == WithinCycle.HALF_CYCLE_EXPOSURE
+
+    def _rates(self) -> Rates:
+        """Second malignancies, and deaths after them and after progression."""
+        columns, length = self.columns, float(self.boundaries[1])
+        malignancies = Malignancies.of(columns)
+        haematologic, solid = malignancies.haematologic, 1.0 - malignancies.haematologic
+        since, entry = self._since_progression()
+
+        def of_each(values: Array) -> Array:
+            return filled(values, self.cohorts)
+
+        return Rates(
+            of_each(malignancies.off * haematologic * length),
+            of_each(malignancies.off * solid * length),
+            of_each(malignancies.excess * haematologic),
+            of_each(malignancies.excess * solid),
+            of_each(columns.number("spm.excess_death.haematologic") * length),
+            of_each(columns.number("spm.excess_death.solid") * length),
+            of_each(self._excess_rate() * length),
+            of_each(entry),
+            since,
+        )
+
+    def _excess_rate(self) -> Array:
+        """Excess deaths per year after progression under a constant rate, (strategies or 1, rows or 1)."""
+        columns, inputs = self.columns, self.columns.inputs
+        if inputs.text("settings.post_progression") != PostProgression.RATE:
+            return np.zeros((1, 1))
+        if inputs.text("settings.post_progression_rate") == PostProgressionRate.COMMON:
+            return columns.number("post_progression.excess_rate.common")[None]
+        return columns.by_strategy("post_progression.excess_rate.", inputs.compared)
+
+    def _since_progression(self) -> tuple[Array, Array]:
+        """A curve's increments by cycles since progression (strategies, rows or 1, cycles), and for entrants.
+
+        Those who enter have been there for half a cycle at its end, or for none where they do not move on.
+        """
+        columns, inputs = self.columns, self.columns.inputs
+        if not self._by_curve:
+            return np.empty((self.cohorts[0], 1, 0)), np.zeros((1, 1))
+        shift = 0.5 * self.boundaries[1] if self._entrants_move_on else 0.0
+        months = np.concatenate([[0.0], self.boundaries + shift]) * MONTHS_PER_YEAR
+        curves = [strategy_hazard(columns, Endpoint.POST_PROGRESSION, s, months) for s in inputs.compared]
+        total = np.stack(np.broadcast_arrays(*curves))
+        return np.maximum(np.diff(total[:, :, 1:]), 0.0), total[:, :, 1] - total[:, :, 0]
+
+    def _trace(self, kept: Kept) -> Trace:
+        curves = {name: kept.curves[:, :, i] for i, name in enumerate(CURVES)}
+        present, on_drug = kept.occupancy[..., 0], curves["on_treatment"]
+        share = np.divide(on_drug, present, out=np.zeros(on_drug.shape), where=present > 0)
+        return Trace(self.boundaries, kept.occupancy, kept.flows, curves, share)
 
 
-def evaluate_side_by_side(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -> list[Outcomes]:
-    """Outcomes of several inputs, each with rows of values, bit by bit as `evaluate` gives them one by one.
-
-    A cycle of one row takes as long as that of fifty: blocks that differ in families, stops or costs are prepared one
-    by one and go through the cohort side by side, as many as move alike.
-
-    >>> from markov import evaluate, read_inputs
-    >>> from markov.inputs.parameters import with_values
-    >>> from markov.inputs.writing.template import shipped
-    >>> inputs = read_inputs(shipped("calgb_100104"))
-    >>> late = with_values(inputs, {"treatment.planned_stop.lenalidomide": 24.0})
-    >>> found = evaluate_side_by_side([(inputs, {}), (late, {})])
-    >>> [bool((one.cost == evaluate(each).cost).all()) for one, each in zip(found, (inputs, late))]
-    [True, True]
-    """
-    found: dict[int, Outcomes] = {}
-    groups: dict[tuple[object, int], dict[int, Preparation]] = {}
-    taken: Counter[object] = Counter()
-    for place, (inputs, values) in enumerate(asked):
-        rows = _row_count(values)
-        if rows > ABREAST:
-            found[place] = evaluate(inputs, Trusted(values))
-            continue
-        block = Preparation(Columns(inputs, values, rows))
-        groups.setdefault((block.course, taken[block.course] // ABREAST), {})[place] = block
-        taken[block.course] += rows
-    for blocks in groups.values():
-        found |= zip(blocks, _run_abreast(list(blocks.values())), strict=True)
-    return [found[place] for place in range(len(asked))]
+def _runs_first(values: Array) -> Array:
+    """(schedule, part, strategies, rows) → (rows, strategies, schedule, part)."""
+    return np.ascontiguousarray(np.transpose(values, (3, 2, 0, 1)))
 
 
-def run_block(columns: Columns, *, trace: bool = False, view: View | None = None) -> Outcomes:
-    """Run one block of rows through the cohort engine; with a view, payoffs and curves are those of what it shows."""
-    (outcomes,) = _run_abreast([Preparation(columns)], trace=trace, view=view)
-    return outcomes
-
-
-def _run_abreast(
-    preparations: Sequence[Preparation], *, trace: bool = False, view: View | None = None
-) -> list[Outcomes]:
-    """Run blocks of one course, each with payoffs of its own."""
-    rule = MaintenanceRule(preparations)
-    ends = np.cumsum([0, *rule.rows]).tolist()
-    collectors = [
-        Collector(each, rule, slice(start, stop), trace)
-        for each, start, stop in zip(preparations, ends[:-1], ends[1:], strict=True)
-    ]
-    initial = np.zeros((len(State), *rule.cohorts))
-    initial[0] = 1.0
-    batches = run_batches(
-        MAINTENANCE_MODEL,
-        initial,
-        rule.cycles,
-        rule,
-        half_cycle_exposure=rule.half_exposure,
-        batch=rule.batch,
-        flows=trace,
-    )
-    for batch in batches if view is None else map(view, batches):
-        for collector in collectors:
-            collector.add(batch)
-    return [collector.outcomes() for collector in collectors]
+assert list(LIVING) == list(State)[:-1], "the living states come first: payoffs rely on it"

@@ -1,6 +1,6 @@
 """What a run returns: effects, costs, events and curves by (run, strategy), kept in their parts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +138,27 @@ def concatenate(blocks: Sequence[Outcomes]) -> Outcomes:
     return joined
 
 
+def single_runs(outcomes: Outcomes) -> Iterator[Outcomes]:
+    """Outcomes of each run by itself, without a trace.
+
+    >>> [each.runs for each in single_runs(calgb_base.outcomes)]
+    [1]
+    """
+    for run in range(outcomes.runs):
+        yield _cut(outcomes, slice(run, run + 1))
+
+
+def _cut(part: Any, runs: slice) -> Any:
+    if isinstance(part, np.ndarray):
+        return part[runs]
+    if isinstance(part, dict):
+        return {key: _cut(value, runs) for key, value in part.items()}
+    if isinstance(part, Outcomes | CurveSummary):
+        kept = {f.name: _cut(getattr(part, f.name), runs) for f in fields(part) if f.name != "trace"}
+        return type(part)(**kept)
+    return part
+
+
 def _join(parts: Sequence[Any]) -> Any:
     """Arrays end to end, along the runs; what holds arrays, part by part; the rest is the same in every block."""
     first = parts[0]
@@ -151,80 +172,3 @@ def _join(parts: Sequence[Any]) -> Any:
     if isinstance(first, Outcomes | CurveSummary):
         return type(first)(**{f.name: _join([getattr(part, f.name) for part in parts]) for f in fields(first)})
     return first
-
-
-class CurveSummariser:
-    """Takes a falling curve as it is made, and keeps its median, mean and landmarks.
-
-    `initial` (strategies, rows) is its value at time zero. Curves of the strategies in `late` begin later: until
-    then they are taken to stand where they begin.
-    """
-
-    def __init__(self, boundaries: Array, initial: Array, late: Sequence[int] = ()):
-        self.boundaries, self.last, self.half, self.late = boundaries, initial.copy(), 0.5 * initial, list(late)
-        self.total = 0.5 * initial
-        self.median = np.full(initial.shape, np.nan)
-        before = [_boundary_before(boundaries, years) for years in LANDMARK_YEARS]
-        self.kept = dict.fromkeys([i for k in before if k is not None for i in (k, k + 1)], initial)
-
-    def add(self, first: int, values: Array, beginning: Array | None = None) -> None:
-        """Values (cycles, strategies, rows) at the ends of the cycles from `first` on; they may be overwritten.
-
-        `beginning` (strategies, rows): where a late curve begins.
-        """
-        for s in list(self.late):
-            assert beginning is not None
-            self._begin(s, first, values[:, s], beginning[s])
-        self.total = self.total + values.sum(axis=0)
-        passed = (values[-1] <= self.half) & (self.half > 0) & np.isnan(self.median)
-        if passed.any():
-            self.median[passed] = self._crossing(first, self.last[passed], values[:, passed], self.half[passed])
-        for k in self.kept:
-            if first < k <= first + len(values):
-                self.kept[k] = values[k - first - 1].copy()
-        self.last = values[-1].copy()
-
-    def _begin(self, s: int, first: int, values: Array, value: Array) -> None:
-        """Fill a late strategy's past, once it has begun, with the value where it began."""
-        positive = values.any(axis=1)
-        if not positive.any():
-            return
-        j = int(np.argmax(positive))
-        value = value.copy()
-        self.late.remove(s)
-        values[:j] = value
-        self.last[s], self.half[s], self.total[s] = value, 0.5 * value, (0.5 + first) * value
-        self.kept = {k: kept.copy() for k, kept in self.kept.items()}
-        for k, kept in self.kept.items():
-            if k <= first:
-                kept[s] = value
-
-    def _crossing(self, first: int, last: Array, values: Array, half: Array) -> Array:
-        """Time at which curves (cycles, n) reach half, log-linear between boundaries."""
-        k = np.argmax(values <= half, axis=0)
-        n = np.arange(len(half))
-        before, after = np.where(k == 0, last, values[k - 1, n]), values[k, n]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            fraction = np.log(before / half) / np.log(before / np.maximum(after, 1e-300))
-        return np.asarray(self.boundaries[first + k] + np.clip(fraction, 0.0, 1.0) * self.boundaries[1])
-
-    def summary(self) -> CurveSummary:
-        """Median, mean within the horizon (trapezoid) and landmarks; not reached: not a number."""
-        mean = self.boundaries[1] * (self.total - 0.5 * self.last)
-        landmarks = [self._at(years) for years in LANDMARK_YEARS]
-        return CurveSummary(self.median.T, mean.T, np.swapaxes(np.stack(landmarks, axis=-1), 0, 1))
-
-    def _at(self, years: float) -> Array:
-        """Value at a time, log-linear between boundaries; not a number beyond the horizon."""
-        k = _boundary_before(self.boundaries, years)
-        if k is None:
-            return np.full(self.last.shape, np.nan)
-        before, after = (np.maximum(self.kept[i], 1e-300) for i in (k, k + 1))
-        return np.asarray(self.kept[k] * (after / before) ** ((years - self.boundaries[k]) / self.boundaries[1]))
-
-
-def _boundary_before(boundaries: Array, years: float) -> int | None:
-    """Cycle in which a time falls; None beyond the horizon."""
-    if years > boundaries[-1] + 1e-9:
-        return None
-    return int(np.clip(np.searchsorted(boundaries, years, side="right") - 1, 0, len(boundaries) - 2))

@@ -6,20 +6,17 @@ Within the progression-free, the split into on treatment, stopped and after toxi
 all payoffs.  Source: Woods, Sideris, Palmer, Latimer, Soares 2017, NICE DSU TSD 19.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from markov.inputs.parameters import Columns, Inputs
-from markov.model.cohort import Batch
-from markov.model.evaluate import run_block
+from markov.model.evaluate import Block
 from markov.model.hazards import build_hazards, endpoint_increments
-from markov.model.outcomes import Outcomes
+from markov.model.outcomes import Outcomes, Trace
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.survival.hazards import survival_from_increments
 from markov.terms import Array, Endpoint, State
 
-_INDEX = MAINTENANCE_MODEL.index
+_INDEX, _ROW = MAINTENANCE_MODEL.index, MAINTENANCE_MODEL.row
 _M, _T, _P, _D = (_INDEX[s] for s in (State.MAINTENANCE, State.TOXICITY, State.PROGRESSION, State.DEATH))
 
 
@@ -35,38 +32,27 @@ def partitioned_survival(inputs: Inputs) -> Outcomes:
     0.0
     """
     columns = Columns(inputs, {}, 1)
-    return run_block(columns, trace=True, view=_Partition.of(columns))
+    block = Block(columns)
+    model = block.outcomes(trace=True).trace
+    assert model is not None
+    return block.outcomes(trace=True, seen=_partitioned(columns, model))
 
 
-@dataclass(frozen=True)
-class _Partition:
-    """Curves at the cycle boundaries, (cycles + 1, strategies, 1), and who progresses in each cycle."""
-
-    progression_free: Array
-    alive: Array
-    progressing: Array
-
-    @classmethod
-    def of(cls, columns: Columns) -> "_Partition":
-        hazards = build_hazards(columns)
-        overall = hazards.overall
-        if overall is None:
-            own = endpoint_increments(columns, Endpoint.OS, hazards.boundaries)
-            overall = np.maximum(own, hazards.background)
-        alive = survival_from_increments(overall)
-        free = np.minimum(survival_from_increments(hazards.floored), alive)
-        share = hazards.progression / np.maximum(hazards.floored, 1e-300)
-        return cls(free, alive, (free[:-1] - free[1:]) * share)
-
-    def __call__(self, batch: Batch) -> Batch:
-        """The same cycles, seen as partitioned."""
-        size = len(batch.arrivals)
-        ends, inside = slice(batch.first, batch.first + size + 1), slice(batch.first, batch.first + size)
-        free, alive = self.progression_free[ends], self.alive[ends]
-        present = batch.occupancy[:, _M] + batch.occupancy[:, _T]
-        on = np.where(present > 0, batch.occupancy[:, _M] / np.maximum(present, 1e-300), 1.0)
-        occupancy, arrivals = np.zeros_like(batch.occupancy), np.zeros_like(batch.arrivals)
-        occupancy[:, _M], occupancy[:, _T] = free * on, free * (1.0 - on)
-        occupancy[:, _P], occupancy[:, _D] = alive - free, 1.0 - alive
-        arrivals[:, _P], arrivals[:, _D] = self.progressing[inside], alive[:-1] - alive[1:]
-        return Batch(batch.first, occupancy, arrivals, batch.flows)
+def _partitioned(columns: Columns, model: Trace) -> tuple[Array, Array]:
+    """Occupancy and flows of the same cycles, as the curves have them; (1, strategies, cycles [+ 1], …)."""
+    hazards = build_hazards(columns)
+    overall = hazards.overall
+    if overall is None:
+        overall = np.maximum(endpoint_increments(columns, Endpoint.OS, hazards.boundaries), hazards.background)
+    alive = survival_from_increments(overall)
+    free = np.minimum(survival_from_increments(hazards.floored), alive)
+    progressing = (free[:-1] - free[1:]) * hazards.progression / np.maximum(hazards.floored, 1e-300)
+    alive, free, progressing = (np.transpose(each, (2, 1, 0)) for each in (alive, free, progressing))
+    present = model.occupancy[..., _M] + model.occupancy[..., _T]
+    on = np.where(present > 0, model.occupancy[..., _M] / np.maximum(present, 1e-300), 1.0)
+    occupancy, flows = np.zeros_like(model.occupancy), np.zeros_like(model.flows)
+    occupancy[..., _M], occupancy[..., _T] = free * on, free * (1.0 - on)
+    occupancy[..., _P], occupancy[..., _D] = alive - free, 1.0 - alive
+    flows[..., _ROW[State.MAINTENANCE, State.PROGRESSION]] = progressing
+    flows[..., _ROW[State.PROGRESSION, State.DEATH]] = alive[..., :-1] - alive[..., 1:]
+    return occupancy, flows

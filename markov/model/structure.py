@@ -6,8 +6,6 @@ from functools import cached_property
 
 from markov.terms import State
 
-Source = tuple[int, int]
-
 
 @dataclass(frozen=True)
 class Structure:
@@ -54,20 +52,6 @@ class Structure:
     def exits(self, state: str) -> slice:
         """Rows of the transitions out of a state: they stand together."""
         return self._exits.get(state, slice(0, 0))
-
-    @cached_property
-    def sources(self) -> tuple[tuple[Source, ...], ...]:
-        """For each state, the transitions into it, as (row of the transition, row of its origin)."""
-        found: list[list[Source]] = [[] for _ in self.states]
-        for row, (a, b) in enumerate(self.transitions):
-            found[self.index[b]].append((row, self.index[a]))
-        return tuple(tuple(each) for each in found)
-
-    @cached_property
-    def entered(self) -> tuple[str, ...]:
-        """States that can be entered and left again: their entrants may move on in the same cycle."""
-        targets = {b for _, b in self.transitions}
-        return tuple(state for state in self.leaving if state in targets)
 
 
 MAINTENANCE_MODEL = Structure.of(

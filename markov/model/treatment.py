@@ -5,10 +5,11 @@ on drug and 1 − s₀ + s₀·(ω/a)·(1 − e^(−at)) are in it off drug; the
 for toxicity leave. The share on drug is s = s₀·e^(−at)/N, the increment of a part δ −ln[1 − s·(λ/a)·(1 − e^(−aδ))].
 """
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
+from markov.compiling import compiled, loop
 from markov.inputs.parameters import Columns
 from markov.survival.hazards import rate_from_incidence
 from markov.terms import Array
@@ -16,15 +17,15 @@ from markov.terms import Array
 SMALLEST = 1e-300
 
 
-@dataclass(frozen=True)
-class Window:
-    """When each strategy's drug may be given, and the parts of cycles inside: (cycles, strategies) or (strategies,).
+class Window(NamedTuple):
+    """When each strategy's drug may be given, and the parts of cycles inside: (strategies, cycles) or (strategies,).
 
-    `begin` and `finish` bound the part of the cycle in the window, `inside` is its length and `elapsed`
-    (cycles + 1, strategies) the time inside by each boundary; `exposed` the length in which second malignancies carry
-    the excess, after the lag.
+    `boundaries` (cycles + 1,) are those of the cycles; `begin` and `finish` bound the part of a cycle in the window,
+    `inside` is its length and `elapsed` (strategies, cycles + 1) the time inside by each boundary; `exposed` the length
+    in which second malignancies carry the excess, after the lag.
     """
 
+    boundaries: Array
     start: Array
     stop: Array
     begin: Array
@@ -36,135 +37,84 @@ class Window:
     @classmethod
     def of(cls, columns: Columns, boundaries: Array) -> "Window":
         """The windows of all compared strategies; starts, stops and lags are choices, never sampled."""
-        inputs = columns.inputs
-        strategies = inputs.compared
+        inputs, strategies = columns.inputs, columns.inputs.compared
         sampled = [
             i for i in columns.block if i.startswith(("treatment.start.", "treatment.planned_stop.", "spm.lag."))
         ]
         if sampled:
             raise ValueError(f"{sampled[0]} is a choice of method and cannot vary by row")
+        stops = [f"treatment.planned_stop.{s}" for s in strategies]
         start = np.array([inputs.number(f"treatment.start.{s}") for s in strategies])
-        stop = np.array(
-            [
-                inputs.number(f"treatment.planned_stop.{s}") if inputs.given(f"treatment.planned_stop.{s}") else np.inf
-                for s in strategies
-            ]
-        )
+        stop = np.array([inputs.number(each) if inputs.given(each) else np.inf for each in stops])
         lag = np.array([inputs.number(f"spm.lag.{s}") for s in strategies])
-        left, right = boundaries[:-1, None], boundaries[1:, None]
-        begin = np.clip(start, left, right)
-        finish = np.maximum(np.clip(stop, left, right), begin)
-        late = np.clip(start + lag, left, right)
+        left, right = boundaries[:-1], boundaries[1:]
+        begin = np.clip(start[:, None], left, right)
+        finish = np.maximum(np.clip(stop[:, None], left, right), begin)
+        late = np.clip((start + lag)[:, None], left, right)
         inside, exposed = finish - begin, np.maximum(finish - late, 0.0)
-        whole = finish == right  # whole cycles have one length, free of the boundaries' rounding, to be known as alike
-        inside = np.where(whole & (begin == left), boundaries[1], inside)
-        exposed = np.where(whole & (late == left), boundaries[1], exposed)
-        elapsed = np.concatenate([np.zeros((1, len(start))), np.cumsum(inside, axis=0)])
-        return cls(start, stop, begin, finish, inside, exposed, elapsed)
+        elapsed = np.concatenate([np.zeros((len(start), 1)), np.cumsum(inside, axis=1)], axis=1)
+        return cls(boundaries, start, stop, begin, finish, inside, exposed, elapsed)
 
-    def of_strategy(self, index: int) -> "Window":
-        """One strategy's window."""
-        own = slice(index, index + 1)
-        return Window(*(getattr(self, each.name)[..., own] for each in fields(self)))
+    def first_cycles(self, cycles: int) -> list[int]:
+        """The cycle, of so many, in which each strategy's treatment starts; −1 where it never does."""
+        starting = ((self.begin == self.start[:, None]) & (self.inside > 0))[:, :cycles]
+        return [int(np.argmax(row)) if row.any() else -1 for row in starting]
 
 
-@dataclass(frozen=True)
-class Shares:
-    """On treatment in consecutive cycles, each (cycles, strategies, rows), or (1, …) where they are all alike.
-
-    `toxicity` increments of stops for toxicity; of `maintenance`, the share on drug at the `begin` and `finish` of
-    the part of the cycle inside the window.
+class OnDrug(NamedTuple):
+    """One cohort's treatment, (cycles,): increments of stops for toxicity; of `maintenance`, the share on drug at the
+    `begin` and `finish` of the part of the cycle inside the window.
     """
 
     toxicity: Array
     begin: Array
     finish: Array
 
-    @property
-    def mean(self) -> Array:
-        """Mean share on drug in the part inside the window."""
-        return 0.5 * (self.begin + self.finish)
+
+@compiled
+def fraction_of_others(toxicity_rate: float, other_rate: float) -> float:
+    """Of those who stop, the share that stops for other reasons than toxicity: ω/a."""
+    total = toxicity_rate + other_rate
+    return other_rate / total if total > 0.0 else 0.0
 
 
-class OnTreatment:
-    """Share of `maintenance` on drug, cycle by cycle, for given stop rates (strategies, rows) per year."""
-
-    def __init__(self, window: Window, starting: Array, toxicity_rate: Array, other_rate: Array):
-        self.window, self.starting = window, starting
-        self.toxicity_rate, self.other_rate = toxicity_rate, other_rate
-        shape = np.broadcast_shapes(toxicity_rate.shape, other_rate.shape, starting.shape)
-        self.total = toxicity_rate + other_rate
-        self.fraction = np.divide(other_rate, self.total, out=np.zeros(shape), where=self.total > 0)
-        self.simple = stops_are_simple(other_rate, starting)
-        self._share = np.broadcast_to(starting, shape)[None]
-        self._last: tuple[Array, Shares] | None = None
-        self._kept: tuple[Array, Array] | None = None
-
-    def cycles(self, first: int, size: int) -> Shares:
-        """The next cycles, in order."""
-        inside = self.window.inside[first : first + size, :, None]
-        if self.simple:
-            return self._all_or_nothing(first_if_alike(inside))
-        ends = share_on_drug(
-            self.starting,
-            self.fraction,
-            np.exp(-self.total * self.window.elapsed[first + 1 : first + size + 1, :, None]),
-        )
-        begins = self._share if size == 1 else np.concatenate([self._share, ends[:-1]])
-        self._share = ends[-1:]
-        if not inside.all():
-            begins, ends = (np.where(inside > 0, share, 0.0) for share in (begins, ends))
-        return Shares(self._toxicity(begins, first_if_alike(inside)), begins, ends)
-
-    def _toxicity(self, share: Array, inside: Array) -> Array:
-        """Increments of stops for toxicity; what a part of a cycle does is worked out once while it is as long."""
-        if self._kept is None or not same(self._kept[0], inside):
-            self._kept = inside, (1.0 - self.fraction) * (1.0 - np.exp(-self.total * inside))
-        left = 1.0 - share * self._kept[1]
-        np.log(left, out=left)
-        return np.negative(left, out=left)
-
-    def _all_or_nothing(self, inside: Array) -> Shares:
-        """Whoever starts stays on drug until toxicity; the same object comes back while nothing changes."""
-        if self._last is None or not same(self._last[0], inside):
-            share = np.where(inside > 0, self.starting, 0.0)
-            self._last = inside, Shares(self.toxicity_rate * inside * (share > 0), share, share)
-        return self._last[1]
-
-
-def remaining(starting: Array, fraction: Array, staying: Array) -> Array:
+@compiled
+def remaining(starting: float, fraction: float, staying: float) -> float:
     """What stops for toxicity leave of `maintenance` where e^(−at) of those who started stay on drug: N."""
     by_toxicity = starting * (1.0 - fraction)
-    left = by_toxicity * staying
-    left += 1.0 - by_toxicity
-    return left
+    return by_toxicity * staying + (1.0 - by_toxicity)
 
 
-def share_on_drug(starting: Array, fraction: Array, staying: Array) -> Array:
+@compiled
+def share_on_drug(starting: float, fraction: float, staying: float) -> float:
     """Share on drug of those in `maintenance`: s₀·e^(−at)/N; where all who are left are on drug, they stay so."""
-    staying = np.maximum(staying, SMALLEST)
-    share = starting * staying
-    share /= remaining(starting, fraction, staying)
-    return share
+    staying = max(staying, SMALLEST)
+    return starting * staying / remaining(starting, fraction, staying)
 
 
-def first_if_alike(cycles: Array) -> Array:
-    """The first of several cycles, where all are equal; else all of them."""
-    return cycles[:1] if len(cycles) > 1 and (cycles == cycles[0]).all() else cycles
+@loop
+def treat(window: Window, s: int, starting: float, toxicity_rate: float, other_rate: float, on: OnDrug) -> None:
+    """Fill who is on drug, cycle by cycle, for given stop rates per year."""
+    total, fraction, share = toxicity_rate + other_rate, fraction_of_others(toxicity_rate, other_rate), starting
+    length, keep, staying = 0.0, 1.0, 1.0
+    for k in range(len(on.toxicity)):
+        inside = window.inside[s, k]
+        if inside <= 0.0:
+            on.toxicity[k], on.begin[k], on.finish[k] = 0.0, 0.0, 0.0
+            continue
+        on.begin[k] = share
+        if share == 1.0 and fraction == 0.0:  # all are on drug, and those who stop leave `maintenance`
+            on.toxicity[k] = toxicity_rate * inside
+        else:
+            if inside != length:  # nearly all are whole cycles
+                length, keep = inside, np.exp(-total * inside)
+            staying *= keep
+            on.toxicity[k] = -np.log(1.0 - share * (1.0 - fraction) * (1.0 - keep))
+            share = share_on_drug(starting, fraction, staying)
+        on.finish[k] = share
 
 
-def same(first: Array, second: Array) -> bool:
-    """Whether two arrays are equal, in a third of the time of `np.array_equal` on small ones."""
-    return first.shape == second.shape and bool((first == second).all())
-
-
-def stops_are_simple(other_rate: Array, starting: Array) -> bool:
-    """Whether all or nobody start and toxicity is the only stop: then all of `maintenance` is on drug, or nobody."""
-    return bool(np.all(other_rate == 0.0) and np.all((starting == 0.0) | (starting == 1.0)))
-
-
-@dataclass(frozen=True)
-class Malignancies:
+class Malignancies(NamedTuple):
     """Rates of second primary malignancies per year, (strategies, rows): off drug, the excess on it, and the split."""
 
     off: Array

@@ -97,61 +97,41 @@ def survival_from_increments(increments: Array) -> Array:
     return np.exp(-total)
 
 
-def accumulate(level: Array, increments: Array) -> Array:
-    """Running totals (cycles, …) of increments (cycles, …), from a level (…).
+def cap_crossing(pfs: Array, overall: Array, policy: Crossing) -> tuple[Array, Flags]:
+    """PFS increments that never let PFS rise above OS, and the cycles in which the cap bites.
 
-    >>> accumulate(np.asarray(1.0), np.array([0.5, 0.25]))
-    array([1.5 , 1.75])
+    `pfs`, `overall` (cycles, …): increments of the two curves, each already floored at the background.
+    `cap_curve` lowers PFS to OS; `cap_hazard` raises the PFS hazard to the OS hazard wherever PFS would
+    end above OS. Under `error` the increments come back unchanged and the caller decides.
+
+    >>> import numpy as np
+    >>> capped, where = cap_crossing(np.array([0.1, 0.0]), np.array([0.05, 0.2]), Crossing.CAP_CURVE)
+    >>> capped.round(2).tolist(), where.tolist()
+    ([0.1, 0.15], [False, True])
     """
-    return level + (np.cumsum(increments, axis=0) if len(increments) > 1 else increments)
+    pfs, overall = np.broadcast_arrays(pfs, overall)
+    capped, crossed, place = np.empty(pfs.shape), np.zeros(pfs.shape, dtype=bool), POLICIES.index(policy)
+    for cohort in np.ndindex(pfs.shape[1:]):
+        own, used, bound = 0.0, 0.0, 0.0
+        for k, (h, limit) in enumerate(zip(pfs[:, *cohort].tolist(), overall[:, *cohort].tolist(), strict=True)):
+            bound += limit
+            capped[k, *cohort], own, used, crossed[k, *cohort] = cap(place, h, limit, own, used, bound)
+    return capped, crossed
 
 
-class CrossingPolicy:
-    """PFS increments that never let PFS rise above OS, for consecutive pieces of the same curves.
+POLICIES = tuple(Crossing)
+CAP_HAZARD, CAP_CURVE = (POLICIES.index(each) for each in (Crossing.CAP_HAZARD, Crossing.CAP_CURVE))
 
-    `cap_curve` lowers PFS to OS; `cap_hazard` raises the PFS hazard to the OS hazard wherever PFS would end above OS.
-    Under `error` the increments come back unchanged and the caller decides.
+
+def cap(policy: int, h: float, limit: float, own: float, used: float, bound: float) -> tuple[float, float, float, bool]:
+    """One cycle under a policy: the increment used, the curve's own running total, that used, and whether it crossed.
+
+    `limit` is the OS increment, `bound` its running total. (The model compiles this function.)
     """
-
-    def __init__(self, policy: Crossing):
-        self.policy = policy
-        self.own = self.capped = np.zeros(())
-        self.crossed: Flags = np.zeros((), dtype=bool)
-
-    def cap(self, pfs: Array, overall: Array, bound: Array) -> tuple[Array, Flags]:
-        """Increments of the next cycles, and where the cap bites; `bound` is the running total of `overall`.
-
-        `pfs`, `overall` (cycles, …): increments of the two curves, each already floored at the background.
-
-        >>> overall = np.array([0.05, 0.2])
-        >>> capped, _ = CrossingPolicy(Crossing.CAP_CURVE).cap(np.array([0.1, 0.0]), overall, overall.cumsum())
-        >>> capped.round(2)
-        array([0.1 , 0.15])
-        """
-        own = accumulate(self.own, pfs)
-        above = np.asarray(own < bound - SLACK)
-        if self.policy is Crossing.CAP_CURVE:
-            touched = above.any() or self.crossed.any()
-            levels = np.maximum(own, bound)
-            before = np.broadcast_to(self.capped, levels.shape[1:])[None]
-            increments = np.diff(levels, axis=0, prepend=before) if touched else pfs
-            self.own, self.capped, self.crossed = own[-1], levels[-1], above[-1]
-            return increments, above
-        if self.policy is Crossing.CAP_HAZARD and above.any():
-            pfs, above, own = self._cap_hazard(pfs, overall, bound)
-        self.own = own[-1]
-        return pfs, above
-
-    def _cap_hazard(self, pfs: Array, overall: Array, bound: Array) -> tuple[Array, Flags, Array]:
-        shape = np.broadcast_shapes(pfs.shape, bound.shape)
-        capped, overall, bound = (
-            np.array(np.broadcast_to(pfs, shape)),
-            *(np.broadcast_to(x, shape) for x in (overall, bound)),
-        )
-        where, own = np.zeros(shape, dtype=bool), np.empty(shape)
-        total = self.own
-        for k in range(len(capped)):
-            where[k] = total + capped[k] < bound[k] - SLACK
-            capped[k] = np.where(where[k], np.maximum(capped[k], overall[k]), capped[k])
-            own[k] = total = total + capped[k]
-        return capped, where, own
+    crossed = own + h < bound - SLACK
+    if policy == CAP_CURVE:
+        level = max(own + h, bound)
+        return level - used, own + h, level, crossed
+    if policy == CAP_HAZARD and crossed:
+        h = max(h, limit)
+    return h, own + h, own + h, crossed

@@ -12,16 +12,18 @@ from markov.analysis.base_case import ALTERNATIVES, BaseCase, base_case
 from markov.analysis.calibration import Target, calibrate
 from markov.analysis.checks import Check, checks_of_a_run
 from markov.analysis.trial_comparison import TrialComparison, trial_comparisons
+from markov.compiling import plain
 from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
 from markov.inputs.rules.between_values import scenario_changes
+from markov.model.cohort import pace
 from markov.model.drugs import cost_per_dispensing
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes, Trace
 from markov.model.payoffs import Payoffs
-from markov.model.stops import solve_stops
-from markov.model.transitions import exit_of
+from markov.model.stops import solve
 from markov.terms import LIVING, Array, PriceSet, State, Verdict
 from tests.support.plain_model import Plain
+from tests.support.plain_python import in_plain_python
 
 NAMES = ("calgb", "myeloma_ix")
 
@@ -187,7 +189,7 @@ engine: Callable[..., Outcomes] = evaluate
 def put_in_place(patch: pytest.MonkeyPatch, broken: Callable[..., Outcomes]) -> None:
     """Let another engine run the base case and the checks."""
     patch.setattr(f"{__name__}.engine", broken)
-    patch.setattr(checks_by_rerun, "evaluate_side_by_side", lambda asked: [broken(*each) for each in asked])
+    patch.setattr(checks_by_rerun, "evaluate", broken)
 
 
 def reads(changes: Callable[[Inputs], dict[str, Value]]) -> Bug:
@@ -242,34 +244,27 @@ def edited(values: Array, *where: Any, plus: float) -> Array:
     return found
 
 
-def half_move(patch: pytest.MonkeyPatch) -> None:
-    """Those who enter a state move on at the pace of a whole cycle."""
+def pace_of(**times: float) -> Bug:
+    """Paces of which some part is wrong."""
 
-    def wrong(*arguments: Any) -> Any:
-        right = exit_of(*arguments)
-        return right._replace(half_pace=2.0 * right.half_pace)
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        def wrong(*arguments: Any) -> Any:
+            right = plain(pace)(*arguments)
+            return right._replace(**{name: factor * getattr(right, name) for name, factor in times.items()})
 
-    for module in ("prepared", "after_progression"):
-        patch.setattr(f"markov.model.{module}.exit_of", wrong)
+        in_plain_python(patch)
+        patch.setattr("markov.model.cohort.pace", wrong)
 
-
-def stay(patch: pytest.MonkeyPatch) -> None:
-    """One in a thousand of those who leave also stays."""
-
-    def wrong(*arguments: Any) -> Any:
-        right = exit_of(*arguments)
-        return right._replace(stay=right.stay + 1e-3)
-
-    for module in ("prepared", "after_progression"):
-        patch.setattr(f"markov.model.{module}.exit_of", wrong)
+    return plant
 
 
 def stop_rate(patch: pytest.MonkeyPatch) -> None:
-    def wrong(*arguments: Any) -> Any:
-        stops = solve_stops(*arguments)
-        return replace(stops, toxicity_rate=1.05 * stops.toxicity_rate, other_rate=1.1 * stops.other_rate)
+    def wrong(*arguments: Any) -> tuple[float, float]:
+        toxicity, other = plain(solve)(*arguments)
+        return 1.05 * toxicity, 1.1 * other
 
-    patch.setattr("markov.model.preparation.solve_stops", wrong)
+    in_plain_python(patch)
+    patch.setattr("markov.model.stops.solve", wrong)
 
 
 def pack_fee(patch: pytest.MonkeyPatch) -> None:
@@ -330,8 +325,8 @@ BUGS: dict[str, tuple[str, Bug]] = {
         "death.never_falls",
         traced(lambda t: replace(t, occupancy=edited(t.occupancy, 0, 0, LATE, -1, plus=-1e-2))),
     ),
-    "entrants move on at the wrong pace": ("flows.balance", half_move),
-    "some leave and stay": ("occupancy.sum", stay),
+    "entrants move on at the wrong pace": ("flows.balance", pace_of(entrants_leave=2.0)),
+    "some leave and stay": ("occupancy.sum", pace_of(stay=1.001)),
     "a flow is counted twice": (
         "flows.balance",
         traced(lambda t: replace(t, flows=edited(t.flows, 0, 0, 40, 3, plus=1e-6))),

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from markov.compiling import plain
+from markov.model.cohort import cause, pace
 from markov.model.discounting import cycle_weights, discount_factors
 from markov.terms import Array, Correction
 
@@ -9,6 +11,11 @@ from markov.terms import Array, Correction
 def boundaries_of(horizon: float, cycles: int) -> Array:
     """Cycle boundaries in years, (cycles + 1,)."""
     return np.linspace(0.0, horizon, cycles + 1)
+
+
+def shares(increments: Array) -> Array:
+    """Shares that take each of several competing exits in one cycle, at the product's pace; the rest stays."""
+    return np.asarray(increments * plain(pace)(plain(cause)(increments.sum(axis=0)), 0.0).leave)
 
 
 def discount(times: Array | float, rate: float) -> Array:

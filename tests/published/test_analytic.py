@@ -10,20 +10,19 @@ from scipy.integrate import quad
 from scipy.linalg import expm
 
 from markov.analysis.incremental import incremental
-from markov.model.cohort import rule_from_increments, rule_from_probabilities, run_cohort, trace
+from markov.model.declared import Moves, rule_from_increments, rule_from_probabilities, run_cohort, trace
 from markov.model.discounting import discount_factors
 from markov.model.structure import Structure
-from markov.model.transitions import Moves, shares
 from markov.survival.families import cumulative_hazard, with_median
 from markov.survival.hazards import (
-    CrossingPolicy,
+    cap_crossing,
     probability_from_rate,
     rate_from_probability,
     survival_from_increments,
 )
 from markov.terms import Array, Correction, Crossing, Family
 
-from .counting import boundaries_of, discount, integral, trapezium
+from .counting import boundaries_of, discount, integral, shares, trapezium
 from .known_answers import FAMILIES, Case, assert_agrees, names_of, observed_orders, read_case
 
 MONTH = 1.0 / 12.0
@@ -249,8 +248,8 @@ def test_the_engine_gives_competing_exits_the_same_shares() -> None:
     for row in case["expected"]["competing"]:
         exits = [f"exit {i}" for i in range(len(row["rates"]))]
         structure = Structure.of(["well", *exits], [("well", to) for to in exits])
-        moves = Moves.empty(structure, ())
-        moves.from_increments(structure, np.array(row["rates"], dtype=float) * float(row["cycle_years"]))
+        increments = np.array(row["rates"], dtype=float) * float(row["cycle_years"])
+        moves = Moves.from_increments(structure, increments)
         assert_agrees(moves.move, row["p"], case)
         assert_agrees(moves.stay[0], row["stay"], case)
 
@@ -423,7 +422,7 @@ def test_curves_that_do_not_cross_are_left_alone(arm: str) -> None:
     t = boundaries_of(20.0, 240)
     pfs, overall = (np.diff(cumulative_hazard(*curve, t)) for curve in partitioned_curves(case, arm))
     for policy in Crossing:
-        capped, where = CrossingPolicy(policy).cap(pfs, overall, np.cumsum(overall))
+        capped, where = cap_crossing(pfs, overall, policy)
         assert not where.any()
         np.testing.assert_array_equal(capped, pfs)
 

@@ -9,9 +9,8 @@ from scipy.integrate import quad
 
 from markov.analysis.sources_of_uncertainty import _correlated_uniforms
 from markov.inputs.correlations import Block
-from markov.model.cohort import rule_from_increments, rule_from_probabilities, trace
+from markov.model.declared import rule_from_increments, rule_from_probabilities, trace
 from markov.model.structure import Structure
-from markov.model.transitions import shares
 from markov.survival.effects import (
     Effect,
     effect_from_interval,
@@ -33,7 +32,7 @@ from markov.survival.life_table import LifeTable
 from markov.survival.records import Records
 from markov.terms import DAYS_PER_MONTH, DAYS_PER_YEAR, MONTHS_PER_YEAR, Array, Family
 
-from .counting import discount
+from .counting import discount, shares
 from .known_answers import Case, assert_agrees, outside_table, read_case, read_table
 
 Curve = dict[str, Array]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from markov.analysis.incremental import incremental
-from markov.model.cohort import rule_from_probabilities, trace
+from markov.model.declared import rule_from_probabilities, trace
 from markov.model.structure import Structure
 from markov.survival.families import cumulative_hazard
 from markov.survival.hazards import probability_from_rate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from markov.analysis.incremental import incremental, net_benefit
-from markov.model.cohort import rule_from_increments, run_cohort
+from markov.model.declared import rule_from_increments, run_cohort
 from markov.model.structure import Structure
 from markov.survival.families import cumulative_hazard
 from markov.terms import Array, Correction, Family

@@ -7,9 +7,8 @@ from markov.analysis.bank.bench import NO_MALIGNANCIES, RATES, RATIO, Bench, con
 from markov.analysis.bank.registry import Finding, Theme, holds, not_applicable, plausible, within
 from markov.analysis.checks import relative_gap as gap
 from markov.inputs.parameters import Value
-from markov.model.cohort import rule_from_increments, run_batches
+from markov.model.declared import Moves, rule_from_increments, trace
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.model.transitions import Moves
 from markov.terms import Array, State
 
 theme = Theme("States and transitions")
@@ -95,8 +94,7 @@ def _tunnels(bench: Bench) -> Finding:
 def _matrix(bench: Bench) -> Finding:
     del bench
     increments = np.random.default_rng(1).uniform(0.0, 1.5, (len(MAINTENANCE_MODEL.transitions), 50))
-    moves = Moves.empty(MAINTENANCE_MODEL, (50,))
-    moves.from_increments(MAINTENANCE_MODEL, increments)
+    moves = Moves.from_increments(MAINTENANCE_MODEL, increments)
     rows = {state: moves.move[MAINTENANCE_MODEL.exits(state)].sum(axis=0) for state in MAINTENANCE_MODEL.leaving}
     off = max(float(np.abs(left + moves.stay[INDEX[state]] - 1.0).max()) for state, left in rows.items())
     absorbing = State.DEATH not in MAINTENANCE_MODEL.leaving and len(set(MAINTENANCE_MODEL.states)) == len(State)
@@ -122,8 +120,7 @@ def _last(increments: Array, people: float) -> Array:
     initial = np.zeros((len(State), 1))
     initial[0] = people
     rule = rule_from_increments(MAINTENANCE_MODEL, lambda k, x: increments)
-    *_, batch = run_batches(MAINTENANCE_MODEL, initial, 100, rule)
-    return np.array(batch.occupancy[-1])
+    return np.asarray(trace(MAINTENANCE_MODEL, initial, 100, rule)[-1])
 
 
 @theme(

@@ -6,13 +6,12 @@ value-based prices and the runs that check the base case are made beside all the
 are the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from markov.analysis.base_case import BaseCase
-from markov.analysis.checks_by_rerun import run_again
 from markov.analysis.interpretation.benefit_risk import BenefitRisk, Malignancies, benefit_risk, malignancies
 from markov.analysis.interpretation.severity import Severity, severity
 from markov.analysis.sensitivity.one_way import Bar, Member, OneWay, one_way
@@ -28,8 +27,6 @@ from markov.analysis.sensitivity.value_based_price import (
 )
 from markov.inputs.parameters import Inputs, Value
 from markov.inputs.rules.between_values import products_of, scenario_changes, scenario_names
-from markov.model.outcomes import Outcomes
-from markov.model.workers import Beside
 from markov.terms import Endpoint, Family, PostProgression
 
 SEARCHED = 6
@@ -68,43 +65,30 @@ class Deterministic:
         return next(iter(self.one_way.tornado(self.one_way.thresholds[0], strategy)), None)
 
 
-class Begun:
-    """What needs no base case, begun in a helper process: runs for its checks, value-based prices, harms, scenarios."""
-
-    def __init__(self, inputs: Inputs):
-        beside, own = Beside(), replace(inputs)  # a copy: what this process remembers in its own must not change it
-        self.again: Callable[[], list[Outcomes]] = beside(run_again, own)
-        self.follow_up: Callable[[], tuple[ValueBasedPrice, ...]] = beside(_follow_up, own)
-        self.scenarios: Callable[[], Scenarios] = beside(scenarios, own)
-        self.benefit_risk: Callable[[], BenefitRisk] = beside(benefit_risk, own)
-
-
-def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) -> Deterministic:
+def deterministic(inputs: Inputs, base: BaseCase) -> Deterministic:
     """Scenarios, one-way, two-way and threshold analysis, value-based prices, severity, and benefit and risk.
 
-    `begun` is what was begun before the base case ran.  Raises InputError where the base case itself cannot run.
+    Raises InputError where the base case itself cannot run.
 
     >>> from markov import base_case, read_inputs
     >>> found = deterministic(calgb, calgb_base)
     >>> [grid.second.id for grid in found.two_way], len(found.scenarios.scenarios)
     (['os.hazard_ratio.lenalidomide'], 22)
     """
-    begun = begun or Begun(inputs)
     bars = one_way(inputs)
     found = threshold(inputs, _searched(inputs, bars), base=base.outcomes)
-    follow_up = begun.follow_up()
+    follow_up = _follow_up(inputs)
     prices = tuple(_prices(inputs, follow_up))
     grids = tuple(_grids(inputs, bars, prices))
-    risks = begun.benefit_risk()
     return Deterministic(
-        scenarios=begun.scenarios(),
+        scenarios=scenarios(inputs),
         one_way=bars,
         two_way=grids,
         thresholds=found,
         prices=prices,
         follow_up=follow_up,
         severity=severity(inputs, base.outcomes),
-        benefit_risk=risks,
+        benefit_risk=benefit_risk(inputs),
         malignancies=malignancies(base.outcomes),
     )
 

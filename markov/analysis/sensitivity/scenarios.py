@@ -8,7 +8,7 @@ and against each strategy, so that a reader sees whether the set is balanced.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from markov.analysis.base_case import Priceable, at_price_sets_together
+from markov.analysis.base_case import Priceable, at_price_sets
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, icer_in_words, incremental, net_benefit, pairwise
 from markov.analysis.sensitivity.one_way import gains, label, optimal
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, changed_inputs
@@ -151,7 +151,7 @@ def scenarios(inputs: Inputs, names: Sequence[str] | None = None) -> Scenarios:
     rows = {name: [row for row in inputs.scenarios if row.scenario == name] for name in wanted}
     changed = {name: _applied(inputs, rows[name]) for name in rows}
     sound = {name: each for name, each in changed.items() if isinstance(each, Inputs)}
-    before, *others = at_price_sets_together([inputs, *sound.values()])
+    before, *others = at_price_sets([inputs, *sound.values()])
     if isinstance(before, Exception):
         raise before
     outcomes = dict(zip(sound, others, strict=True))

@@ -14,10 +14,9 @@ import numpy as np
 from markov.analysis.sensitivity.one_way import CostsAndEffects
 from markov.analysis.sensitivity.scenarios import applied
 from markov.analysis.sensitivity.two_way import Axis, Request, along_axes, axis, limits_of
-from markov.analysis.together import evaluate_together
 from markov.inputs.parameters import Inputs, ScenarioChange, Value
 from markov.inputs.problems import InputError
-from markov.model.evaluate import evaluate
+from markov.model.evaluate import evaluate, evaluate_each
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
 
@@ -156,7 +155,7 @@ def threshold(
 def _verified(inputs: Inputs, found: Sequence[tuple[Question, float]]) -> list[Crossing]:
     """A run for each value on inputs that hold it, checked as a scenario is."""
     changed = [changed_or_error(inputs, f"{q.axis.id} = {v:g}", dict.fromkeys(q.axis.ids, v)) for q, v in found]
-    runs = iter(evaluate_together([(each, {}) for each in changed if isinstance(each, Inputs)]))
+    runs = iter(evaluate_each([(each, {}) for each in changed if isinstance(each, Inputs)]))
     crossings = []
     for (question, value), each in zip(found, changed, strict=True):
         run = next(runs) if isinstance(each, Inputs) else each

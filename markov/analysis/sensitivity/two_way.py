@@ -17,7 +17,7 @@ from markov.analysis.sensitivity.one_way import CostsAndEffects, gains, label, o
 from markov.inputs.definitions.schema import match, units_of
 from markov.inputs.distributions import interval
 from markov.inputs.parameters import Inputs, Trusted, Value, changed_inputs
-from markov.model.evaluate import evaluate, evaluate_side_by_side
+from markov.model.evaluate import evaluate
 from markov.terms import Array, Distribution
 
 POINTS = 11
@@ -221,7 +221,8 @@ def _totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
         )
         for values, mask in zip(chosen.tolist(), masks, strict=True)
     ]
-    for mask, outcomes in zip(masks, evaluate_side_by_side(asked), strict=True):
+    for mask, each in zip(masks, asked, strict=True):
+        outcomes = evaluate(*each)
         cost[mask], qaly[mask] = outcomes.cost, outcomes.qaly
     return Totals(outcomes.strategies, cost, qaly)
 

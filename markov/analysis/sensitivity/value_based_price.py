@@ -11,9 +11,9 @@ import numpy as np
 
 from markov.analysis.sensitivity.one_way import CostsAndEffects
 from markov.analysis.sensitivity.threshold import NEXT_BEST, changed_or_error, gain_over
-from markov.analysis.together import evaluate_together
 from markov.inputs.parameters import Inputs, Value
 from markov.inputs.rules.between_values import products_of
+from markov.model.evaluate import evaluate_each
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, PriceSet
 
@@ -131,9 +131,9 @@ class _Question:
 
 def _answers(questions: Sequence[_Question]) -> list[tuple[ValueBasedPrice, ...] | Exception]:
     """All prices from two rounds of evaluations, at the ends and at what was found, or why there are none."""
-    ends = evaluate_together([q.at_shares([0.0, 1.0]) for q in questions])
+    ends = evaluate_each([q.at_shares([0.0, 1.0]) for q in questions])
     shares = [[] if isinstance(e, Exception) else q.shares(e) for q, e in zip(questions, ends, strict=True)]
-    tried = evaluate_together([q.at_shares(found or [1.0]) for q, found in zip(questions, shares, strict=True)])
+    tried = evaluate_each([q.at_shares(found or [1.0]) for q, found in zip(questions, shares, strict=True)])
     return [_answer(*each) for each in zip(questions, shares, ends, tried, strict=True)]
 
 

@@ -15,7 +15,7 @@ from math import factorial
 
 import numpy as np
 
-from markov.analysis.base_case import Priceable, at_price_sets_together
+from markov.analysis.base_case import Priceable, at_price_sets
 from markov.analysis.incremental import icer_in_words, pairwise
 from markov.analysis.walk.walk_steps import Plan, Step, first_problem, links, planned_steps
 from markov.inputs.differences import Differences, InputDifference, Mixture, differences, mixture
@@ -262,7 +262,7 @@ def _evaluate(both: Mixture, terms: Terms, asked: Iterable[Moved]) -> dict[Moved
     mixed = {moved: both.of(moved) for moved in asked}
     found: dict[Moved, Result] = {moved: first_problem(inputs) for moved, inputs in mixed.items()}
     sound = [moved for moved, problem in found.items() if not problem]
-    answers = at_price_sets_together([mixed[moved] for moved in sound])
+    answers = at_price_sets([mixed[moved] for moved in sound])
     for moved, answer in zip(sound, answers, strict=True):
         if isinstance(answer, Exception):
             found[moved] = str(answer) or type(answer).__name__
@@ -399,7 +399,7 @@ def _own_runs(both: Mixture, terms: Terms) -> list[Standings]:
     """Where each workbook stands when it is run as it was read, by itself."""
     found = []
     for side in (both.first, both.second):
-        (answer,) = at_price_sets_together([side])
+        (answer,) = at_price_sets([side])
         if isinstance(answer, Exception):
             raise InputError([Problem(side.name, f"cannot be run: {answer}")])
         found.append(_standings(side, answer, terms))

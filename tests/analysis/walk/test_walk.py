@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from markov import Outcomes, base_case, evaluate, read_inputs
-from markov.analysis.base_case import at_price_sets_together
+from markov.analysis.base_case import at_price_sets
 from markov.analysis.walk import walk as module
 from markov.analysis.walk.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk, _shapley, walk
 from markov.analysis.walk.walk_steps import ADDED, LEFT_OUT, OTHERS, first_problem, planned_steps
@@ -330,10 +330,10 @@ def test_a_step_after_which_the_model_does_not_run_is_taken_with_the_next(
 
     def failing(asked: list[Inputs]) -> list[object]:
         unlucky = [each.value(HR) == 0.75 and each.value(PRICE) != 3000.0 for each in asked]
-        answers = at_price_sets_together(asked)
+        answers = at_price_sets(asked)
         return [ValueError("no rate is found") if bad else a for bad, a in zip(unlucky, answers, strict=True)]
 
-    monkeypatch.setattr(module, "at_price_sets_together", failing)
+    monkeypatch.setattr(module, "at_price_sets", failing)
     found = walk(calgb, edited, {identifier: [identifier] for identifier in EDITS})
     assert [step.name for step in found.steps] == ["cohort.age", f"{HR} and {PRICE}", "utility.progression"]
     assert "the model cannot be run in between: no rate is found" in found.steps[1].remarks[0]

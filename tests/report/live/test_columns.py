@@ -17,6 +17,7 @@ from markov.report.live.formulas import Term, term, where
 from markov.report.live.grid import MARK, Grid
 from markov.report.live.model import LiveModel, live_model
 from markov.terms import Array, Discounting, State
+from tests.support.plain_python import in_plain_python
 
 from .switches import with_curve_from_progression
 
@@ -143,10 +144,10 @@ def faster(function: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("changed", "first"),
     [
-        ("markov.model.hazards._Background.increments", "Live cycles: Background increment"),
+        ("markov.model.hazards._background", "Live cycles: Background increment"),
         ("markov.model.hazards.wane", "Live trace Lenalidomide: PFS: increment as told"),
         ("markov.model.discounting.discount_factors", "Live cycles: At mid-cycle, costs"),
-        ("markov.model.after_progression.TimeSinceProgression._deaths", "Live trace No maintenance: progression"),
+        ("markov.model.cohort.by_curve", "Live trace No maintenance: progression"),
     ],
 )
 def test_a_change_of_the_engine_is_named_at_its_column(
@@ -155,6 +156,8 @@ def test_a_change_of_the_engine_is_named_at_its_column(
     waning = {"pfs.waning_start.lenalidomide": 6.0, "pfs.waning_end.lenalidomide": 30.0}
     inputs = with_values(by_curve, {"settings.horizon_years": 4.0, **waning})
     place, _, name = changed.rpartition(".")
+    if place.endswith("cohort"):
+        in_plain_python(monkeypatch)
     monkeypatch.setattr(changed, faster(getattr(pkgutil.resolve_name(place), name)))
     assert lagging(live_model(inputs))[0] == first
 

@@ -16,16 +16,14 @@ import openpyxl
 import pytest
 
 from markov import BaseCase, base_case, read_inputs, write_report
-from markov.analysis import together
 from markov.analysis.incremental import PairwiseRow, Quadrant
 from markov.analysis.sensitivity.everything import Deterministic, deterministic
 from markov.analysis.sensitivity.one_way import Bar, Factor, Member, OneWay
 from markov.analysis.sensitivity.scenarios import scenarios
 from markov.analysis.sensitivity.two_way import Axis, BorderPoint, TwoWay
-from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
-from markov.inputs.rules.between_values import scenario_changes, scenario_names
+from markov.inputs.parameters import Inputs, ScenarioChange, with_values
 from markov.inputs.writing.template import shipped
-from markov.model.evaluate import evaluate, evaluate_side_by_side
+from markov.model.evaluate import evaluate
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.report import words
 from markov.report.json import run_json
@@ -42,7 +40,7 @@ from markov.report.sheets.threshold import threshold_page
 from markov.report.sheets.tornado import tornado_page
 from markov.report.sheets.treatment import treatment_page
 from markov.report.sheets.two_way import TINTS, two_way_page
-from markov.terms import MALIGNANCIES, Array, State
+from markov.terms import MALIGNANCIES, State
 from tests import ROOT
 
 SHEETS = [
@@ -89,62 +87,6 @@ def column(table: Table, header: str) -> list[Any]:
     """Cells of the first column whose header begins so."""
     place = next(i for i, each in enumerate(table.columns) if each.header.startswith(header))
     return [row[place] for row in table.rows]
-
-
-# ------------------------------------------------------------------------------------------- runs that are shared
-
-
-@pytest.mark.parametrize("name", ["calgb", "myeloma_ix"])
-def test_scenarios_run_together_give_what_each_gives_by_itself(name: str, request: pytest.FixtureRequest) -> None:
-    inputs: Inputs = request.getfixturevalue(name)
-    asked = [with_values(inputs, scenario_changes(inputs, each)) for each in scenario_names(inputs)][::2]
-    for changed, answer in zip(asked, together.evaluate_together([(each, {}) for each in asked]), strict=True):
-        alone = evaluate(changed)
-        assert not isinstance(answer, Exception)
-        for part in ("costs", "qalys", "life_years", "entries", "time_on_treatment"):
-            np.testing.assert_allclose(getattr(answer, part), getattr(alone, part), rtol=1e-12, atol=1e-13)
-        assert answer.curves["os"].median == pytest.approx(alone.curves["os"].median, rel=1e-12, nan_ok=True)
-
-
-def test_an_adverse_event_that_only_one_of_them_has_is_counted_there(calgb: Inputs) -> None:
-    """Half of the starters have an event of GBP 1,000 at the start of treatment: GBP 500 more, undiscounted there."""
-    added = with_values(calgb, {"adverse_event.proportion.rash.lenalidomide": 0.5, "adverse_event.cost.rash": 1000.0})
-    before, after = together.evaluate_together([(calgb, {}), (added, {})])
-    assert not isinstance(before, Exception) and not isinstance(after, Exception)
-    assert (after.cost - before.cost)[0].tolist() == pytest.approx([0.0, 500.0], abs=1e-6)
-
-
-def test_what_differs_in_numbers_alone_shares_a_block_and_a_choice_of_method_does_not(
-    calgb: Inputs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs: list[int] = []
-
-    def counted(asked: Any) -> Any:
-        found = evaluate_side_by_side(asked)
-        runs.extend(outcomes.runs for outcomes in found)
-        return found
-
-    monkeypatch.setattr(together, "evaluate_side_by_side", counted)
-    changes: list[dict[str, Value]] = [
-        {"utility.progression": 0.5},
-        {"settings.correction": "start"},
-        {"cost.event.death": 0.0},
-    ]
-    asked: list[tuple[Inputs, dict[str, Array]]] = [(with_values(calgb, each), {}) for each in changes]
-    together.evaluate_together(asked)
-    assert sorted(runs) == [1, 2]
-
-
-def test_one_question_that_fails_does_not_take_the_others_with_it(calgb: Inputs) -> None:
-    wrong_length = {"utility.progression": np.array([0.5, 0.6]), "cost.event.death": np.array([1.0, 2.0, 3.0])}
-    first, second, third = together.evaluate_together([(calgb, {}), (calgb, wrong_length), (calgb, {})])
-    assert isinstance(second, ValueError)
-    assert not isinstance(first, Exception) and not isinstance(third, Exception)
-    assert first.qaly == pytest.approx(evaluate(calgb).qaly, rel=1e-12)
-
-
-def test_a_helper_process_returns_the_scenarios_to_the_last_digit(calgb: Inputs, found: Deterministic) -> None:
-    assert found.scenarios == scenarios(calgb)
 
 
 # ------------------------------------------------------------------------------------------------------ scenarios
