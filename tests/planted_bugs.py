@@ -117,7 +117,7 @@ def _(patch: Patch) -> None:
 @bug("Background mortality left out after progression", "FT-05", "FT-06")
 def _(patch: Patch) -> None:
     def walk(right: Any, c: Any, *arguments: Any) -> Any:
-        wrap(patch, cohort, "at_a_rate", lambda rate, inside, deaths, *more: rate(inside, excess(c), *more))
+        wrap(patch, cohort, "_at_a_rate", lambda rate, inside, deaths, *more: rate(inside, excess(c), *more))
         return right(c, *arguments)
 
     def excess(c: Any) -> Any:
@@ -138,7 +138,7 @@ def _(patch: Patch) -> None:
 @bug("Deaths after progression miss the overall-survival curve", "FT-18")
 def _(patch: Patch) -> None:
     in_plain_python(patch)
-    wrap(patch, cohort, "deaths_to_meet", lambda right, *arguments: cohort.cause(0.9 * right(*arguments).increment))
+    wrap(patch, cohort, "_deaths_to_meet", lambda right, *arguments: cohort.cause(0.9 * right(*arguments).increment))
 
 
 # --------------------------------------------------------------------------------------- transitions and events
@@ -168,7 +168,7 @@ def _(patch: Patch) -> None:
         then[cohort.D] -= 0.5 * (then[cohort.D] - now[cohort.D])
 
     in_plain_python(patch)
-    wrap(patch, cohort, "move", lose)
+    wrap(patch, cohort, "_move", lose)
 
 
 @bug("Tunnel entries begin their clock anew every cycle", "TV-27")
@@ -179,7 +179,7 @@ def _(patch: Patch) -> None:
         return right(c, inside, k, *arguments)
 
     in_plain_python(patch)
-    wrap(patch, cohort, "since_progression", anew)
+    wrap(patch, cohort, "_since_progression", anew)
 
 
 @bug("Proportion who stopped read as 1 − e^(−λt)", "FT-16")

@@ -38,7 +38,7 @@ Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Seed of the draws.", show_default="settings.seed of the workbook")
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes to use.", show_default="one for each processor")
+    int | None, typer.Option("--workers", min=1, help="Threads to use.", show_default="one for each processor")
 ]
 Years = Annotated[str, typer.Option("--years", help="Years of longer follow-up to value, with commas between.")]
 DrawsKind = Annotated[

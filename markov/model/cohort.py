@@ -125,7 +125,7 @@ def cause(increment: float) -> Cause:
 
 
 @compiled
-def again(before: Cause, increment: float) -> Cause:
+def _again(before: Cause, increment: float) -> Cause:
     """The same cause in the next cycle, or wherever its increment is often the same."""
     return before if before.increment == increment else cause(increment)
 
@@ -148,31 +148,31 @@ def pace(of: Cause, entrants: float) -> Pace:
 
 
 @compiled
-def acting(c: Cohort, on: OnDrug, k: int, before: Acting) -> Acting:
+def _acting(c: Cohort, on: OnDrug, k: int, before: Acting) -> Acting:
     """What acts in cycle k: second malignancies carry the excess by the mean share on drug while it is exposed."""
     exposed = 0.5 * (on.begin[k] + on.finish[k]) * c.exposed[k]
     progression = cause(c.progression[k])
     return Acting(
         cause(c.background[k]),
-        again(before.toxicity, on.toxicity[k]),
+        _again(before.toxicity, on.toxicity[k]),
         progression,
-        again(progression, c.progression_after[k]),
-        again(before.on_haematologic, c.off_haematologic + c.excess_haematologic * exposed),
-        again(before.on_solid, c.off_solid + c.excess_solid * exposed),
+        _again(progression, c.progression_after[k]),
+        _again(before.on_haematologic, c.off_haematologic + c.excess_haematologic * exposed),
+        _again(before.on_solid, c.off_solid + c.excess_solid * exposed),
         before.off_haematologic,
         before.off_solid,
     )
 
 
 @compiled
-def nothing_yet(c: Cohort) -> Acting:
+def _nothing_yet(c: Cohort) -> Acting:
     """Before the first cycle: what is the same in all cycles."""
     none, haematologic, solid = cause(0.0), cause(c.off_haematologic), cause(c.off_solid)
     return Acting(none, none, none, none, haematologic, solid, haematologic, solid)
 
 
 @compiled
-def paces(a: Acting, dead_haematologic: Cause, dead_solid: Cause, entrants: float) -> Paces:
+def _paces(a: Acting, dead_haematologic: Cause, dead_solid: Cause, entrants: float) -> Paces:
     """How fast each state but progression is left; nobody enters maintenance."""
     on, off = either(a.on_haematologic, a.on_solid), either(a.off_haematologic, a.off_solid)
     haematologic, solid = either(a.death, dead_haematologic), either(a.death, dead_solid)
@@ -199,7 +199,7 @@ def without_malignancies(
 
 
 @compiled
-def at_a_rate(inside: float, deaths: Cause, others: Cause, entrants: float) -> Progressed:
+def _at_a_rate(inside: float, deaths: Cause, others: Cause, entrants: float) -> Progressed:
     """Progression under a known death increment, the same for those inside and for entrants."""
     p, d = pace(either(deaths, others), entrants), deaths.increment
     leave = inside * p.leave
@@ -207,7 +207,7 @@ def at_a_rate(inside: float, deaths: Cause, others: Cause, entrants: float) -> P
 
 
 @compiled
-def deaths_elsewhere(now: Array, a: Acting, p: Paces) -> float:
+def _deaths_elsewhere(now: Array, a: Acting, p: Paces) -> float:
     """Deaths of the cycle that do not come out of progression, entrants' included."""
     m, t = now[M] * p.maintenance.leave, now[T] * p.toxicity.leave
     of_background = (m + t + m * a.toxicity.increment * p.toxicity.entrants_leave) * a.death.increment
@@ -219,7 +219,7 @@ def deaths_elsewhere(now: Array, a: Acting, p: Paces) -> float:
 
 
 @compiled
-def deaths_to_meet(
+def _deaths_to_meet(
     needed: float, inside: float, entering: float, others: Cause, die_later: float, low: float, guess: float
 ) -> Cause:
     """The death increment d of progression for which `needed` die: Newton's steps on an increasing, concave function.
@@ -246,13 +246,13 @@ def deaths_to_meet(
 
 
 @compiled
-def is_clipped(d: float, low: float, present: float) -> bool:
+def _is_clipped(d: float, low: float, present: float) -> bool:
     """Whether a limit binds: counted where more than a billionth of the cohort is in progression or comes."""
     return bool(present > FEW and min(d - low, LARGEST_INCREMENT - d) * present <= ROUNDING)
 
 
 @compiled
-def to_meet_survival(
+def _to_meet_survival(
     now: Array, a: Acting, p: Paces, others: Cause, survival: float, guess: float, entrants: float
 ) -> tuple[Progressed, float, bool]:
     """Progression under the death increment that brings the cohort to its OS curve; the increment; whether clipped."""
@@ -260,33 +260,33 @@ def to_meet_survival(
     entering += now[T] * p.toxicity.leave * a.progression_after.increment
     die_later = a.off_haematologic.increment * p.death_haematologic * p.haematologic.entrants_leave
     die_later += a.off_solid.increment * p.death_solid * p.solid.entrants_leave
-    needed, low = 1.0 - survival - now[D] - deaths_elsewhere(now, a, p), a.death.increment
-    deaths = deaths_to_meet(needed, now[P], entrants * entering, others, die_later, low, guess)
-    clipped = is_clipped(deaths.increment, low, now[P] + entering)
-    return at_a_rate(now[P], deaths, others, entrants), deaths.increment, clipped
+    needed, low = 1.0 - survival - now[D] - _deaths_elsewhere(now, a, p), a.death.increment
+    deaths = _deaths_to_meet(needed, now[P], entrants * entering, others, die_later, low, guess)
+    clipped = _is_clipped(deaths.increment, low, now[P] + entering)
+    return _at_a_rate(now[P], deaths, others, entrants), deaths.increment, clipped
 
 
 @compiled
-def by_curve(all_cause: bool, curve: float, background: float) -> float:
+def _by_curve(all_cause: bool, curve: float, background: float) -> float:
     """Deaths by a curve from progression: all-cause, floored at the background, or an excess on top of it."""
     return max(curve, background) if all_cause else curve + background
 
 
 @compiled
-def since_progression(c: Cohort, inside: Array, k: int, death: float, others: Cause) -> Progressed:
+def _since_progression(c: Cohort, inside: Array, k: int, death: float, others: Cause) -> Progressed:
     """Progression by time since entry: `inside`, by cycle of entry, moves on by a cycle; deaths follow the curve.
 
     Entrants survive S(Δ/2), then S((j + 1½)Δ)/S((j + ½)Δ); with one move a cycle they enter with clock 0 at its end.
     """
     leave, die, stay = 0.0, 0.0, 0.0
     for entered in range(k):
-        deaths = by_curve(c.all_cause, c.by_age[k - 1 - entered], death)
+        deaths = _by_curve(c.all_cause, c.by_age[k - 1 - entered], death)
         p = pace(either(cause(deaths), others), 0.0)
         leave += inside[entered] * p.leave
         die += inside[entered] * p.leave * deaths
         inside[entered] *= p.stay
         stay += inside[entered]
-    deaths = 2.0 * by_curve(c.all_cause, c.entry, 0.5 * death)
+    deaths = 2.0 * _by_curve(c.all_cause, c.entry, 0.5 * death)
     p = pace(either(cause(deaths), others), c.entrants)
     return Progressed(leave, die, stay, p.entrants_leave, p.entrants_leave * deaths, p.entrants_stay)
 
@@ -295,7 +295,7 @@ def since_progression(c: Cohort, inside: Array, k: int, death: float, others: Ca
 
 
 @compiled
-def move(now: Array, a: Acting, p: Paces, after: Progressed, then: Array, flow: Array) -> None:
+def _move(now: Array, a: Acting, p: Paces, after: Progressed, then: Array, flow: Array) -> None:
     """One cycle: who moves where, and who is where at its end.
 
     Those who enter and move on at once (`on_`) leave by the increments of the state they came into; they move no
@@ -343,21 +343,21 @@ def walk(c: Cohort, on: OnDrug, occupancy: Array, flows: Array, progression_free
     """
     occupancy[0], progression_free[0] = 0.0, 1.0
     occupancy[0, M] = 1.0
-    a, excess = nothing_yet(c), cause(c.dead_progression)
+    a, excess = _nothing_yet(c), cause(c.dead_progression)
     dead_haematologic, dead_solid = cause(c.dead_haematologic), cause(c.dead_solid)
     others, clipped, d, before, present, stopped = either(a.off_haematologic, a.off_solid), 0, 0.0, 0.0, 1.0, 0.0
     for k in range(len(flows)):
-        now, a = occupancy[k], acting(c, on, k, a)
-        p = paces(a, dead_haematologic, dead_solid, c.entrants)
+        now, a = occupancy[k], _acting(c, on, k, a)
+        p = _paces(a, dead_haematologic, dead_solid, c.entrants)
         if len(c.survival):
             guess, before = 2.0 * d - before, d  # as the last two cycles went on
-            after, d, at_limit = to_meet_survival(now, a, p, others, c.survival[k], guess, c.entrants)
+            after, d, at_limit = _to_meet_survival(now, a, p, others, c.survival[k], guess, c.entrants)
             clipped += at_limit
         elif len(c.by_age):
-            after = since_progression(c, inside, k, a.death.increment, others)
+            after = _since_progression(c, inside, k, a.death.increment, others)
         else:
-            after = at_a_rate(now[P], either(a.death, excess), others, c.entrants)
-        move(now, a, p, after, occupancy[k + 1], flows[k])
+            after = _at_a_rate(now[P], either(a.death, excess), others, c.entrants)
+        _move(now, a, p, after, occupancy[k + 1], flows[k])
         if len(c.by_age):
             inside[k] = max(occupancy[k + 1, P] - after.stay, 0.0)
         present, stopped = without_malignancies(

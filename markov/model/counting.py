@@ -52,13 +52,13 @@ class Sums(NamedTuple):
 
 
 @compiled
-def between(before: float, after: float, share: float) -> float:
+def _between(before: float, after: float, share: float) -> float:
     """A number within a cycle: linear between its ends."""
     return before + share * (after - before)
 
 
 @compiled
-def time_in(w: Weights, z: int, k: int, x: Array, state: int) -> float:
+def _time_in(w: Weights, z: int, k: int, x: Array, state: int) -> float:
     """Discounted time in a state in cycle k: a weighted sum of occupancies at its boundaries."""
     first = w.first[k]
     time = w.time[z, k, 0] * x[first, state] + w.time[z, k, 1] * x[first + 1, state]
@@ -78,10 +78,10 @@ def count_time(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums, own
         treated = 0.5 * (on.begin[k] + on.finish[k]) * w.inside[s, k]
         of_decrement = treated * w.drug_quality[drug_row, k]
         for z in range(len(w.time)):
-            own[0, z, LIVING_STATES] += time_in(w, z, k, x, M) * treated
-            own[1, z, LIVING_STATES] += time_in(w, z, k, x, M) * of_decrement
+            own[0, z, LIVING_STATES] += _time_in(w, z, k, x, M) * treated
+            own[1, z, LIVING_STATES] += _time_in(w, z, k, x, M) * of_decrement
             for i in range(LIVING_STATES):
-                time = time_in(w, z, k, x, i)
+                time = _time_in(w, z, k, x, i)
                 own[0, z, i] += time
                 own[1, z, i] += time * w.quality[i if by_state else 0, row, k]
     sums.years[:, :, s, r], sums.treated[:, s, r] = own[0, :, :LIVING_STATES], own[0, :, LIVING_STATES]
@@ -115,8 +115,8 @@ def count_packs(w: Weights, x: Array, s: int, r: int, on: OnDrug, sums: Sums) ->
         total = 0.0
         for k in range(len(w.first)):
             if w.inside[s, k] > 0.0:
-                begin = on.begin[k] * between(x[k, M], x[k + 1, M], w.begin[s, k])
-                finish = on.finish[k] * between(x[k, M], x[k + 1, M], w.finish[s, k])
+                begin = on.begin[k] * _between(x[k, M], x[k + 1, M], w.begin[s, k])
+                finish = on.finish[k] * _between(x[k, M], x[k + 1, M], w.finish[s, k])
                 total += w.packs[s, q, 0, k] * begin + w.packs[s, q, 1, k] * finish
         sums.packs[q, s, r] = total
 
@@ -128,7 +128,7 @@ def count_starters(w: Weights, x: Array, s: int, r: int, starting: float, sums: 
     for z in range(len(w.starts)):
         sums.starters[z, s, r] = 0.0
         if k >= 0:
-            number = between(x[k, M], x[k + 1, M], w.begin[s, k])
+            number = _between(x[k, M], x[k + 1, M], w.begin[s, k])
             sums.starters[z, s, r] = w.starts[z, s] * number * (starting if starting > 0.0 else 1.0)
 
 
@@ -176,7 +176,7 @@ def median_of(curve: Array, boundaries: Array) -> float:
         if curve[k] <= half and half > 0.0:
             before, after = curve[k - 1], max(curve[k], 1e-300)
             fraction = np.log(before / half) / np.log(before / after) if before > half else 0.0
-            return between(boundaries[k - 1], boundaries[k], min(max(fraction, 0.0), 1.0))
+            return _between(boundaries[k - 1], boundaries[k], min(max(fraction, 0.0), 1.0))
     return np.nan
 
 

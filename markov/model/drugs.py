@@ -48,7 +48,7 @@ def _of_strategy(columns: Columns, strategy: str) -> Iterator[Regimen]:
         yield Regimen(strategy, product, interval, initial, float("inf"), f"dose.amount.{product}.{strategy}")
 
 
-def units_per_dispensing(columns: Columns, regimen: Regimen) -> Array:
+def _units_per_dispensing(columns: Columns, regimen: Regimen) -> Array:
     """Tablets, capsules or vials for one interval, (rows,) or (1,).
 
     Oral units carry over, so that parts count; vials are opened for each administration, in whole numbers over
@@ -88,10 +88,10 @@ def cost_per_dispensing(columns: Columns, regimen: Regimen) -> Array:
     price = columns.number(f"price.{regimen.product}.{columns.inputs.text('settings.price_set')}")
     per_unit = price / columns.number(f"product.units_per_pack.{regimen.product}")
     intensity = columns.number(f"dose.relative_intensity.{regimen.strategy}")
-    return units_per_dispensing(columns, regimen) * per_unit * intensity
+    return _units_per_dispensing(columns, regimen) * per_unit * intensity
 
 
-def visits_per_dispensing(columns: Columns, regimen: Regimen) -> Array:
+def _visits_per_dispensing(columns: Columns, regimen: Regimen) -> Array:
     """Administration visits in one interval: each infusion or injection, or one hand-out of oral drug."""
     if columns.inputs.text(f"product.form.{regimen.product}") == "vial":
         return columns.number(f"dose.administrations.{regimen.product}.{regimen.strategy}")
@@ -104,7 +104,7 @@ def administration_cost_per_year(columns: Columns, strategy: str) -> Array:
     for regimen in _of_strategy(columns, strategy):
         route = columns.inputs.text(f"dose.route.{regimen.product}.{strategy}")
         if route and regimen.last == float("inf"):
-            visits = visits_per_dispensing(columns, regimen) / regimen.interval
+            visits = _visits_per_dispensing(columns, regimen) / regimen.interval
             total = total + visits * columns.number(f"cost.administration.{route}")
     return total
 

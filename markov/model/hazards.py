@@ -198,16 +198,16 @@ class _EndpointCurves:
 
 def strategy_hazard(columns: Columns, endpoint: Endpoint, strategy: str, months: Array) -> Array:
     """Cumulative hazard of a strategy's own curve, before waning, at `months` (times,): (rows or 1, times)."""
-    return np.asarray(strategy_curve(columns, endpoint, strategy)(months))
+    return np.asarray(_strategy_curve(columns, endpoint, strategy)(months))
 
 
-def strategy_curve(columns: Columns, endpoint: Endpoint, strategy: str) -> Hazard:
+def _strategy_curve(columns: Columns, endpoint: Endpoint, strategy: str) -> Hazard:
     """The same as a function of months, whose last axis is time."""
     family = Family(columns.inputs.text(f"{endpoint}.family.{strategy}"))
     if family not in RATIO_FAMILIES:
         return curve(family, _curve_parameters(columns, endpoint, strategy, family))
     ratio = columns.number(f"{endpoint}.{family}.{strategy}")[:, None]
-    reference = strategy_curve(columns, endpoint, reference_of(columns.inputs, endpoint, strategy))
+    reference = _strategy_curve(columns, endpoint, reference_of(columns.inputs, endpoint, strategy))
     if family is Family.HAZARD_RATIO:
         return lambda months: ratio * reference(months)
     return lambda months: reference(months / ratio)

@@ -102,7 +102,7 @@ class Room(NamedTuple):
 
 
 @loop
-def room_for(strategies: int, cycles: int, solved: int, anchored: bool, schedules: int) -> Room:
+def _room_for(strategies: int, cycles: int, solved: int, anchored: bool, schedules: int) -> Room:
     """Room for so many cycles; rates of stops may be solved over more."""
     return Room(
         np.empty((strategies, solved)),
@@ -120,14 +120,14 @@ def room_for(strategies: int, cycles: int, solved: int, anchored: bool, schedule
 
 
 @compiled
-def own_row(values: Array, r: int) -> Array:
+def _own_row(values: Array, r: int) -> Array:
     """The cycles of row r, or of the one row that stands for all."""
     row: Array = values[min(r, len(values) - 1)]
     return row
 
 
 @loop
-def progress(
+def _progress(
     background: Array, pfs: Array, overall: Array, crossing: int, cycles: int, itt: Array, survival: Array
 ) -> tuple[int, int, int]:
     """Fill progression increments max(ΔH_PFS − ΔB, 0), and OS at the cycles' ends where it is the anchor.
@@ -154,18 +154,18 @@ def progress(
 
 
 @compiled
-def cohort_of(
+def _cohort_of(
     curves: Curves, q: Rates, told: Told, window: Window, choices: Choices, s: int, r: int, room: Room
 ) -> Cohort:
     """One cohort, before it is known who stops."""
     return Cohort(
-        own_row(curves.background[0], r),
+        _own_row(curves.background[0], r),
         room.itt[s],
         room.itt[choices.reference],
         room.progression,
         room.progression_after,
         room.survival[s],
-        own_row(q.by_age[s], r),
+        _own_row(q.by_age[s], r),
         window.exposed[s],
         q.entry[s, r],
         q.off_haematologic[s, r],
@@ -183,7 +183,7 @@ def cohort_of(
 
 
 @loop
-def keep_curves(kept: Kept, boundaries: Array, s: int, r: int, curves: Array) -> None:
+def _keep_curves(kept: Kept, boundaries: Array, s: int, r: int, curves: Array) -> None:
     """Median, mean and landmarks of each curve."""
     for c in range(len(curves)):
         kept.median[c, r, s] = median_of(curves[c], boundaries)
@@ -207,16 +207,16 @@ def run(
 ) -> None:
     """Every cohort of a block: rows do not know of each other, strategies only of the reference's curve."""
     cycles, strategies, solved = len(boundaries) - 1, len(window.start), curves.pfs.shape[2]
-    room = room_for(strategies, cycles, solved, curves.overall.shape[2] > 0, len(w.time))
+    room = _room_for(strategies, cycles, solved, curves.overall.shape[2] > 0, len(w.time))
     for r in range(rows):
-        background = own_row(curves.background[0], r)
+        background = _own_row(curves.background[0], r)
         for s in range(strategies):
-            pfs, overall = own_row(curves.pfs[s], r), own_row(curves.overall[s], r)
-            found = progress(background, pfs, overall, choices.crossing, cycles, room.itt[s], room.survival[s])
+            pfs, overall = _own_row(curves.pfs[s], r), _own_row(curves.overall[s], r)
+            found = _progress(background, pfs, overall, choices.crossing, cycles, room.itt[s], room.survival[s])
             kept.floored[r, s], kept.crossings[r, s] = found[0], found[1]
             kept.first_crossing[r, s] = boundaries[found[2]] if found[2] >= 0 else np.nan
         for s in range(strategies):
-            c = cohort_of(curves, q, told, window, choices, s, r, room)
+            c = _cohort_of(curves, q, told, window, choices, s, r, room)
             solution = stop(window, s, c, told, r, room.on, room.parts)
             kept.toxicity_rate[r, s], kept.other_rate[r, s], kept.negative[r, s] = solution
             kept.clipped[r, s] = walk(c, room.on, room.occupancy, room.flows, room.curves[NET_OF_SPM], room.inside)
@@ -235,4 +235,4 @@ def run(
             if window.start[s] > 0.0:
                 beginning = present_at_start(w, window, occupancy, s, told.starting[s, r], solution[0], solution[1])
                 late_start(room.curves[ON_DRUG], beginning)
-            keep_curves(kept, boundaries, s, r, room.curves)
+            _keep_curves(kept, boundaries, s, r, room.curves)

@@ -70,13 +70,13 @@ class Told(NamedTuple):
 
 
 @compiled
-def alike(c: Cohort) -> bool:
+def _alike(c: Cohort) -> bool:
     """Whether those who stopped progress as those in maintenance do."""
     return not c.lost and c.ratio == 1.0
 
 
 @compiled
-def progression_parts(c: Cohort, k: int, present: float, stopped: float, toxicity: float) -> tuple[float, float, bool]:
+def _progression_parts(c: Cohort, k: int, present: float, stopped: float, toxicity: float) -> tuple[float, float, bool]:
     """ITT progression shared between those in maintenance and those stopped, so that the two together keep the curve.
 
     h_M = h_ITT·(M + T)/(M + r·T), or [h_ITT·(M + T) − h_comparator·T]/M, with M and T predicted half a cycle ahead;
@@ -92,22 +92,22 @@ def progression_parts(c: Cohort, k: int, present: float, stopped: float, toxicit
 
 
 @loop
-def split(c: Cohort, on: OnDrug) -> int:
+def _split(c: Cohort, on: OnDrug) -> int:
     """Fill the progression increments of maintenance and of toxicity; the number of cycles floored at 0."""
     present, stopped, negative = 1.0, 0.0, 0
     for k in range(len(c.itt)):
-        if alike(c):
+        if _alike(c):
             c.progression[k] = c.progression_after[k] = c.itt[k]
             continue
-        parts = progression_parts(c, k, present, stopped, on.toxicity[k])
+        parts = _progression_parts(c, k, present, stopped, on.toxicity[k])
         c.progression[k], c.progression_after[k] = parts[0], parts[1]
-        present, stopped = next_cycle(c, k, present, stopped, on.toxicity[k], parts[0], parts[1])
+        present, stopped = _next_cycle(c, k, present, stopped, on.toxicity[k], parts[0], parts[1])
         negative += parts[2]
     return negative
 
 
 @compiled
-def next_cycle(
+def _next_cycle(
     c: Cohort, k: int, present: float, stopped: float, toxicity: float, progression: float, after: float
 ) -> tuple[float, float]:
     """Those in maintenance and those stopped after cycle k, net of second malignancies."""
@@ -117,7 +117,7 @@ def next_cycle(
 
 
 @compiled
-def stops_in_cycle(
+def _stops_in_cycle(
     w: Window, s: int, k: int, starting: float, rate: float, other: float, given: bool
 ) -> tuple[float, float, float]:
     """In cycle k the toxicity increment, its slope in λ, and the mean share on drug.
@@ -141,7 +141,7 @@ def stops_in_cycle(
 
 
 @loop
-def observe(
+def _observe(
     w: Window,
     s: int,
     c: Cohort,
@@ -164,13 +164,13 @@ def observe(
         left = w.boundaries[k]
         if left >= start + years - 1e-12:
             break
-        toxicity, slope, mean = stops_in_cycle(w, s, k, starting, rate, other, given)
+        toxicity, slope, mean = _stops_in_cycle(w, s, k, starting, rate, other, given)
         progression = c.itt[k]
         if len(maintenance):
             progression = maintenance[k]
-        elif not alike(c):
-            progression, after, _ = progression_parts(c, k, present, stopped, toxicity)
-            present, stopped = next_cycle(c, k, present, stopped, toxicity, progression, after)
+        elif not _alike(c):
+            progression, after, _ = _progression_parts(c, k, present, stopped, toxicity)
+            present, stopped = _next_cycle(c, k, present, stopped, toxicity, progression, after)
         before = max(start - left, 0.0) / length
         parts[n, BEFORE] = before
         parts[n, DURING] = min(max((start + years - max(left, start)) / length, 0.0), 1.0 - before)
@@ -183,7 +183,7 @@ def observe(
 
 
 @loop
-def incidence(parts: Array, n: int, starting: float) -> tuple[float, float]:
+def _incidence(parts: Array, n: int, starting: float) -> tuple[float, float]:
     """Cumulative incidence of stops for toxicity among starters by the end of the period, and its slope in λ.
 
     A part f of a cycle adds present·(f·Δλ)·φ(f·ΔH), ΔH being all that acts in the cycle.
@@ -205,7 +205,7 @@ def incidence(parts: Array, n: int, starting: float) -> tuple[float, float]:
 
 
 @loop
-def total_rate(parts: Array, n: int, median: float) -> float:
+def _total_rate(parts: Array, n: int, median: float) -> float:
     """a = λ + ω for which half of the starters are off drug at the reported median: (ln 2 − ΣΔh)/m."""
     exits = 0.0
     for k in range(n):
@@ -214,7 +214,7 @@ def total_rate(parts: Array, n: int, median: float) -> float:
 
 
 @loop
-def solve(
+def _solve(
     w: Window, s: int, c: Cohort, told: Told, r: int, proportion: float, maintenance: Array, parts: Array
 ) -> tuple[float, float]:
     """λ and ω: given, or solved by Newton's steps from −ln(1 − p)/τ, which lies below the root."""
@@ -228,16 +228,16 @@ def solve(
     for _ in range(NEWTON_STEPS):
         step, change = 0.0, 0.0
         if by_median:
-            n = observe(w, s, c, starting, rate, other, by_median, median, maintenance, parts)
-            before, other = other, max(total_rate(parts, n, median) - rate, 0.0)
+            n = _observe(w, s, c, starting, rate, other, by_median, median, maintenance, parts)
+            before, other = other, max(_total_rate(parts, n, median) - rate, 0.0)
             change = other - before
         if solved:
-            n = observe(w, s, c, starting, rate, other, by_median, period, maintenance, parts)
-            reached, slope = incidence(parts, n, starting)
+            n = _observe(w, s, c, starting, rate, other, by_median, period, maintenance, parts)
+            reached, slope = _incidence(parts, n, starting)
             if slope > 0.0:  # where nobody can stop the rate stays
                 step = (proportion - reached) / slope
             rate = max(rate + step, 0.0)
-        if max(abs(step), abs(change)) < (CONVERGED if alike(c) and not by_median else SETTLED):
+        if max(abs(step), abs(change)) < (CONVERGED if _alike(c) and not by_median else SETTLED):
             break
     return rate, other
 
@@ -253,11 +253,11 @@ def stop(w: Window, s: int, c: Cohort, told: Told, r: int, on: OnDrug, parts: Ar
         treat(w, s, starting, 0.0, 0.0, on)
         c.progression[:], c.progression_after[:] = c.itt, c.itt
         return 0.0, 0.0, 0
-    kept = not np.isnan(told.observed[s, r]) and not alike(c)
-    rate, other = solve(w, s, c, told, r, told.observed[s, r] if kept else told.proportion[s, r], itt, parts)
+    kept = not np.isnan(told.observed[s, r]) and not _alike(c)
+    rate, other = _solve(w, s, c, told, r, told.observed[s, r] if kept else told.proportion[s, r], itt, parts)
     treat(w, s, starting, rate, other, on)
-    negative = split(c, on)
+    negative = _split(c, on)
     if kept:
-        rate, other = solve(w, s, c, told, r, told.proportion[s, r], c.progression, parts)
+        rate, other = _solve(w, s, c, told, r, told.proportion[s, r], c.progression, parts)
         treat(w, s, starting, rate, other, on)
     return rate, other, negative

@@ -20,7 +20,7 @@ from markov.model.drugs import cost_per_dispensing
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes, Trace
 from markov.model.payoffs import Payoffs
-from markov.model.stops import solve
+from markov.model.stops import _solve
 from markov.terms import LIVING, Array, PriceSet, State, Verdict
 from tests.support.plain_model import Plain
 from tests.support.plain_python import in_plain_python
@@ -260,11 +260,11 @@ def pace_of(**times: float) -> Bug:
 
 def stop_rate(patch: pytest.MonkeyPatch) -> None:
     def wrong(*arguments: Any) -> tuple[float, float]:
-        toxicity, other = plain(solve)(*arguments)
+        toxicity, other = plain(_solve)(*arguments)
         return 1.05 * toxicity, 1.1 * other
 
     in_plain_python(patch)
-    patch.setattr("markov.model.stops.solve", wrong)
+    patch.setattr("markov.model.stops._solve", wrong)
 
 
 def pack_fee(patch: pytest.MonkeyPatch) -> None:

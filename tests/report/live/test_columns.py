@@ -147,7 +147,7 @@ def faster(function: Callable[..., Any]) -> Callable[..., Any]:
         ("markov.model.hazards._background", "Live cycles: Background increment"),
         ("markov.model.hazards.wane", "Live trace Lenalidomide: PFS: increment as told"),
         ("markov.model.discounting.discount_factors", "Live cycles: At mid-cycle, costs"),
-        ("markov.model.cohort.by_curve", "Live trace No maintenance: progression"),
+        ("markov.model.cohort._by_curve", "Live trace No maintenance: progression"),
     ],
 )
 def test_a_change_of_the_engine_is_named_at_its_column(
