@@ -139,6 +139,7 @@ def _function(text: str, rule: Callable[..., Any]) -> Callable[..., Term]:
     """
 
     def made(*operands: Operand) -> Term:
+        """The function of these operands, as a formula with its value."""
         terms = [term(operand) for operand in operands]
         return Term(text.format(*(t.text for t in terms)), rule(*(number(t.value) for t in terms)))
 
