@@ -16,9 +16,9 @@ from measuring import Timed, figures, interleaved, table
 from markov import Inputs, base_case, read_inputs, with_values
 from markov.analysis.sensitivity.everything import deterministic
 from markov.analysis.uncertainty.sample import draw_sample
-from markov.analysis.uncertainty.sobol import sobol
+from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.sobol_design import sobol_rows
-from markov.analysis.uncertainty.sobol_indices import Output, sobol_indices
+from markov.analysis.uncertainty.sobol_indices import sobol_indices
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate, evaluate_side_by_side
@@ -54,9 +54,10 @@ def _probabilistic(rounds: int, draws: int) -> list[str]:
 def _sobol(rounds: int) -> list[str]:
     """Design, evaluation and indices apart: net benefit, costs and QALYs, second order, 1,000 resamples."""
     inputs, points = read_inputs(shipped(TRIAL)), 256
-    whole = sobol(inputs, points, resamples=10)
+    whole = sobol_analysis(inputs, points, resamples=10)
     rows = sobol_rows(whole.factors, points, whole.seed, second_order=True)
     outcomes = evaluate(inputs, rows)
+    names = [factor.name for factor in whole.factors]
     outputs = {
         "net benefit": np.diff(outcomes.net_benefit(inputs.thresholds[0]), axis=1)[:, 0],
         "costs": np.diff(outcomes.cost, axis=1)[:, 0],
@@ -65,7 +66,7 @@ def _sobol(rounds: int) -> list[str]:
 
     def indices() -> None:
         for name, values in outputs.items():
-            sobol_indices(rows, {name: Output(values)}, resamples=1000, seed=1)
+            sobol_indices(name, values, names, second_order=True, resamples=1000, seed=1)
 
     def design() -> None:
         made = sobol_rows(whole.factors, points, whole.seed, second_order=True)
@@ -79,8 +80,7 @@ def _sobol(rounds: int) -> list[str]:
     }
     times = interleaved(actions, rounds)
     share = times["indices of three outputs"].median / times["evaluation, 2 processes"].median
-    words = f"{points} points, {len(whole.factors)} factors. "
-    words += f"The indices take {figures(share)} times as long as the evaluation."
+    words = f"{points} points, {len(names)} factors. The indices take {figures(share)} times as long as the evaluation."
     made = table(["part", "median (range)"], [[name, str(timed)] for name, timed in times.items()])
     return ["### Sobol analysis of the trial", "", words, "", *made]
 

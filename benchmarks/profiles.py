@@ -18,7 +18,7 @@ from measuring import figures, table
 from markov import base_case, read_inputs
 from markov.analysis.sensitivity.everything import deterministic
 from markov.analysis.uncertainty.sample import draw_sample
-from markov.analysis.uncertainty.sobol import sobol
+from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.inputs.writing.template import shipped
 from markov.report.reports import write_report
 
@@ -36,7 +36,7 @@ def section(draws: int, points: int) -> list[str]:
             f"Probabilistic analysis of the flagship, {draws:,} draws": lambda: draw_sample(
                 flagship, draws, traced=False, workers=1
             ),
-            f"Sobol analysis of the trial, {points} points": lambda: sobol(trial, points, workers=1),
+            f"Sobol analysis of the trial, {points} points": lambda: sobol_analysis(trial, points, workers=1),
             "Report of the trial with the live model": lambda: write_report(
                 base, target, deterministic=found, live=True
             ),

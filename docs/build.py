@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from markov.analysis.base_case import BaseCase, base_case
-from markov.analysis.trial_comparison import TrialComparison
+from markov.analysis.base_case import BaseCase, TrialComparison, base_case
 from markov.inputs.definitions.schema import (
     DEFINITIONS,
     PARAMETER_SHEETS,

@@ -24,10 +24,9 @@ from markov.analysis.sensitivity.value_based_price import value_based_price_tabl
 from markov.analysis.uncertainty.follow_up import FollowUp, longer_follow_up
 from markov.analysis.uncertainty.importance import ImportanceTable, importance_tables
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
-from markov.analysis.uncertainty.sobol import sobol
+from markov.analysis.uncertainty.sobol import sobol_analysis
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
@@ -286,7 +285,7 @@ def what_drives_it(
         ("list", inputs, value_of_information(inputs, draws.sample)),
         ("generic", generic, information),
     ):
-        shares = sobol(each, POINTS, second_order=False, seed=SEED)
+        shares = sobol_analysis(each, POINTS, second_order=False, seed=SEED)
         both.append((price, importance_tables(shares, known, one_way(each))[-1]))
     first, second = (table.leading_in_variance for _, table in both)
     words = (

@@ -14,7 +14,7 @@ from markov.analysis.sensitivity.one_way import PROBABILITIES
 from markov.analysis.uncertainty.acceptability import Decision
 from markov.inputs import distributions
 from markov.inputs.correlations import Block
-from markov.inputs.parameters import Columns, Inputs, changed_inputs
+from markov.inputs.parameters import Columns, Inputs, with_values
 from markov.model import after_progression, cohort, discounting, hazards, payoffs, stops, treatment
 from markov.model.drugs import Regimen
 from markov.model.outcomes import SCHEDULES
@@ -216,7 +216,7 @@ def _(patch: Patch) -> None:
 
     def without_stop(cls: Any, columns: Columns, boundaries: Array) -> Any:
         emptied = {f"treatment.planned_stop.{s}": None for s in columns.inputs.compared}
-        return right(Columns(changed_inputs(columns.inputs, emptied), columns.block, columns.rows), boundaries)
+        return right(Columns(with_values(columns.inputs, emptied), columns.block, columns.rows), boundaries)
 
     patch.setattr(treatment.Window, "of", classmethod(without_stop))
 
@@ -275,7 +275,7 @@ def _(patch: Patch) -> None:
 def _(patch: Patch) -> None:
     def wrong(right: Any, columns: Columns, regimen: Regimen) -> Array:
         other = "generic" if columns.inputs.text("settings.price_set") == "brand" else "brand"
-        changed = changed_inputs(columns.inputs, {"settings.price_set": other})
+        changed = with_values(columns.inputs, {"settings.price_set": other})
         return np.asarray(right(Columns(changed, columns.block, columns.rows), regimen))
 
     wrap(patch, payoffs, "cost_per_dispensing", wrong)
@@ -333,7 +333,7 @@ def _(patch: Patch) -> None:
 @bug("Utilities are not capped at the norms", "TV-24", "FT-07")
 def _(patch: Patch) -> None:
     def uncapped(right: Any, self: Any) -> Array:
-        changed = changed_inputs(self.columns.inputs, {"settings.utility_cap": "off"})
+        changed = with_values(self.columns.inputs, {"settings.utility_cap": "off"})
         kept, self.columns = self.columns, Columns(changed, self.columns.block, self.columns.rows)
         found = np.asarray(right(self))
         self.columns = kept
@@ -428,19 +428,21 @@ def _(patch: Patch) -> None:
 
 @bug("Correlated parameters drawn alone", "TV-63")
 def _(patch: Patch) -> None:
-    from markov.analysis import sources_of_uncertainty
+    from markov.analysis import draws
 
     def alone(right: Any, block: Block, independent: Any) -> dict[str, Array]:
         return dict(zip(block.ids, map(np.asarray, independent), strict=True))
 
-    wrap(patch, sources_of_uncertainty, "_correlated_uniforms", alone)
+    wrap(patch, draws, "correlated_uniforms", alone)
 
 
 @bug("Members of a group drawn one by one", "TV-63", "TV-55")
 def _(patch: Patch) -> None:
-    from markov.analysis import sources_of_uncertainty
+    from markov.analysis import draws
+    from markov.analysis.sensitivity import one_way
 
-    patch.setattr(sources_of_uncertainty, "stream", lambda parameter: parameter.id)
+    for module in (draws, one_way):
+        patch.setattr(module, "stream", lambda parameter: parameter.id)
 
 
 @bug("Seed ignored", "TV-66")
@@ -473,10 +475,7 @@ def _(patch: Patch) -> None:
 def _(patch: Patch) -> None:
     from markov.analysis.sensitivity import one_way
 
-    def without(right: Any, inputs: Any) -> list[Any]:
-        return [source for source in right(inputs) if not any("os." in key for key in source.parameters)]
-
-    wrap(patch, one_way, "sources_of_uncertainty", without)
+    wrap(patch, one_way, "sampled", lambda right, inputs: [p for p in right(inputs) if "os." not in p.id])
 
 
 # ------------------------------------------------------------------------------------------------- decisions

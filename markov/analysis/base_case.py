@@ -1,23 +1,22 @@
-"""The base case: one run, its incremental analysis, its checks, and other readings of mortality after progression."""
+"""The base case: one run, its incremental analysis, the headline alternatives, and the model beside the trial."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from markov.analysis.checks import Check, checks_of_a_run
-from markov.analysis.checks_by_rerun import checks_by_rerun
+from markov.analysis.checks import Check, stopped_for_toxicity, verify
 from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
 from markov.analysis.interpretation.bridge import Bridge, bridge
 from markov.analysis.together import evaluate_together, single_runs
-from markov.analysis.trial_comparison import TrialComparison, trial_comparisons
-from markov.inputs.parameters import Inputs, Value, changed_inputs
+from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
 from markov.inputs.problems import raise_errors
 from markov.inputs.rules import between_values
 from markov.model.evaluate import evaluate
 from markov.model.hazards import crossing_problems
 from markov.model.outcomes import Outcomes
-from markov.terms import Array, PostProgression, PostProgressionRate, PriceSet
+from markov.model.structure import MAINTENANCE_MODEL
+from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, Array, PostProgression, PostProgressionRate, PriceSet
 
 ALTERNATIVES: Mapping[str, Mapping[str, Value]] = {
     "One excess death rate for all": {
@@ -28,7 +27,9 @@ ALTERNATIVES: Mapping[str, Mapping[str, Value]] = {
         "settings.post_progression": PostProgression.RATE.value,
         "settings.post_progression_rate": PostProgressionRate.BY_STRATEGY.value,
     },
-    "Deaths follow the overall-survival curves": {"settings.post_progression": PostProgression.OVERALL_SURVIVAL.value},
+    "Deaths follow the overall-survival curves": {
+        "settings.post_progression": PostProgression.OVERALL_SURVIVAL.value,
+    },
 }
 """The three readings of mortality after progression that every default report shows side by side."""
 
@@ -45,6 +46,22 @@ class Headline:
     is_base: bool
     outcomes: Mapping[PriceSet, Outcomes]
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class TrialComparison:
+    """A published figure beside the model's, in the figure's own unit."""
+
+    result: TrialResult
+    modelled: float
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the model lies in the published interval; None where no interval was published."""
+        low, high = self.result.low, self.result.high
+        if low is None and high is None:
+            return None
+        return (low is None or self.modelled >= low) and (high is None or self.modelled <= high)
 
 
 @dataclass(frozen=True)
@@ -70,10 +87,12 @@ class BaseCase:
 def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = None) -> BaseCase:
     """Run a workbook: outcomes with their trace, incremental analysis, headline alternatives and checks.
 
-    `again` gives what `checks_by_rerun.run_again` found, where that was begun elsewhere.
+    `again` gives what `verification.run_again` found, where that was begun elsewhere.
     Raises InputError where curves cross under the error policy.
 
-    >>> result = base_case(calgb)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> result = base_case(read_inputs(shipped("calgb_100104")))
     >>> [row.strategy for row in result.incremental]
     ['no_maintenance', 'lenalidomide']
     """
@@ -90,15 +109,15 @@ def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = N
         pairwise(names, costs, qalys, inputs.reference),
         net_benefit(costs, qalys, inputs.thresholds),
         headlines,
-        trial_comparisons(inputs, outcomes),
-        (*checks_of_a_run(inputs, outcomes), *checks_by_rerun(inputs, outcomes, again and again())),
+        tuple(_trial(inputs, outcomes)),
+        verify(inputs, outcomes, again and again()),
         bridge(inputs, outcomes, readings),
     )
 
 
 def _headlines(inputs: Inputs) -> Iterator[Headline]:
     bare = replace(inputs, scenarios=())
-    changed = {name: changed_inputs(bare, changes) for name, changes in ALTERNATIVES.items()}
+    changed = {name: with_values(bare, changes) for name, changes in ALTERNATIVES.items()}
     rules = {name: _broken_rule(each) for name, each in changed.items()}
     sound = [name for name, rule in rules.items() if not rule]
     found = dict(zip(sound, at_price_sets_together([changed[name] for name in sound]), strict=True))
@@ -116,7 +135,7 @@ def _broken_rule(inputs: Inputs) -> str:
     return next((problem.rule for problem in problems if not problem.warning), "")
 
 
-def _price_rows(inputs: Inputs) -> tuple[list[PriceSet], dict[str, Array]]:
+def price_rows(inputs: Inputs) -> tuple[list[PriceSet], dict[str, Array]]:
     """The price sets for which all products in use have a price, and a row of prices for each of them."""
     paid = inputs.text("settings.price_set")
     products = {p for s in inputs.compared for p in between_values.products_of(inputs, s)}
@@ -129,8 +148,8 @@ def _price_rows(inputs: Inputs) -> tuple[list[PriceSet], dict[str, Array]]:
     return sets, columns
 
 
-def _by_price_set(sets: Sequence[PriceSet], outcomes: Outcomes) -> dict[PriceSet, Outcomes]:
-    """Outcomes of the rows of `_price_rows` by price set; of one run where no product has a price."""
+def by_price_set(sets: Sequence[PriceSet], outcomes: Outcomes) -> dict[PriceSet, Outcomes]:
+    """Outcomes of the rows of `price_rows` by price set; of one run where no product has a price."""
     runs = list(single_runs(outcomes))
     return dict(zip(sets, runs * len(sets) if len(runs) == 1 else runs, strict=True))
 
@@ -139,14 +158,40 @@ def at_price_sets_together(inputs: Sequence[Inputs]) -> list[Priceable | Excepti
     """Outcomes of each inputs at every price set for which all products in use have a price; or its error.
 
     Effects do not depend on the price set; many inputs take no more evaluations than their differences need.
-
-    >>> prices, = at_price_sets_together([calgb])
-    >>> [(price_set.value, bool(outcomes.cost[0, 1] > 100_000)) for price_set, outcomes in prices.items()]
-    [('brand', True), ('generic', True)]
     """
-    asked = [_price_rows(each) for each in inputs]
+    asked = [price_rows(each) for each in inputs]
     answers = evaluate_together([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
     return [
-        answer if isinstance(answer, Exception) else _by_price_set(sets, answer)
+        answer if isinstance(answer, Exception) else by_price_set(sets, answer)
         for answer, (sets, _) in zip(answers, asked, strict=True)
     ]
+
+
+# ------------------------------------------------------------------------------------------ beside the trial
+
+
+def _trial(inputs: Inputs, outcomes: Outcomes) -> Iterator[TrialComparison]:
+    for result in inputs.trial_results:
+        if result.strategy in outcomes.strategies:
+            yield TrialComparison(result, modelled_figure(inputs, outcomes, result))
+
+
+def modelled_figure(inputs: Inputs, outcomes: Outcomes, result: TrialResult) -> float:
+    """The model's value of a published figure: a median in months, or a proportion at a time.
+
+    PFS is net of second malignancies, as trials count it.
+    """
+    i, trace = outcomes.strategies.index(result.strategy), outcomes.trace
+    assert trace is not None
+    curve = {"pfs": "pfs_net_of_spm", "os": "os", "time_on_treatment": "on_treatment"}.get(result.endpoint)
+    if curve and result.measure == "median":
+        return float(outcomes.curves[curve].median[0, i] * MONTHS_PER_YEAR)
+    years = result.months / MONTHS_PER_YEAR
+    if curve:
+        return float(np.interp(years, trace.boundaries, trace.curves[curve][0, i]))
+    if result.endpoint == "discontinuation":
+        start = inputs.number(f"treatment.start.{result.strategy}")
+        return stopped_for_toxicity(inputs, trace, i, start + years)
+    rows = [row for pair, row in MAINTENANCE_MODEL.row.items() if pair[1] in MALIGNANCIES]
+    entered = np.concatenate([[0.0], np.cumsum(trace.flows[0, i][:, rows].sum(axis=1))])
+    return float(np.interp(years, trace.boundaries, entered))

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from markov.analysis.accounts import moved, so_far
 from markov.inputs.definitions.schema import label_of
 from markov.inputs.distributions import interval
-from markov.inputs.parameters import Inputs, Parameter, Trusted, Value, changed_inputs
+from markov.inputs.parameters import Inputs, Parameter, Value, with_values
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
+from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import MALIGNANCIES, MONTHS_PER_YEAR, Array, PostProgression, PostProgressionRate, State
 
 COMMON = "common"
@@ -61,7 +61,7 @@ class CalibratedRate:
     """A solved rate in the unit of its cell, with its 95 % limits and standard error from those of the target.
 
     The limits are the rates at the target's own limits, which is exact for a monotone relation; the standard error is
-    by the delta method. `_reachable` is the range of the target that rates from 0 to 0.5 per month can bring about.
+    by the delta method. `reachable` is the range of the target that rates from 0 to 0.5 per month can bring about.
     """
 
     target: Target
@@ -76,7 +76,9 @@ class CalibratedRate:
 def targets(inputs: Inputs) -> tuple[Target, ...]:
     """The targets that the workbook names, common ones first.
 
-    >>> inputs = with_values(calgb, {"calibration.os_median.common": 84.1})
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = with_values(read_inputs(shipped("calgb_100104")), {"calibration.os_median.common": 84.1})
     >>> [target.rate for target in targets(inputs)]
     ['post_progression.excess_rate.common']
     """
@@ -97,17 +99,17 @@ def calibrate(inputs: Inputs, target: Target) -> CalibratedRate:
     assert isinstance(figure.value, (int, float))
     low, high = interval(figure) if figure.is_sampled else (figure.value, figure.value)
     wanted = np.array([figure.value, low, high, figure.value * (1.0 - 1e-4), figure.value * (1.0 + 1e-4)])
-    rates = _rates_for(inputs, target, {target.parameter: wanted})
+    rates = rates_for(inputs, target, {target.parameter: wanted})
     if np.isnan(rates[0]):
         raise CalibrationError(_out_of_reach(inputs, target, figure.value))
     slope = (rates[4] - rates[3]) / (wanted[4] - wanted[3])
     spread = (high - low) / (2.0 * Z)
     limits = sorted(float(rate) for rate in rates[1:3])
-    reach = _reachable(inputs, target)
+    reach = reachable(inputs, target)
     return CalibratedRate(target, figure, float(rates[0]), abs(float(slope)) * spread, limits[0], limits[1], reach)
 
 
-def _rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> Array:
+def rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> Array:
     """The rate that meets a target in each row of values, (rows,) in the unit of the rate's cell; NaN: out of reach."""
     rows = len(next(iter(values.values())))
     survival, years = target.survival_and_years(inputs, values, rows)
@@ -116,14 +118,14 @@ def _rates_for(inputs: Inputs, target: Target, values: Mapping[str, Array]) -> A
     return _solve(model, target.rate, own, _hazard_of(inputs, target), -np.log(survival), years)
 
 
-def _reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
+def reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
     """The range of the target's figure, in its own unit, that rates from the highest down to 0 bring about.
 
     A median that is not reached within the horizon counts as infinite.
     """
     model = _rate_model(inputs, target, None)
     ends = np.array([HIGHEST_RATE, 0.0]) / model.factor(target.rate)
-    outcomes = evaluate(model, Trusted({target.rate: ends}), trace=True)
+    outcomes = evaluate(model, {target.rate: ends}, trace=True)
     if not target.is_median:
         _, years = target.survival_and_years(inputs, {}, 2)
         low, high = np.exp(-_hazard_of(inputs, target)(outcomes, years))
@@ -137,7 +139,7 @@ def _reachable(inputs: Inputs, target: Target) -> tuple[float, float]:
 
 def _out_of_reach(inputs: Inputs, target: Target, value: float) -> str:
     unit = inputs.parameters[target.parameter].unit
-    low, high = (f"{end:.1f}" if target.is_median else f"{end:.3f}" for end in _reachable(inputs, target))
+    low, high = (f"{end:.1f}" if target.is_median else f"{end:.3f}" for end in reachable(inputs, target))
     words = f"{label_of(target.parameter, inputs.labels)}: {value:g} {unit} is out of reach. Excess death rates from "
     return words + f"{HIGHEST_RATE / MONTHS_PER_YEAR:g} to 0 per month give {low} to {high} {unit}"
 
@@ -155,7 +157,7 @@ def _rate_model(inputs: Inputs, target: Target, until: float | None) -> Inputs:
     }
     if until is not None:
         changes["settings.horizon_years"] = until + 3.0 * inputs.number("settings.cycle_days") / 365.25
-    return changed_inputs(inputs, changes)
+    return with_values(inputs, changes)
 
 
 def _alive(inputs: Inputs, target: Target, outcomes: Outcomes) -> Array:
@@ -197,13 +199,30 @@ def _solve(
     def gap(rates: Array, row: Array) -> Array:
         rows = row.astype(int)
         chosen = {key: column[rows] for key, column in values.items()} | {rate: rates}
-        outcomes = evaluate(model, Trusted(chosen), trace=True)
+        outcomes = evaluate(model, chosen, trace=True)
         return np.asarray(modelled(outcomes, years[rows]) - wanted[rows])
 
     row = np.arange(len(wanted), dtype=float)
     ends = np.zeros(len(wanted)), np.full(len(wanted), HIGHEST_RATE / model.factor(rate))
     found = find_root(gap, ends, args=(row,), tolerances={"xatol": TOLERANCE, "xrtol": TOLERANCE})
     return np.asarray(np.where(found.success, found.x, np.nan), dtype=float)
+
+
+def excess_rate_for_median(inputs: Inputs, strategy: str, median_months: float) -> float:
+    """Excess death rate per month after progression at which a strategy's modelled OS median is the one given.
+
+    Raises CalibrationError, naming what is reachable, where no rate returns the median.
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> 0.008 < excess_rate_for_median(inputs, "no_maintenance", 84.1) < 0.02
+    True
+    """
+    named = with_values(inputs, {f"calibration.os_median.{strategy}": median_months})
+    target = Target(strategy, f"calibration.os_median.{strategy}", is_median=True)
+    rate = calibrate(named, target).rate
+    return rate * named.factor(target.rate) / MONTHS_PER_YEAR
 
 
 # -------------------------------------------------------------------------------------------- second malignancies
@@ -219,12 +238,13 @@ def malignancy_rate_for(inputs: Inputs, strategy: str, incidence: float, months:
     years, column = np.array([months / MONTHS_PER_YEAR]), inputs.compared.index(strategy)
     cleared: dict[str, Value] = {f"spm.proportion.{strategy}": None, rate: inputs.value(rate) or 1.0}
     cleared["settings.horizon_years"] = float(years[0]) + 3.0 * inputs.number("settings.cycle_days") / 365.25
-    model = changed_inputs(inputs, cleared)
+    model = with_values(inputs, cleared)
 
     def modelled(outcomes: Outcomes, at: Array) -> Array:
         assert outcomes.trace is not None
-        entered = so_far(moved(outcomes.trace, into=MALIGNANCIES)[:, column])
-        return _at(outcomes.trace.boundaries, entered, at)
+        rows = [row for pair, row in MAINTENANCE_MODEL.row.items() if pair[1] in MALIGNANCIES]
+        entered = np.cumsum(outcomes.trace.flows[:, column][..., rows].sum(axis=-1), axis=1)
+        return _at(outcomes.trace.boundaries, np.pad(entered, ((0, 0), (1, 0))), at)
 
     solved = float(_solve(model, rate, {}, modelled, np.array([incidence]), years)[0])
     if np.isnan(solved):
@@ -261,7 +281,7 @@ class Recalibrated:
 
     def _rates(self, target: Target, values: Mapping[str, Array], rows: int) -> Array:
         held = {**values, target.parameter: values.get(target.parameter, np.full(rows, _number(self.inputs, target)))}
-        rates = _rates_for(self.inputs, target, held)
+        rates = rates_for(self.inputs, target, held)
         missed = np.isnan(rates)
         if missed.any():
             rates[missed] = self._nearest(target, {key: column[missed] for key, column in held.items()})
@@ -273,7 +293,7 @@ class Recalibrated:
         survival, years = target.survival_and_years(self.inputs, values, rows)
         model = _rate_model(self.inputs, target, float(years.max()))
         own = {key: column for key, column in values.items() if key != target.parameter}
-        lowest = evaluate(model, Trusted({**own, target.rate: np.zeros(rows)}), trace=True)
+        lowest = evaluate(model, {**own, target.rate: np.zeros(rows)}, trace=True)
         too_many = _hazard_of(self.inputs, target)(lowest, years) > -np.log(survival)
         return np.where(too_many, 0.0, HIGHEST_RATE / model.factor(target.rate))
 

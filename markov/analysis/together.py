@@ -29,7 +29,7 @@ BY_ROW = "cohort.proportion_female"
 def evaluate_together(asked: Sequence[Asked]) -> list[Outcomes | Exception]:
     """Outcomes of each question, as `evaluate` would give them one by one, or the error that it would raise.
 
-    >>> from markov.inputs.given_values import with_values
+    >>> from markov.inputs.parameters import with_values
     >>> from markov.inputs.writing.template import shipped
     >>> from markov.inputs.workbook import read_inputs
     >>> inputs = read_inputs(shipped("calgb_100104"))

@@ -52,12 +52,7 @@ def _explain(problems: "tuple[Problem, ...]") -> str:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run a command and leave with its exit code; what goes wrong is said in words, never as a traceback.
-
-    >>> main(["check", "missing.xlsx"])
-    Traceback (most recent call last):
-    SystemExit: 2
-    """
+    """Run a command and leave with its exit code; what goes wrong is said in words, never as a traceback."""
     command: Callable[..., Any] = typer.main.get_command(app)
     from markov.excel.files import PROTECTED
     from markov.inputs.problems import InputError

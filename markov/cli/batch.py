@@ -1,19 +1,23 @@
 """The command for many workbooks and scenarios: markov batch."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.shared import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, Clock, bar, stop, warn_of_confidential
+from markov.cli.shared import BAD_INPUT, CHECK_FAILED, INTERRUPTED, NOT_WRITTEN, progress, stop, warn_of_confidential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from markov.batches.comparison import Comparison
-    from markov.batches.plan import Request
-    from markov.batches.store import Counts, Store
+    from markov.batch.comparison import Comparison
+    from markov.batch.plan import Plan, Request
+    from markov.batch.store import Counts, Store
+
+EVERY = 0.2
+"""Seconds between two lines of progress on a terminal."""
 
 LINES = 20
 """Failures that are printed; the summary has all."""
@@ -74,7 +78,7 @@ def batch(
         return
     if not workbooks:
         stop(BAD_INPUT, "Name the workbooks to run, such as: markov batch inputs/*.xlsx --scenarios all")
-    from markov.batches.plan import Request
+    from markov.batch.plan import Request
 
     request = Request(tuple(workbooks), tuple(scenarios or ["all"]), shared_scenarios, grid, psa, reports)
     _compute(request, out, workers, scheduler, parquet)
@@ -84,40 +88,31 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
     """Plan, run and summarise, then leave with the code that says how it went."""
     import sqlite3
 
-    from markov.batches.engines import engine
-    from markov.batches.exports import require_parquet
-    from markov.batches.plan import GridTooLargeError, make_plan
-    from markov.batches.run import run_plan, summarise
-    from markov.batches.store import Store
+    from markov.batch.engines import engine
+    from markov.batch.exports import require_parquet
+    from markov.batch.run import run_plan
+    from markov.batch.store import Store
+    from markov.batch.summary import summarise
 
-    clock = Clock(False)
     if parquet:
         require_parquet()
-    try:
-        with clock.step("Reading workbooks and scenarios"):
-            plan = make_plan(request)
-    except GridTooLargeError as error:
-        stop(BAD_INPUT, f"{error}. List fewer with --scenarios NAME; nothing was computed.")
+    plan = _plan(request)
     for book in plan.books:
         if book.inputs is not None:
             warn_of_confidential(book.inputs)
+    line = _Line()
     try:
         used = engine(workers, scheduler)
         store = Store(out)
-        _tell_of_another_program(store)
         try:
-            with bar("Computing", "jobs") as done:
-
-                def watch(counts: "Counts") -> None:
-                    if done:
-                        done(counts.done + counts.failed, counts.total, counts.failed)
-
-                run = run_plan(plan, store, used, _command(), watch)
+            run = run_plan(plan, store, used, _command(), line.show)
         except KeyboardInterrupt:
+            line.clear()
             _interrupted(store)
         finally:
             used.close()
-        with clock.step("Writing the comparison"):
+        line.clear()
+        with progress("Writing the comparison", EVERY):
             result, target = summarise(store, run, parquet=parquet)
         store.close()
     except sqlite3.Error as error:
@@ -125,14 +120,15 @@ def _compute(request: "Request", out: Path, workers: int, scheduler: str | None,
     _tell(result, target)
 
 
-def _tell_of_another_program(store: "Store") -> None:
-    """Say why results that are there are not used."""
-    from markov.batches.keys import program_state
+def _plan(request: "Request") -> "Plan":
+    from markov.batch.combinations import GridTooLargeError
+    from markov.batch.plan import make_plan
 
-    last, own = store.latest(), program_state()
-    if last is not None and last.program not in ("", own):
-        print(f"The last run in {store.folder} was of {last.program}; this is {own}.")
-        print("A result belongs to the program that computed it: all is computed again; the store keeps what it has.")
+    try:
+        with progress("Reading workbooks and scenarios", EVERY):
+            return make_plan(request)
+    except GridTooLargeError as error:
+        stop(BAD_INPUT, f"{error}. List fewer with --scenarios NAME; nothing was computed.")
 
 
 def _command() -> str:
@@ -152,7 +148,7 @@ def _interrupted(store: "Store") -> None:
 
 def _tell(result: "Comparison", target: Path) -> None:
     """Print what came out; leave with 1 where a job or a check failed."""
-    from markov.batches.pages import in_words
+    from markov.batch.pages import in_words
 
     print("\n".join(in_words(result)))
     print(f"Summary: {target}")
@@ -175,12 +171,51 @@ def _failures(result: "Comparison") -> "Iterator[str]":
         yield f"Failed: {messages[0]}{more}"
 
 
+class _Line:
+    """One line on the terminal that says how far it is; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self.wanted = sys.stderr.isatty()
+        self.began = self.last = time.monotonic()
+        self.known: int | None = None
+
+    def show(self, counts: "Counts") -> None:
+        """Counts, failures and the time left, at the rate since the start."""
+        now = time.monotonic()
+        settled = counts.done + counts.failed
+        self.known = settled if self.known is None else self.known
+        if self.wanted and now - self.last >= EVERY:
+            self.last = now
+            new = settled - self.known
+            left = f", {duration((now - self.began) * counts.left / new)} left" if new else ""
+            words = f"{counts.done:,} of {counts.total:,} jobs done, {counts.failed:,} failed{left}"
+            print(f"\r{words:<78}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.wanted:
+            print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """A time in words, as precise as an estimate is.
+
+    >>> duration(42.3), duration(245.0), duration(9000.0)
+    ('42 s', '4 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def _status(out: Path) -> None:
     """Print how far the last run in a folder is; its command tells which that was."""
-    from markov.batches.store import FILE, Store
+    from markov.batch.store import FILE, Store
 
-    store = Store(out) if (out / FILE).exists() else None
-    record = store.latest() if store else None
+    record, store = None, None
+    if (out / FILE).exists():
+        store = Store(out)
+        record = store.latest()
     if store is None or record is None:
         stop(BAD_INPUT, f"{out} holds no batch: nothing was started there yet.")
     counts = store.counts(record.run)

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +26,7 @@ Report = Annotated[
     typer.Option("--report", help="Report to write, or the folder for it.", show_default="reports/"),
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a new workbook that is there already.")]
+Rows = Mapping[str, Mapping[str, object] | None]
 
 
 def fit(
@@ -53,7 +54,7 @@ def fit(
     ] = None,
     out: Out = None,
     report: Report = None,
-    replace_: Replace = False,
+    replace: Replace = False,
 ) -> None:
     """Fit survival curves to the digitised points of the Kaplan-Meier sheet.
 
@@ -61,72 +62,89 @@ def fit(
     covariance, a scenario for each other family and a table of choices to justify. Your workbook is not touched.
     With --from-medians pfs, curves come from the medians of Trial results and a hazard ratio of Evidence network.
     """
-    task = _Task.begin("fit", "fitted", workbook, out, report, replace_)
+    clock = Clock(False)
+    inputs, sheets = read(workbook, None), _sheets(workbook)
     if points is not None:
-        task = _with_points(task, points)
+        inputs, sheets = _with_points(sheets, points)
+    places = _places(workbook, "fit", "fitted", out, report, replace)
     if medians is not None:
-        _fit_medians(task, medians)
+        _fit_medians(inputs, sheets, medians, places, clock)
     else:
-        _fit_points(task, _families(family or []), _whole_numbers(knots), joint)
+        _fit_points(inputs, sheets, _families(family or []), _whole_numbers(knots), joint, places, clock)
 
 
-def _with_points(task: "_Task", file: Path) -> "_Task":
-    """The same with the points of a CSV file on the Kaplan-Meier sheet."""
+def _with_points(sheets: "Sheets", file: Path) -> "tuple[Inputs, Sheets]":
+    """The workbook with the points of a CSV file on its Kaplan-Meier sheet."""
+    from dataclasses import replace
+
     from markov.inputs.cells import EMPTY
     from markov.inputs.definitions.schema import Sheet, columns_of
-    from markov.inputs.reading.csv_table import read_table
     from markov.inputs.workbook import assemble
+    from markov.inputs.writing.sources import csv_rows
 
     if not file.is_file():
         stop(BAD_INPUT, f"{file}: does not exist. Check the spelling and the folder.")
     headers = [column.header for column in columns_of(Sheet.CURVE_POINTS)]
-    rows = tuple({header: row.get(header, EMPTY) for header in headers} for row in read_table(file))
+    rows = tuple({header: row.get(header, EMPTY) for header in headers} for row in csv_rows(file))
     if not rows or rows[0]["value"] is EMPTY:
         stop(BAD_INPUT, f"{file}: needs a first line with the columns {', '.join(headers[:5])}.")
-    sheets = replace(task.sheets, rows={**task.sheets.rows, Sheet.CURVE_POINTS: rows})
-    return replace(task, inputs=assemble(sheets, []), sheets=sheets)
+    sheets = replace(sheets, rows={**sheets.rows, Sheet.CURVE_POINTS: rows})
+    return assemble(sheets, []), sheets
 
 
-def _fit_points(task: "_Task", families: "Mapping[str, Family]", knots: tuple[int, ...], joint: bool) -> None:
+def _fit_points(
+    inputs: "Inputs",
+    sheets: "Sheets",
+    families: "Mapping[str, Family]",
+    knots: tuple[int, ...],
+    joint: bool,
+    places: "_Places",
+    clock: Clock,
+) -> None:
     """The part of `fit` that fits curves: values, the choice to justify, correlations and scenarios."""
     from markov.analysis.evidence.curve_fits import describe, fit_curves
-    from markov.analysis.evidence.fitted_parameters import fitted_rows
+    from markov.analysis.evidence.fitted_parameters import (
+        choice_rows,
+        correlation_rows,
+        parameter_changes,
+        scenario_rows,
+    )
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
     from markov.report.sheets.fits import curve_fit_pages
 
-    with task.clock.step("Fitting the curves"):
-        found = fit_curves(task.inputs, families, knots, joint=joint)
-    rows = fitted_rows(found)
-    new = with_rows(task.sheets, rows.parameters)
-    new = with_rows_in_place(new, Sheet.CURVE_CHOICE, ("strategy", "endpoint"), rows.choices)
-    new = with_correlations(new, rows.parameters, rows.correlations)
-    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), rows.scenarios)
+    with clock.step("Fitting the curves"):
+        found = fit_curves(inputs, families, knots, joint=joint)
+    changes, scenarios = parameter_changes(found), list(scenario_rows(found))
+    new = with_rows(sheets, changes)
+    new = with_rows_in_place(new, Sheet.CURVE_CHOICE, ("strategy", "endpoint"), list(choice_rows(found)))
+    new = with_correlations(new, changes, correlation_rows(found))
+    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), scenarios)
     fitted = ", ".join(f"{arm.endpoint} of {arm.strategy}, {describe(arm.chosen)}" for arm in found.arms)
-    names = {row["scenario"] for row in rows.scenarios}
+    names = {row["scenario"] for row in scenarios}
     others = [
         f"Sheet Scenarios: {len(names)} scenarios, one for each other family that could be fitted to every arm.",
         "Sheet Correlations: what was estimated together is sampled together.",
     ]
-    told = _Told(f"Survival curves fitted: {fitted}", "Digitised Kaplan–Meier points", rows.parameters, others)
-    task.finish(new, told, lambda: curve_fit_pages(found))
+    told = _Told("fit", f"Survival curves fitted: {fitted}", "Digitised Kaplan–Meier points", changes, others)
+    _finish(inputs, sheets, new, places, told, lambda: curve_fit_pages(found), clock)
 
 
-def _fit_medians(task: "_Task", endpoint: str) -> None:
+def _fit_medians(inputs: "Inputs", sheets: "Sheets", endpoint: str, places: "_Places", clock: Clock) -> None:
     """The part of `fit` that needs no curve."""
-    from markov.analysis.evidence.median_fits import fit_medians, median_rows
+    from markov.analysis.evidence.median_fits import fit_medians, median_changes
     from markov.inputs.writing.change_rows import with_correlations, with_rows
     from markov.report.sheets.fits_from_medians import median_fit_page
     from markov.terms import Endpoint
 
     if endpoint not in (Endpoint.PFS, Endpoint.OS):
         stop(BAD_INPUT, f'--from-medians takes pfs or os, found "{endpoint}".')
-    found = fit_medians(task.inputs, endpoint)
-    changes = median_rows(found).parameters
-    new = with_correlations(with_rows(task.sheets, changes), changes, ())
+    found = fit_medians(inputs, endpoint)
+    changes = median_changes(found)
+    new = with_correlations(with_rows(sheets, changes), changes, ())
     what = f"Weibull curves of {endpoint} from medians, shape {found.shape.value:.3f}"
-    told = _Told(what, "Only medians and a ratio are published", changes)
-    task.finish(new, told, lambda: [median_fit_page(task.inputs, found)])
+    told = _Told("fit", what, "Only medians and a ratio are published", changes)
+    _finish(inputs, sheets, new, places, told, lambda: [median_fit_page(inputs, found)], clock)
 
 
 def calibrate(
@@ -143,32 +161,34 @@ def calibrate(
     ] = 200,
     out: Out = None,
     report: Report = None,
-    replace_: Replace = False,
+    replace: Replace = False,
 ) -> None:
     """Solve rates inside the model so that it returns published figures.
 
     Targets are rows such as calibration.os_median.common of the sheet Survival, or come with --set. Writes a new
     workbook with the solved rates and keeps the targets: random draws then draw the target and solve the rate again.
     """
-    task = _Task.begin("calibrate", "calibrated", workbook, out, report, replace_, changes)
+    clock = Clock(False)
+    inputs = read(workbook, changes)
+    places = _places(workbook, "calibrate", "calibrated", out, report, replace)
     from markov.analysis.calibration import CalibrationError
-    from markov.analysis.evidence.calibrated_parameters import calibrated_rows, calibration_story
+    from markov.analysis.evidence.calibrated_parameters import calibration_changes, calibration_story
     from markov.inputs.writing.change_rows import with_rows
     from markov.report.sheets.calibration import calibration_pages
 
     try:
-        with task.clock.step("Solving the rates"):
-            story = calibration_story(task.inputs, draws, malignancies=malignancies, discontinuation=discontinuation)
+        with clock.step("Solving the rates"):
+            story = calibration_story(inputs, draws, malignancies=malignancies, discontinuation=discontinuation)
     except CalibrationError as error:
         stop(BAD_INPUT, f"{workbook.name}: {error}.")
     if not story.rates and not story.others:
         words = "names no target. Fill calibration.os_median.common (months) on the sheet Survival, or add"
         stop(BAD_INPUT, f"{workbook.name} {words} --set calibration.os_median.common=84.1.")
-    rows = calibrated_rows(story).parameters
+    sheets, rows = _sheets(workbook), calibration_changes(story)
     solved = [*(rate.target.rate for rate in story.rates), *(name for name, *_ in story.others)]
     what = f"Rates calibrated inside the model: {', '.join(solved)}"
-    told = _Told(what, "Published figures", rows)
-    task.finish(with_rows(task.sheets, rows), told, lambda: calibration_pages(story))
+    told = _Told("calibrate", what, "Published figures", rows)
+    _finish(inputs, sheets, with_rows(sheets, rows), places, told, lambda: calibration_pages(story), clock)
 
 
 def network(
@@ -184,28 +204,37 @@ def network(
     ] = None,
     out: Out = None,
     report: Report = None,
-    replace_: Replace = False,
+    replace: Replace = False,
 ) -> None:
     """Synthesise the trials of the sheet Evidence network into hazard ratios against the reference.
 
     Writes a new workbook in which strategies whose curve is a hazard ratio take the network's, with its uncertainty,
     and a report with the network's picture, forest plots, every pair of treatments and what disagrees.
     """
-    task = _Task.begin("network", "network", workbook, out, report, replace_)
-    inputs = task.inputs
-    from markov.analysis.evidence.networks import MODEL_NAMES, network_rows, networks
+    clock = Clock(False)
+    inputs = read(workbook, None)
+    places = _places(workbook, "network", "network", out, report, replace)
+    from markov.analysis.evidence.networks import (
+        MODEL_NAMES,
+        network_changes,
+        network_correlations,
+        network_scenarios,
+        networks,
+        not_written,
+    )
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.change_rows import with_correlations, with_rows, with_rows_in_place
     from markov.report.sheets.network import network_pages
 
-    with task.clock.step("Synthesising the trials"):
+    with clock.step("Synthesising the trials"):
         found = networks(inputs, _models(model or []))
-    rows = network_rows(inputs, found)
-    new = with_correlations(with_rows(task.sheets, rows.parameters), rows.parameters, rows.correlations)
-    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), rows.scenarios)
+    sheets, rows = _sheets(workbook), network_changes(inputs, found)
+    new = with_correlations(with_rows(sheets, rows), rows, network_correlations(inputs, found))
+    new = with_rows_in_place(new, Sheet.SCENARIOS, ("scenario",), list(network_scenarios(inputs, found)))
     what = "Trials synthesised: " + ", ".join(f"{n.endpoint} by {MODEL_NAMES[n.used.model]}" for n in found)
-    told = _Told(what, "Sheet Evidence network", rows.parameters, rows.left_alone)
-    task.finish(new, told, lambda: network_pages(inputs, found))
+    others = [sentence for n in found for sentence in not_written(inputs, n)]
+    told = _Told("network", what, "Sheet Evidence network", rows, others)
+    _finish(inputs, sheets, new, places, told, lambda: network_pages(inputs, found), clock)
 
 
 def _models(given: Sequence[str]) -> "dict[str, SynthesisModel]":
@@ -256,69 +285,70 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class _Told:
-    """What a command did and why, for the change log and the report."""
+    """What a command did, for the change log and the report."""
 
+    command: str
     what: str
     why: str
-    changes: "Mapping[str, Mapping[str, object] | None]"
+    changes: Rows
     others: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
-class _Task:
-    """A command at work: the workbook as it was read, the new one that is made of it, and the report."""
+class _Places:
+    """The workbook that was read, the new one, and the report."""
 
-    command: str
     workbook: Path
-    inputs: "Inputs"
-    sheets: "Sheets"
     target: Path
     report: Path
-    clock: Clock
 
-    @classmethod
-    def begin(
-        cls,
-        command: str,
-        word: str,
-        workbook: Path,
-        out: Path | None,
-        report: Path | None,
-        replace: bool,
-        changes: list[str] | None = None,
-    ) -> "_Task":
-        """Read the workbook, and find places where nothing that is there is replaced unasked."""
-        from markov.inputs.workbook import read_sheets
 
-        clock, inputs = Clock(False), read(workbook, changes)
-        target = out or workbook.with_name(f"{workbook.stem}.{word}.xlsx")
-        if target.resolve() == workbook.resolve():
-            stop(NOT_WRITTEN, f"{target} is the workbook that was read: choose another name with --out.")
-        check_new(target, "a new workbook", "choose another --out, or add --replace", replace=replace)
-        place = target_of(workbook, report, word=f"{command}_report")
-        return cls(command, workbook, inputs, read_sheets(workbook)[0], target, place, clock)
+def _places(workbook: Path, command: str, word: str, out: Path | None, report: Path | None, replace: bool) -> _Places:
+    """Where the new workbook and the report go; nothing that is there is replaced unasked."""
+    target = out or workbook.with_name(f"{workbook.stem}.{word}.xlsx")
+    if target.resolve() == workbook.resolve():
+        stop(NOT_WRITTEN, f"{target} is the workbook that was read: choose another name with --out.")
+    check_new(target, "a new workbook", "choose another --out, or add --replace", replace=replace)
+    return _Places(workbook, target, target_of(workbook, report, word=f"{command}_report"))
 
-    def finish(self, new: "Sheets", told: _Told, pages: "Callable[[], list[Page]]") -> None:
-        """Check the new tables, write the workbook and its report, and say where they are."""
-        from markov.inputs.workbook import assemble
-        from markov.inputs.writing.change_rows import regenerate, taken_away, with_log
-        from markov.report.sheets.new_workbook import new_workbook_page
-        from markov.report.sheets.provenance import evidence_provenance_page
-        from markov.report.writers.excel import write_pages
 
-        inputs, now, command = self.inputs, datetime.datetime.now(datetime.UTC), f"markov {self.command}"
-        new = with_log(new, command, told.what, told.why, now.date())
-        assemble(new, [])
-        with self.clock.step("Writing the new workbook"):
-            left = regenerate(self.workbook, new, self.target)
-        with self.clock.step("Writing the report"):
-            first, *others = pages()
-            removed = taken_away(self.sheets, told.changes)
-            page = new_workbook_page(self.target.name, inputs.labels, told.changes, told.others, left, removed)
-            provenance = evidence_provenance_page(inputs, f"{command} {self.workbook.name}", self.clock.elapsed, now)
-            write_pages([first, page, *others, provenance], self.report, f"{inputs.title}: {self.command}")
-        print(f"{told.what}.")
-        print(f"New workbook: {self.target}")
-        for lost in left:
-            print(f"  not carried over: {lost}")
-        print(f"Report: {self.report}")
+def _sheets(workbook: Path) -> "Sheets":
+    """The workbook's rows as they stand; it has been read without problems before."""
+    from markov.inputs.workbook import read_sheets
+
+    return read_sheets(workbook)[0]
+
+
+def _finish(
+    inputs: "Inputs",
+    old: "Sheets",
+    new: "Sheets",
+    places: _Places,
+    told: _Told,
+    pages: "Callable[[], list[Page]]",
+    clock: Clock,
+) -> None:
+    """Check the new tables, write the workbook and its report, and say where they are."""
+    from markov.inputs.workbook import assemble
+    from markov.inputs.writing.change_rows import regenerate, taken_away, with_log
+    from markov.report.sheets.new_workbook import new_workbook_page
+    from markov.report.sheets.provenance import evidence_provenance_page
+    from markov.report.writers.excel import write_pages
+
+    now = datetime.datetime.now(datetime.UTC)
+    command = f"markov {told.command}"
+    new = with_log(new, command, told.what, told.why, now.date())
+    assemble(new, [])
+    with clock.step("Writing the new workbook"):
+        left = regenerate(places.workbook, new, places.target)
+    with clock.step("Writing the report"):
+        first, *others = pages()
+        removed = taken_away(old, told.changes)
+        page = new_workbook_page(places.target.name, inputs.labels, told.changes, told.others, left, removed)
+        provenance = evidence_provenance_page(inputs, f"{command} {places.workbook.name}", clock.elapsed, now)
+        write_pages([first, page, *others, provenance], places.report, f"{inputs.title}: {told.command}")
+    print(f"{told.what}.")
+    print(f"New workbook: {places.target}")
+    for lost in left:
+        print(f"  not carried over: {lost}")
+    print(f"Report: {places.report}")

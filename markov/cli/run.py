@@ -10,6 +10,7 @@ import typer
 
 from markov.cli.shared import (
     CHECK_FAILED,
+    NOT_WRITTEN,
     Changes,
     Clock,
     Workbook,
@@ -106,7 +107,7 @@ def run(
     clock = Clock(timings)
     asked = Asked(runs, points, years_of(years), seed, draws, workers) if all_ else None
     if not base_only:
-        warm("markov.model.evaluate")
+        warm()
     with clock.step("Reading the workbook"):
         inputs = read(workbook, changes)
     if redact:
@@ -114,11 +115,13 @@ def run(
 
         confidential(inputs)  # stops where there is nothing to redact, before anything is run
     target = target_of(workbook, out, kind, "base" if base_only else "report")
+    if target.resolve() == workbook.resolve():
+        stop(NOT_WRITTEN, f"{target} is the input workbook: choose another name with --out.")
     sets = (f"--set {change}" for change in changes or ())
     parts = [*sets, *["--base-only"] * base_only, *["--no-live"] * no_live, *([asked.command] if asked else [])]
     command = " ".join(["markov run", workbook.name, *parts])
     results = Results.of(workbook, inputs, asked, clock, base_only=base_only)
-    results.write(target, command, clock, live=not no_live, draws=draws)
+    results.write(target, kind, command, clock, live=not no_live, draws=draws)
     copy = results.write_redacted(target, kind, command, clock) if redact else None
     if json_file:
         write_text(json_file, results.as_json(trace=trace))
@@ -163,7 +166,7 @@ class Results:
                 found = deterministic(inputs, base, begun)
         return cls(base, tested, found, asked.run(workbook, inputs, found, clock) if asked else None)
 
-    def write(self, target: Path, command: str, clock: Clock, *, live: bool, draws: str) -> None:
+    def write(self, target: Path, kind: str, command: str, clock: Clock, *, live: bool, draws: str) -> None:
         """Write the report."""
         from markov.report.reports import write_report
 
@@ -174,6 +177,7 @@ class Results:
                 deterministic=self.deterministic,
                 uncertainty=self.uncertainty,
                 draws=keep_draws(self.uncertainty.probabilistic, target, draws) if self.uncertainty else None,
+                kind=kind,
                 live=live,
                 command=command,
                 seconds=clock.elapsed,
@@ -184,7 +188,6 @@ class Results:
         """Write the copy for the public beside the report."""
         import datetime
 
-        from markov.analysis.bank.run import short_form
         from markov.report.delivered.redact import confidential, public_command, write_redacted
         from markov.report.recipe import results_again, run_recipe
         from markov.report.reports import report_pages
@@ -195,7 +198,7 @@ class Results:
 
         def build(some: "Inputs") -> "list[Page]":
             result, tested, drawn = results_again(some, recipe)
-            return report_pages(result, told, 0.0, now, tested, (), drawn, tested=short_form(some, result.outcomes))
+            return report_pages(result, told, 0.0, now, tested, (), drawn)
 
         name = f"{target.name.removesuffix(target.suffix).removesuffix('.report')}.redacted{target.suffix}"
         with clock.step("Redacting a copy"):
@@ -203,9 +206,9 @@ class Results:
 
     def as_json(self, *, trace: bool) -> str:
         """The numbers, at full precision."""
-        from markov.report.json import run_json
+        from markov.report.json import to_json
 
-        return run_json(self.base, deterministic=self.deterministic, uncertainty=self.uncertainty, trace=trace)
+        return to_json(self.base, deterministic=self.deterministic, uncertainty=self.uncertainty, trace=trace)
 
     @property
     def failure(self) -> str:

@@ -1,6 +1,7 @@
 """Steps that commands share: reading with the changes asked for, timing, progress, and stopping with a code."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -11,10 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from markov.analysis.uncertainty.sample import Done
-    from markov.inputs.parameters import Inputs
+    from markov.inputs.parameters import Inputs, Value
 
 CHECK_FAILED, BAD_INPUT, NOT_WRITTEN, INTERRUPTED = 1, 2, 3, 130
 SHOW_PROGRESS_AFTER = 2.0
@@ -39,17 +38,9 @@ Json = Annotated[
 
 
 def read(workbook: Path, changes: list[str] | None) -> "Inputs":
-    """Read and check a workbook with the changes of the command line; its file is never replaced from then on.
-
-    Raises InputError with every problem.
-
-    >>> from markov.inputs.writing.template import shipped
-    >>> read(shipped("calgb_100104"), ["utility.progression=60%"]).number("utility.progression")
-    0.6
-    """
+    """Read and check a workbook with the changes of the command line, or stop with every problem."""
     from markov.excel.files import PROTECTED
-    from markov.inputs.given_values import typed_changes
-    from markov.inputs.parameters import changed_inputs
+    from markov.inputs.parameters import with_values
     from markov.inputs.problems import raise_errors
     from markov.inputs.rules import between_values
     from markov.inputs.workbook import read_inputs
@@ -57,17 +48,14 @@ def read(workbook: Path, changes: list[str] | None) -> "Inputs":
     PROTECTED.add(workbook.resolve())
     inputs = read_inputs(workbook)
     if changes:
-        inputs = changed_inputs(inputs, typed_changes(inputs, changes), place="--set")
+        inputs = with_values(inputs, dict(parse(inputs, changes)), place="--set")
         raise_errors(between_values.problems(inputs))
     warn_of_confidential(inputs)
     return inputs
 
 
 def warn_of_confidential(inputs: "Inputs") -> None:
-    """Say that what a command writes or prints of these inputs is confidential, where a value of them is.
-
-    >>> warn_of_confidential(calgb)  # there is none
-    """
+    """Say that what a command writes or prints of these inputs is confidential, where a value of them is."""
     ids = inputs.confidential
     if ids:
         more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
@@ -76,6 +64,34 @@ def warn_of_confidential(inputs: "Inputs") -> None:
             "JSON included, may give the values away; markov run --redact writes a copy that does not.",
             file=sys.stderr,
         )
+
+
+def parse(inputs: "Inputs", changes: list[str]) -> "Iterator[tuple[str, Value]]":
+    """ID=VALUE texts as ids and values; proportions may be typed as 52%."""
+    from markov.inputs.definitions.schema import match
+    from markov.inputs.problems import InputError, Problem
+    from markov.inputs.rules.one_value import suggestion
+
+    problems = []
+    for change in changes:
+        identifier, equals, text = (part.strip() for part in change.partition("="))
+        found = match(identifier)
+        known = found is not None and found[1].get("strategy", inputs.reference) in (*inputs.labels, "common")
+        if not equals:
+            problems.append(Problem("--set", "a change reads ID=VALUE", change, "Write --set utility.progression=0.6."))
+        elif found is None or not known:
+            problems.append(Problem("--set", "the model knows no such id", identifier, suggestion(identifier)))
+        elif found[0].is_text:
+            yield identifier, text
+        elif re.fullmatch(r"[-+]?\d+(\.\d+)?\s*%", text):
+            yield identifier, float(text.rstrip("% ")) / 100.0
+        else:
+            try:
+                yield identifier, float(text)
+            except ValueError:
+                problems.append(Problem("--set", f"{identifier} needs a number", text, "The decimal sign is a point."))
+    if problems:
+        raise InputError(problems)
 
 
 def target_of(workbook: Path, out: Path | None, kind: str = "xlsx", word: str = "report") -> Path:
@@ -88,29 +104,13 @@ def target_of(workbook: Path, out: Path | None, kind: str = "xlsx", word: str = 
 
 
 def report_path(out: Path | None, name: str) -> Path:
-    """Where a report goes: the file that was asked for, if it ends as `name` does, else `name` in the folder.
-
-    Stops where that is a workbook that was read.
-
-    >>> report_path(Path("out"), "trial.report.xlsx").name, report_path(Path("my.xlsx"), "trial.report.xlsx").name
-    ('trial.report.xlsx', 'my.xlsx')
-    """
-    from markov.excel.files import PROTECTED
-
+    """Where a report goes: the file that was asked for, if it ends as `name` does, else `name` in the folder."""
     folder = out or Path("reports")
-    target = folder if folder.suffix.lower() == Path(name).suffix else folder / name
-    if target.resolve() in PROTECTED:
-        stop(NOT_WRITTEN, f"{target} is an input workbook: choose another name with --out.")
-    return target
+    return folder if folder.suffix.lower() == Path(name).suffix else folder / name
 
 
 def check_new(target: Path, what: str, remedy: str = "choose another name", *, replace: bool = False) -> None:
-    """Stop where a new .xlsx file would have another ending, or take the place of one that is there.
-
-    >>> check_new(Path("trial.xls"), "a new workbook")
-    Traceback (most recent call last):
-    SystemExit: 3
-    """
+    """Stop where a new .xlsx file would have another ending, or take the place of one that is there."""
     if target.suffix.lower() != ".xlsx":
         stop(NOT_WRITTEN, f"{target}: {what} is an .xlsx file.")
     if target.exists() and not replace:
@@ -118,11 +118,7 @@ def check_new(target: Path, what: str, remedy: str = "choose another name", *, r
 
 
 def write_text(file: str, text: str) -> None:
-    """Write a text file beside its place and move it in; - prints the text.
-
-    >>> write_text("-", "{}")
-    {}
-    """
+    """Write a text file beside its place and move it in; - prints the text."""
     if file == "-":
         print(text)
         return
@@ -148,7 +144,7 @@ class Clock:
     def step(self, name: str) -> Iterator[None]:
         """Time one step."""
         start = time.perf_counter()
-        with _progress(name, self.elapsed):
+        with progress(name, self.elapsed):
             yield
         self.steps.append((name, time.perf_counter() - start))
 
@@ -168,7 +164,7 @@ class Clock:
 
 
 @contextmanager
-def _progress(name: str, elapsed: float) -> Iterator[None]:
+def progress(name: str, elapsed: float) -> Iterator[None]:
     """A line on the terminal while a step runs, once the command has taken two seconds; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield
@@ -191,13 +187,8 @@ def _progress(name: str, elapsed: float) -> Iterator[None]:
 
 
 @contextmanager
-def bar(name: str, of: str = "runs") -> Iterator["Callable[..., None] | None"]:
-    """A bar with percent, what is done, of it failed, and the time left, on a terminal; nothing elsewhere.
-
-    >>> with bar("Random draws") as done:  # where it is no terminal, nobody is to be told
-    ...     done is None
-    True
-    """
+def bar(name: str) -> Iterator["Done | None"]:
+    """A bar with percent, rows done and the time left, on a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -207,36 +198,26 @@ def bar(name: str, of: str = "runs") -> Iterator["Callable[..., None] | None"]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} " + of + "  time left"),
+        TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} runs  time left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(name, total=1)
 
-        def done(count: int, total: int, failed: int = 0) -> None:
-            words = f"{name}, {failed:,} failed" if failed else name
-            shown.update(task, completed=count, total=total, description=words)
+        def done(rows: int, total: int) -> None:
+            shown.update(task, completed=rows, total=total)
 
         yield done
 
 
 def one_thread() -> None:
-    """Keep linear algebra to one thread, before NumPy is imported: matrices are small here, and threads only wait.
-
-    >>> one_thread()
-    """
+    """Keep linear algebra to one thread, before NumPy is imported: matrices are small here, and threads only wait."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @contextmanager
 def explained(workbook: Path) -> Iterator[None]:
-    """Leave with the code of bad input where an analysis cannot be run on this workbook, and say why.
-
-    >>> with explained(Path("trial.xlsx")):
-    ...     raise ValueError("there is nothing to vary")
-    Traceback (most recent call last):
-    SystemExit: 2
-    """
+    """Leave with the code of bad input where an analysis cannot be run on this workbook, and say why."""
     try:
         yield
     except ValueError as error:
@@ -244,11 +225,6 @@ def explained(workbook: Path) -> Iterator[None]:
 
 
 def stop(code: int, message: str) -> NoReturn:
-    """Say why on standard error, and leave with an exit code.
-
-    >>> stop(BAD_INPUT, "trial.xlsx: there is nothing to vary.")
-    Traceback (most recent call last):
-    SystemExit: 2
-    """
+    """Say why on standard error, and leave with an exit code."""
     print(message, file=sys.stderr)
     raise SystemExit(code)

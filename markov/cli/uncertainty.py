@@ -1,7 +1,7 @@
 """The commands on uncertainty: markov psa, sobol, voi."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,8 +21,6 @@ from markov.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from markov.analysis.uncertainty.probabilistic import Probabilistic
     from markov.analysis.uncertainty.structural import StructuralAverage
     from markov.inputs.parameters import Inputs
@@ -94,13 +92,13 @@ def psa(
         stop(BAD_INPUT, "--average goes with neither --scenario, --until-precision nor --export.")
     inputs = _inputs(workbook, changes, scenario)
     from markov.report.recipe import PSA, Recipe, psa_options
-    from markov.report.reports import pages_of
+    from markov.report.uncertainty_reports import psa_report_pages
 
     result, mixture = _drawn(workbook, inputs, runs, until_precision, seed, workers, average, clock)
     if json_file:
-        from markov.report.json import document, psa_data
+        from markov.report.uncertainty_json import as_text, psa_data
 
-        write_text(json_file, document({"confidential": list(inputs.confidential), "psa": psa_data(result, mixture)}))
+        write_text(json_file, as_text({"confidential": list(inputs.confidential), "psa": psa_data(result, mixture)}))
     if export_to:
         from markov.report.sheets.draws import export
 
@@ -109,7 +107,7 @@ def psa(
         target = target_of(workbook, out, word="psa")
         kept = keep_draws(result, target, draws)
         recipe = Recipe((PSA,), psa_options(result.sample.runs, _seed(inputs, seed), average, until_precision, kept))
-        _write(workbook, target, inputs, pages_of(inputs, mixture or result, kept), recipe, clock)
+        _write(workbook, target, inputs, psa_report_pages(inputs, result, mixture, kept), recipe, clock)
     if json_file != "-":
         print("\n".join(_psa_words(inputs, result)))
         print(f"Report: {target}")
@@ -144,12 +142,7 @@ def _drawn(
 
 
 def check_draws(kind: str) -> None:
-    """Stop where draws cannot be kept as they are asked to be, before anything is run.
-
-    >>> check_draws("xlsx")
-    Traceback (most recent call last):
-    SystemExit: 2
-    """
+    """Stop where draws cannot be kept as they are asked to be, before anything is run."""
     if kind not in ("csv", "parquet", "none"):
         stop(BAD_INPUT, f'--draws takes csv, parquet or none; found "{kind}".')
     if kind == "parquet":
@@ -160,12 +153,7 @@ def check_draws(kind: str) -> None:
 
 
 def keep_draws(result: "Probabilistic", target: Path, kind: str) -> Path | None:
-    """Write more draws than a sheet holds beside the report; None where they stand on the sheet, or are not kept.
-
-    >>> from markov.analysis.uncertainty.probabilistic import probabilistic
-    >>> keep_draws(probabilistic(calgb, 2, seed=1), Path("psa.xlsx"), "csv") is None
-    True
-    """
+    """Write more draws than a sheet holds beside the report; None where they stand on the sheet, or are not kept."""
     from markov.report.sheets.draws import KINDS, ON_SHEET, write_draws
 
     if result.sample.runs <= ON_SHEET or kind == "none":
@@ -194,107 +182,37 @@ def sobol(
     second_order: Annotated[
         bool, typer.Option("--second-order/--no-second-order", help="Also pairs of inputs; doubles the runs.")
     ] = True,
-    resamples: Annotated[
-        int | None,
-        typer.Option(
-            "--resamples",
-            min=10,
-            help="Resamples behind the intervals.",
-            show_default="1000; delta 10, rbd_fast 50",
-        ),
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option("--method", help="sobol, or a second opinion from random draws: pawn, delta or rbd_fast."),
-    ] = "sobol",
-    runs: Annotated[int, typer.Option("--runs", min=100, help="Random draws for pawn, delta and rbd_fast.")] = 2000,
+    resamples: Annotated[int, typer.Option("--resamples", min=10, help="Resamples behind the intervals.")] = 1000,
     seed: Seed = None,
     changes: Changes = None,
     out: Out = None,
     json_file: Json = None,
     workers: Workers = None,
 ) -> None:
-    """Sobol analysis: how much of the variance of the result each uncertain input explains, alone and with others.
-
-    With --method pawn, delta or rbd_fast the inputs are judged from random draws instead, those of markov psa.
-    """
+    """Sobol analysis: how much of the variance of the result each uncertain input explains, alone and with others."""
     one_thread()
     clock = Clock(False)
     check_points(points)
     inputs = _inputs(workbook, changes, None)
-    from markov.report.json import document
-
-    with explained(workbook):
-        if method == "sobol":
-            found = _from_a_design(inputs, points, second_order, resamples, seed, workers, clock)
-        else:
-            found = _from_draws(inputs, method, runs, resamples, seed, workers, clock)
-    if json_file:
-        write_text(json_file, document({"confidential": list(inputs.confidential), found.key: found.numbers}))
-    with clock.step("Writing the report"):
-        target = target_of(workbook, out, word=method)
-        _write(workbook, target, inputs, found.pages, found.recipe, clock)
-    if json_file != "-":
-        print("\n".join(found.words))
-        print(f"Report: {target}")
-
-
-class _Indices(NamedTuple):
-    """Sensitivity indices: their numbers and the key of these, their sheets, how they are made again, what leads."""
-
-    key: str
-    numbers: "Mapping[str, Any]"
-    pages: "list[Page]"
-    recipe: "Recipe"
-    words: list[str]
-
-
-def _from_a_design(
-    inputs: "Inputs",
-    points: int,
-    second_order: bool,
-    resamples: int | None,
-    seed: int | None,
-    workers: int | None,
-    clock: Clock,
-) -> _Indices:
-    from markov.analysis.uncertainty.sobol import RESAMPLES, sobol
-    from markov.report.json import sobol_data
+    from markov.analysis.uncertainty.sobol import sobol_analysis
     from markov.report.recipe import SOBOL, Recipe, sobol_options
     from markov.report.sheets.sobol import sobol_pages, sobol_words
 
-    again = resamples or RESAMPLES
-    with clock.tracked("Sobol design") as done:
-        result = sobol(
-            inputs, points, second_order=second_order, resamples=again, seed=seed, workers=workers, done=done
+    with explained(workbook), clock.tracked("Sobol design") as done:
+        result = sobol_analysis(
+            inputs, points, second_order=second_order, resamples=resamples, seed=seed, workers=workers, done=done
         )
-    recipe = Recipe((SOBOL,), sobol_options(result))
-    return _Indices("sobol", sobol_data(result), sobol_pages(inputs, result), recipe, sobol_words(inputs, result))
+    if json_file:
+        from markov.report.uncertainty_json import as_text, sobol_data
 
-
-def _from_draws(
-    inputs: "Inputs",
-    method: str,
-    runs: int,
-    resamples: int | None,
-    seed: int | None,
-    workers: int | None,
-    clock: Clock,
-) -> _Indices:
-    from markov.analysis.uncertainty.given_data import METHODS, given_data
-    from markov.analysis.uncertainty.sample import draw_sample
-    from markov.report.json import given_data_data
-    from markov.report.recipe import GIVEN, Recipe, given_data_options
-    from markov.report.sheets.given_data import given_data_page, given_data_words
-
-    if method not in METHODS:
-        stop(BAD_INPUT, f'--method takes sobol, {", ".join(METHODS)}; found "{method}".')
-    with clock.tracked("Random draws") as done:
-        sample = draw_sample(inputs, runs, seed, traced=False, workers=workers, done=done)
-    with clock.tracked(METHODS[method].title) as done:
-        result = given_data(sample, inputs.thresholds, method, resamples=resamples, done=done)
-    recipe, words = Recipe((GIVEN,), given_data_options(result)), given_data_words(inputs, result)
-    return _Indices("given_data", given_data_data(result), [given_data_page(inputs, result)], recipe, words)
+        write_text(json_file, as_text({"confidential": list(inputs.confidential), "sobol": sobol_data(result)}))
+    with clock.step("Writing the report"):
+        target = target_of(workbook, out, word="sobol")
+        recipe = Recipe((SOBOL,), sobol_options(result))
+        _write(workbook, target, inputs, sobol_pages(inputs, result), recipe, clock)
+    if json_file != "-":
+        print("\n".join(sobol_words(inputs, result)))
+        print(f"Report: {target}")
 
 
 def voi(
@@ -316,54 +234,45 @@ def voi(
     clock = Clock(False)
     waited = years_of(years)
     inputs = _inputs(workbook, changes, None)
-    from markov.analysis.uncertainty.everything import follow_up
+    from markov.analysis.uncertainty.everything import value_of_waiting
     from markov.analysis.uncertainty.sample import draw_sample
     from markov.analysis.uncertainty.value_of_information import value_of_information
     from markov.report.recipe import VOI, Recipe
-    from markov.report.reports import voi_report_pages
     from markov.report.sheets.follow_up_value import follow_up_lead
     from markov.report.sheets.value_of_information import perfect_words
+    from markov.report.uncertainty_reports import voi_report_pages
 
     with explained(workbook):
         with clock.tracked("Random draws") as done:
             sample = draw_sample(inputs, runs, seed, traced=False, workers=workers, done=done)
         with clock.step("Value of information"):
             result = value_of_information(inputs, sample)
-        followed, note = follow_up(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
+        follow_up, note = value_of_waiting(inputs, sample, waited, seed=seed, workers=workers, steps=clock.tracked)
     if json_file:
-        from markov.report.json import document, voi_data
+        from markov.report.uncertainty_json import as_text, voi_data
 
         write_text(
-            json_file, document({"confidential": list(inputs.confidential), "voi": voi_data(result, followed, note)})
+            json_file, as_text({"confidential": list(inputs.confidential), "voi": voi_data(result, follow_up, note)})
         )
     with clock.step("Writing the report"):
         target = target_of(workbook, out, word="voi")
         options = {"runs": str(runs), "seed": _seed(inputs, seed), "years": ", ".join(map(repr, waited))}
-        pages = voi_report_pages(inputs, result, followed, note)
+        pages = voi_report_pages(inputs, result, follow_up, note)
         _write(workbook, target, inputs, pages, Recipe((VOI,), options), clock)
     if json_file != "-":
-        told = [sentence for found in followed for sentence in follow_up_lead(inputs, found)]
+        told = [sentence for found in follow_up for sentence in follow_up_lead(inputs, found)]
         print("\n".join([*perfect_words(inputs, result), *told, *([note] if note else [])]))
         print(f"Report: {target}")
 
 
 def check_points(points: int) -> None:
-    """Stop where the points of a Sobol design are no power of two.
-
-    >>> check_points(1000)
-    Traceback (most recent call last):
-    SystemExit: 2
-    """
+    """Stop where the points of a Sobol design are no power of two."""
     if points & (points - 1):
         stop(BAD_INPUT, f"--points takes a power of two, such as 1024; found {points}.")
 
 
 def years_of(text: str) -> tuple[float, ...]:
-    """Years of longer follow-up from the command line, rising.
-
-    >>> years_of("5, 1")
-    (1.0, 5.0)
-    """
+    """Years of longer follow-up from the command line, rising."""
     try:
         years = tuple(sorted({float(part) for part in text.split(",") if part.strip()}))
     except ValueError:
@@ -398,8 +307,7 @@ def _seed(inputs: "Inputs", seed: int | None) -> str:
 
 def _write(workbook: Path, target: Path, inputs: "Inputs", pages: "list[Page]", recipe: "Recipe", clock: Clock) -> None:
     """Write a report of its own, with a page on where it comes from."""
-    from markov.report.reports import WORDS, write_uncertainty_report
+    from markov.report.uncertainty_reports import WORDS, write_uncertainty_report
 
     command = f"markov {WORDS[recipe.parts[0]]} {workbook.name}"
-    command += f" --method {recipe.options['method']}" if "method" in recipe.options else ""
     write_uncertainty_report(inputs, pages, target, recipe, command=command, seconds=clock.elapsed)

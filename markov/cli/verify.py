@@ -1,32 +1,16 @@
 """The command that tests an input workbook, or checks a delivered report: markov verify."""
 
-import datetime
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from markov.cli.shared import (
-    BAD_INPUT,
-    CHECK_FAILED,
-    NOT_WRITTEN,
-    Changes,
-    Clock,
-    one_thread,
-    read,
-    stop,
-    target_of,
-    write_text,
-)
+from markov.cli.shared import BAD_INPUT, CHECK_FAILED, NOT_WRITTEN, Changes, Clock, one_thread, stop
+from markov.cli.verification import Asked, run_bank
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from markov.analysis.bank.registry import BankTest
     from markov.report.delivered.verify import Verification
 
-WIDTH = 78
 LISTED = 25  # differences before the rest is only counted
 
 
@@ -91,67 +75,7 @@ def verify(
         return
     if repeat or every:
         stop(BAD_INPUT, f"{file} is no report: --repeat and --all are for files that markov run wrote.")
-    _test(file, changes, draws, seed, only or [], out, json_file)
-
-
-def _test(
-    workbook: Path,
-    changes: list[str] | None,
-    draws: int,
-    seed: int | None,
-    only: "Sequence[str]",
-    out: Path | None,
-    json_file: str | None,
-) -> None:
-    """Run the verification bank on a workbook, write its report, and leave with 1 where a test failed."""
-    clock, inputs = Clock(False), read(workbook, changes)
-    from markov.analysis.bank.bench import Bench
-    from markov.analysis.bank.run import verify_workbook
-    from markov.inputs.problems import raise_errors
-    from markov.model.hazards import crossing_problems
-    from markov.report.sheets.provenance import evidence_provenance_page
-    from markov.report.sheets.verification import verification_page, verification_words
-    from markov.report.writers.excel import write_pages
-
-    raise_errors(crossing_problems(inputs))
-    bench, tests, target = Bench(inputs, draws=draws, seed=seed), _chosen(only), target_of(workbook, out, word="verify")
-    tested = verify_workbook(bench, tests, _progress(len(tests)))
-    if sys.stderr.isatty():
-        print(" " * WIDTH, end="\r", file=sys.stderr, flush=True)
-    if json_file:
-        from markov.report.json import verification_json
-
-        write_text(json_file, verification_json(bench, tested))
-    command = " ".join(["markov verify", workbook.name, *(f"--set {change}" for change in changes or ())])
-    provenance = evidence_provenance_page(inputs, command, clock.elapsed, datetime.datetime.now(datetime.UTC))
-    write_pages([verification_page(bench, tested), provenance], target, f"{inputs.title}: verification")
-    if json_file != "-":
-        print("\n".join(verification_words(tested)))
-        print(f"Report: {target}")
-    if any(each.check.verdict == "fail" for each in tested):
-        stop(CHECK_FAILED, "A test failed: see the Verification sheet before using results of this workbook.")
-
-
-def _chosen(only: "Sequence[str]") -> "Sequence[BankTest]":
-    """The tests asked for; all of them where none is named."""
-    from markov.analysis.bank.run import BANK
-
-    unknown = [name for name in only if name.upper() not in {test.id for test in BANK}]
-    if unknown:
-        stop(BAD_INPUT, f'There is no test "{unknown[0]}": ids run from TV-01 to TV-79 and from FT-01 to FT-23.')
-    wanted = {name.upper() for name in only}
-    return [test for test in BANK if not wanted or test.id in wanted]
-
-
-def _progress(total: int) -> "Callable[[int, BankTest], None]":
-    """Says on a terminal which test runs; nothing elsewhere."""
-
-    def show(number: int, test: "BankTest") -> None:
-        if sys.stderr.isatty():
-            line = f"Test {number + 1} of {total}: {test.id} {test.title}"
-            print(line[:WIDTH].ljust(WIDTH), end="\r", file=sys.stderr, flush=True)
-
-    return show
+    run_bank(file, Asked(changes, draws, seed, only), out, json_file)
 
 
 def _compute_again(report: Path, repeat: bool, out: Path | None, every: bool) -> None:

@@ -11,12 +11,13 @@ from markov.cli.run import Kind
 from markov.cli.shared import (
     BAD_INPUT,
     CHECK_FAILED,
+    NOT_WRITTEN,
     Clock,
     Json,
     check_new,
-    read,
     report_path,
     stop,
+    warn_of_confidential,
     write_text,
 )
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from markov.analysis.walk.walk import Walk
     from markov.analysis.walk.walk_steps import Plan
     from markov.inputs.parameters import Inputs
+    from markov.report.page import Page
 
 Side = Annotated[Path, typer.Argument(help="Input workbook to walk from, such as the company's.", show_default=False)]
 Other = Annotated[Path, typer.Argument(help="Input workbook to walk to, such as the assessor's.", show_default=False)]
@@ -74,20 +76,14 @@ def walk(
     with clock.step("Walking"):
         found = analyse(*sides, plan, sorted(set(threshold)) if threshold else None)
     if json_file:
-        from markov.report.json import walk_json
+        from markov.report.walk_json import walk_json
 
         write_text(json_file, walk_json(found))
     told = [*_left_over(found, plan), *_told(found)]
     if found.steps:
-        from markov.report.reports import write_kind
-        from markov.report.sheets.provenance import pair_provenance_page
-        from markov.report.sheets.walk import walk_pages
-
         with clock.step("Writing the report"):
-            target = report_path(out, f"{first.stem}_to_{second.stem}.walk.{kind}")
-            command, now = _command(first, second, steps, threshold), datetime.datetime.now(datetime.UTC)
-            pages = [*walk_pages(found), pair_provenance_page(*sides, command, clock.elapsed, now)]
-            write_kind(pages, target, f"From {found.first.name} to {found.second.name}", kind)
+            target = _target(first, second, out, kind)
+            _write_report(found, target, kind, _command(first, second, steps, threshold), clock)
         told.append(f"Report: {target}")
     if json_file != "-":
         print("\n".join(told))
@@ -96,17 +92,54 @@ def walk(
 
 
 def _read(first: Path, second: Path) -> "tuple[Inputs, Inputs]":
-    """Both workbooks, with their folders in their names where these are the same."""
-    one, other = read(first, None), read(second, None)
-    if one.name != other.name:
-        return one, other
-    named = (replace(side, name=f"{path.parent.name}/{side.name}") for side, path in ((one, first), (other, second)))
-    return next(named), next(named)
+    """Both workbooks, with their paths for names where their names are the same."""
+    from markov.inputs.workbook import read_inputs
+
+    one, other = read_inputs(first), read_inputs(second)
+    for inputs in (one, other):
+        warn_of_confidential(inputs)
+    if one.name == other.name:
+        return replace(one, name=f"{first.parent.name}/{one.name}"), replace(
+            other, name=f"{second.parent.name}/{other.name}"
+        )
+    return one, other
 
 
 def _command(first: Path, second: Path, steps: Path | None, threshold: list[float] | None) -> str:
     parts = ["markov walk", first.name, second.name, *([f"--steps {steps.name}"] if steps else [])]
     return " ".join([*parts, *(f"--threshold {amount:g}" for amount in threshold or ())])
+
+
+def _target(first: Path, second: Path, out: Path | None, kind: str) -> Path:
+    """Where the report goes; never one of the workbooks that were read."""
+    target = report_path(out, f"{first.stem}_to_{second.stem}.walk.{kind}")
+    if target.resolve() in (first.resolve(), second.resolve()):
+        stop(NOT_WRITTEN, f"{target} is an input workbook: choose another name with --out.")
+    return target
+
+
+def _write_report(found: "Walk", target: Path, kind: str, command: str, clock: Clock) -> None:
+    from markov.report.sheets.provenance import pair_provenance_page
+    from markov.report.sheets.walk import walk_pages
+
+    now = datetime.datetime.now(datetime.UTC)
+    pages = [*walk_pages(found), pair_provenance_page(found.first, found.second, command, clock.elapsed, now)]
+    _write_pages(pages, target, kind, f"From {found.first.name} to {found.second.name}")
+
+
+def _write_pages(pages: "list[Page]", target: Path, kind: str, title: str) -> None:
+    if kind == Kind.HTML:
+        from markov.report.writers.html import write_html
+
+        write_html(pages, target, title)
+    elif kind == Kind.DOCX:
+        from markov.report.writers.word import write_docx
+
+        write_docx(pages, target, title)
+    else:
+        from markov.report.writers.excel import write_pages
+
+        write_pages(pages, target, title)
 
 
 def _left_over(found: "Walk", plan: "Plan | None") -> list[str]:

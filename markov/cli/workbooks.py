@@ -1,6 +1,5 @@
 """The commands on workbooks themselves: markov check, parameters, new, diff, upgrade."""
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markov.inputs.cells import Sheets
-    from markov.inputs.differences import Difference, Fields
+    from markov.inputs.comparison import Comparison, Difference, Fields
     from markov.inputs.parameters import Inputs
     from markov.inputs.problems import Problem
 
@@ -34,15 +33,13 @@ def check(
 ) -> None:
     """Check a workbook without running it: every problem with its cell, the rule and the remedy."""
     from markov.inputs.problems import InputError, raise_errors
-    from markov.inputs.reading.file import read_file
 
     try:
         inputs = read(workbook, changes)
         problems = raise_errors([*inputs.warnings, *_crossings(inputs)])
     except InputError as error:
-        if not annotate:
+        if not annotate or not _is_readable(workbook):
             raise
-        read_file(workbook)  # raises where there are no cells on which problems could be marked
         errors = [str(problem) for problem in error.problems if not problem.warning]
         copy = _annotate(workbook, error.problems, out)
         stop(BAD_INPUT, "\n".join([*errors, f"{len(errors)} problems found.", *copy]))
@@ -59,7 +56,7 @@ def _crossings(inputs: "Inputs") -> "list[Problem]":
     """Where PFS would rise above OS under the policy that forbids it, in the base case and in scenarios."""
     from dataclasses import replace
 
-    from markov.inputs.parameters import changed_inputs
+    from markov.inputs.parameters import with_values
     from markov.inputs.rules.between_values import scenario_changes, scenario_names
     from markov.model.hazards import crossing_problems
 
@@ -67,11 +64,23 @@ def _crossings(inputs: "Inputs") -> "list[Problem]":
     base = replace(inputs, scenarios=())
     for name in scenario_names(inputs):
         row = next(change for change in inputs.scenarios if change.scenario == name)
-        told = crossing_problems(changed_inputs(base, scenario_changes(inputs, name)))
+        told = crossing_problems(with_values(base, scenario_changes(inputs, name)))
         place = f"{inputs.name}, {row.cell}"
         known = {problem.rule for problem in found if problem.place != place}
         found += [replace(p, place=place, rule=f'scenario "{name}": {p.rule}') for p in told if p.rule not in known]
     return found
+
+
+def _is_readable(workbook: Path) -> bool:
+    """Whether there are cells at all on which problems can be marked."""
+    from markov.inputs.problems import InputError
+    from markov.inputs.reading.file import read_file
+
+    try:
+        read_file(workbook)
+    except InputError:
+        return False
+    return True
 
 
 def _annotate(workbook: Path, problems: "Sequence[Problem]", out: Path | None) -> list[str]:
@@ -191,17 +200,13 @@ def _from_own(source: Path, target: Path, strategies: str | None) -> tuple[str, 
 
 
 def _with_strategies(sheets: "Sheets", strategies: str | None) -> "tuple[Sheets, tuple[str, ...]]":
-    """The strategies wanted; a number takes that many of those that are there, and adds new ones where it is more."""
     from markov.inputs.definitions.schema import Sheet
     from markov.inputs.writing.start_from import chosen, parents
 
     if strategies is None:
         return sheets, ()
-    names = _wanted(strategies)
-    if strategies.strip().isdecimal():
-        known = [row["id"].text() for row in sheets.rows[Sheet.STRATEGIES]]
-        names = (*known, *(f"maintenance_{i}" for i in range(len(known), len(names))))[: len(names)]
-    start = chosen(sheets, names, parents(strategies))
+    known = [row["id"].text() for row in sheets.rows[Sheet.STRATEGIES]]
+    start = chosen(sheets, _of_worked(strategies, known), parents(strategies))
     return start.sheets, start.remarks
 
 
@@ -216,6 +221,14 @@ def _wanted(text: str) -> tuple[str, ...]:
         rule = f"Strategy ids are different short words of small letters, digits and _, or a number from 2 to {MOST}"
         stop(BAD_INPUT, f"{rule}: {text}")
     return names
+
+
+def _of_worked(text: str, known: "Sequence[str]") -> tuple[str, ...]:
+    """The ids wanted; a number takes that many of the worked problem's, and adds new ones where it has fewer."""
+    names = _wanted(text)
+    if not text.strip().isdecimal():
+        return names
+    return (*known, *(f"maintenance_{i}" for i in range(len(known), len(names))))[: len(names)]
 
 
 def upgrade(
@@ -246,23 +259,27 @@ def diff(
     every: Annotated[bool, typer.Option("--all", help="List every row, also of long tables.")] = False,
 ) -> None:
     """Say what differs between two workbooks or reports: by id, both values with their sources and statuses."""
-    from markov.inputs.differences import compare
+    from markov.inputs.comparison import compare
 
     found = compare(first, second)
     names = (found.first, found.second) if found.first != found.second else (str(first), str(second))
-    tables = [d.name.partition(" · ")[0] if " · " in d.name else "" for d in found.differences]
-    counts, told = Counter(tables), Counter[str]()
-    for difference, table in zip(found.differences, tables, strict=True):
-        told[table] += 1
-        if every or not table or told[table] <= FEW or counts[table] <= MANY:
+    told: dict[str, int] = {}
+    for difference in found.differences:
+        table = difference.name.partition(" · ")[0] if " · " in difference.name else ""
+        told[table] = told.get(table, 0) + 1
+        if every or not table or told[table] <= FEW or _count(found, table) <= MANY:
             print("\n".join(_told(difference, names)))
-    for table, count in counts.items():
+    for table, count in told.items():
         if table and not every and count > MANY:
             print(f"{table}: {count - FEW} more rows differ; --all lists them.")
     if found.differences:
         print(f"{len(found.differences)} of {found.compared} rows differ.")
     else:
         print(f"No difference in {found.compared} rows.")
+
+
+def _count(found: "Comparison", table: str) -> int:
+    return sum(difference.name.startswith(f"{table} · ") for difference in found.differences)
 
 
 def _told(difference: "Difference", names: tuple[str, str]) -> list[str]:

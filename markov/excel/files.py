@@ -53,7 +53,7 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
     ['answer.txt']
     """
     target = Path(path)
-    _check_place(target)
+    check_place(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(target) as temporary:
@@ -75,10 +75,6 @@ def write_packed(path: str | Path, pack: Callable[[io.BytesIO], object]) -> Path
     """The same for archives, which are packed in memory first.
 
     On a full disk zipfile fails twice, the second time when it is taken away, where nobody can catch what it says.
-
-    >>> import tempfile
-    >>> write_packed(Path(tempfile.mkdtemp()) / "a.zip", lambda stream: stream.write(b"PK")).read_bytes()
-    b'PK'
     """
 
     def write(file: Path) -> None:
@@ -89,10 +85,10 @@ def write_packed(path: str | Path, pack: Callable[[io.BytesIO], object]) -> Path
     return write_whole(path, write)
 
 
-def _check_place(target: Path) -> None:
+def check_place(target: Path) -> None:
     """Raise ReportError for a place where no file can be written, before any work is done for it.
 
-    >>> _check_place(Path("."))
+    >>> check_place(Path("."))
     Traceback (most recent call last):
     markov.excel.files.ReportError: .: cannot be written (it is a folder). Name a file in it.
     """

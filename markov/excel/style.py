@@ -16,14 +16,29 @@ RULE = "#C9D3DF"
 GOOD, WARN, BAD = "#DDF1E0", "#FFF0C2", "#F8D3D3"
 FONT = "Calibri"
 
-_HEADER = {"bold": True, "font_color": PAPER, "bg_color": HEADER, "text_wrap": True, "valign": "vcenter"}
-_HEADER |= {"border": 1, "border_color": RULE}
 FORMATS: dict[str, dict[str, Any]] = {
     "title": {"bold": True, "font_size": 18, "font_color": HEADER},
     "subtitle": {"font_size": 11, "font_color": "#55606E", "text_wrap": True, "valign": "top"},
     "section": {"bold": True, "font_size": 13, "font_color": HEADER, "bottom": 2, "bottom_color": ACCENT},
-    "header": _HEADER,
-    "header_number": {**_HEADER, "align": "right"},
+    "header": {
+        "bold": True,
+        "font_color": PAPER,
+        "bg_color": HEADER,
+        "text_wrap": True,
+        "valign": "vcenter",
+        "border": 1,
+        "border_color": RULE,
+    },
+    "header_number": {
+        "bold": True,
+        "font_color": PAPER,
+        "bg_color": HEADER,
+        "text_wrap": True,
+        "align": "right",
+        "valign": "vcenter",
+        "border": 1,
+        "border_color": RULE,
+    },
     "text": {"text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": RULE, "indent": 1},
     "strong": {"text_wrap": True, "valign": "top", "bottom": 1, "bottom_color": RULE, "bold": True},
     "plain": {"text_wrap": True, "valign": "top"},
@@ -62,13 +77,7 @@ def lines_needed(text: str, width: float) -> int:
 
 
 def make_formats(book: Any) -> dict[str, Any]:
-    """Register the formats with an XlsxWriter workbook.
-
-    >>> import io
-    >>> from markov.excel.book import Book
-    >>> make_formats(Book(io.BytesIO(), "Empty"))["strong"].bold
-    1
-    """
+    """Register the formats with an XlsxWriter workbook."""
     return {name: book.add_format({"font_name": FONT, "font_color": INK, **look}) for name, look in FORMATS.items()}
 
 
@@ -76,24 +85,12 @@ PAGE_WIDTH, PAGE_HEIGHT = 784.0, 500.0  # points of an A4 landscape page inside 
 
 
 def width_in_points(characters: float) -> float:
-    """Width of a column of so many characters, as spreadsheet programs draw it.
-
-    >>> width_in_points(10.0)
-    71.25
-    """
+    """Width of a column of so many characters, as spreadsheet programs draw it."""
     return 0.95 * (7.0 * characters + 5.0)
 
 
 def set_page(sheet: Any, title: str, *, pages_high: int = 0, portrait: bool = False) -> None:
-    """A4, landscape unless portrait, one page wide (and so many high, 0: any), page numbers in the footer; no grid.
-
-    >>> import io
-    >>> from markov.excel.book import Book
-    >>> sheet = Book(io.BytesIO(), "Empty").add_worksheet()
-    >>> set_page(sheet, "Empty")
-    >>> sheet.orientation  # 0: landscape
-    0
-    """
+    """A4, landscape unless portrait, one page wide (and so many high, 0: any), page numbers in the footer; no grid."""
     if not portrait:
         sheet.set_landscape()
     sheet.set_paper(9)

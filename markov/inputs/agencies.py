@@ -7,21 +7,24 @@ is marked as unverified.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from markov.inputs.cells import Row, row_of
-from markov.inputs.definitions.sheets import TABLES, Sheet
-from markov.inputs.evidence import Sourced
+from markov.inputs.cells import RawCell, Row
+from markov.inputs.definitions.sheets import Sheet
 from markov.terms import Agency, ReferenceItem, Status
 
 RATES = (ReferenceItem.DISCOUNT_COSTS, ReferenceItem.DISCOUNT_EFFECTS)
 
 
 @dataclass(frozen=True)
-class Reference(Sourced):
+class Reference:
     """What one agency asks for in one respect; `value` is empty where no figure is on record."""
 
     agency: str
     item: str
     value: str
+    source: str = ""
+    status: str = ""
+    comment: str = ""
+    place: str = ""
 
     @property
     def number(self) -> float:
@@ -31,7 +34,16 @@ class Reference(Sourced):
     @property
     def amounts(self) -> tuple[float, ...]:
         """Thresholds per QALY."""
-        return tuple(float(part) for part in self.value.replace(",", "").split(";"))
+        return amounts(self.value)
+
+
+def amounts(text: str) -> tuple[float, ...]:
+    """Amounts with semicolons between them.
+
+    >>> amounts("25,000; 35000")
+    (25000.0, 35000.0)
+    """
+    return tuple(float(part) for part in text.replace(",", "").split(";"))
 
 
 _MANUAL = "NICE health technology evaluations manual (PMG36)"
@@ -46,15 +58,14 @@ def _row(
     agency: Agency, item: ReferenceItem, value: str, source: str, comment: str = "", read: bool = False
 ) -> Reference:
     """A row; without `read` the figure is recalled, and nobody has looked it up."""
-    status = "" if not value else Status.READ if read else Status.UNVERIFIED_LOW
-    told = comment or (_EXCERPT if read else _RECALLED)
-    return Reference(agency, item, value, source=source, status=status, comment=told)
+    status = Status.READ if read else Status.UNVERIFIED_LOW
+    return Reference(agency, item, value, source, status if value else "", comment or (_EXCERPT if read else _RECALLED))
 
 
 def _rates(agency: Agency, costs: str, effects: str, source: str, status: Status, comment: str) -> Iterator[Reference]:
     """Discount rates for costs and effects, a year."""
-    for item, rate in ((ReferenceItem.DISCOUNT_COSTS, costs), (ReferenceItem.DISCOUNT_EFFECTS, effects)):
-        yield Reference(agency, item, rate, source=source, status=status, comment=comment)
+    yield Reference(agency, ReferenceItem.DISCOUNT_COSTS, costs, source, status, comment)
+    yield Reference(agency, ReferenceItem.DISCOUNT_EFFECTS, effects, source, status, comment)
 
 
 def _defaults() -> Iterator[Reference]:
@@ -66,10 +77,17 @@ def _defaults() -> Iterator[Reference]:
     yield _row(a.NICE, i.PERSPECTIVE, "NHS and personal social services", _MANUAL, read=True)
     years = "As long as alternatives differ: in oncology a lifetime."
     yield _row(a.NICE, i.HORIZON, "lifetime", _MANUAL, years, read=True)
-    sets = "One value set. In 2026 NICE consulted on moving from the 3L to the 5L set: check which holds."
-    yield _row(a.NICE, i.VALUE_SET, "EQ-5D", _MANUAL, sets, read=True)
-    model = "NICE renal cell carcinoma model, 2025"
-    yield _row(a.NICE, i.AGE_ADJUSTMENT, "on", model, "Base case of that model.", read=True)
+    yield _row(
+        a.NICE,
+        i.VALUE_SET,
+        "EQ-5D",
+        _MANUAL,
+        "One value set. In 2026 NICE consulted on moving from the 3L to the 5L set: check which holds.",
+        read=True,
+    )
+    yield _row(
+        a.NICE, i.AGE_ADJUSTMENT, "on", "NICE renal cell carcinoma model, 2025", "Base case of that model.", read=True
+    )
     for agency, rate in ((a.CDA_AMC, "0.015"), (a.ICER, "0.03"), (a.HAS, "0.025")):
         yield from _rates(agency, rate, rate, "", Status.UNVERIFIED_LOW, _RECALLED)
     yield _row(a.CDA_AMC, i.THRESHOLDS, "", "", _NO_FIGURE)
@@ -81,8 +99,9 @@ def _defaults() -> Iterator[Reference]:
     yield _row(a.HAS, i.PERSPECTIVE, "collective", "")
     yield from _rates(a.ZIN, "0.03", "0.015", _ZIN, Status.READ, _EXCERPT)
     yield _row(a.ZIN, i.THRESHOLDS, "", "", "Thresholds by burden of disease (recalled, not read): fill them in.")
-    unrelated = "Unrelated medical costs in years of life gained count too."
-    yield _row(a.ZIN, i.PERSPECTIVE, "societal", _ZIN, unrelated, read=True)
+    yield _row(
+        a.ZIN, i.PERSPECTIVE, "societal", _ZIN, "Unrelated medical costs in years of life gained count too.", read=True
+    )
     for item in i:
         yield Reference(a.OWN, item, "", comment="Your own reference case: fill in what should hold.")
 
@@ -96,12 +115,16 @@ DEFAULTS = tuple(sorted(_defaults(), key=_place))
 
 
 def default_rows() -> tuple[Row, ...]:
-    """What the program knows, as rows of the sheet.
+    """What the program knows, as rows of the sheet."""
+    headers = ("agency", "item", "value", "source", "status", "comment")
+    return tuple(
+        {header: RawCell(_typed(row, getattr(row, header)), f"default, {Sheet.REFERENCE_CASE}") for header in headers}
+        for row in DEFAULTS
+    )
 
-    >>> {header: cell.value for header, cell in default_rows()[0].items()}["value"]  # a number, for Excel to show it
-    0.035
-    """
-    headers = [column.header for column in TABLES[Sheet.REFERENCE_CASE]]
-    rows = ({header: str(getattr(row, header)) or None for header in headers} for row in DEFAULTS)
-    rates = ({**row, "value": float(row["value"])} if row["item"] in RATES and row["value"] else row for row in rows)
-    return tuple(row_of(row, f"default, {Sheet.REFERENCE_CASE}") for row in rates)
+
+def _typed(row: Reference, text: str) -> object:
+    """A rate as a number, so that Excel can show it as one."""
+    if row.item in RATES and text and text == row.value:
+        return float(text)
+    return str(text) or None

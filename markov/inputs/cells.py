@@ -4,9 +4,8 @@ import datetime
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from markov.inputs.definitions.sheets import Sheet, columns_of
+from markov.inputs.definitions.sheets import Sheet
 from markov.inputs.problems import Problem
 
 EXCEL_ERRORS = frozenset(
@@ -52,15 +51,6 @@ class RawCell:
 Row = Mapping[str, RawCell]
 
 
-def row_of(values: Mapping[str, object], place: str) -> Row:
-    """Values by header as a row of cells that stand at one place.
-
-    >>> row_of({"id": "cohort.age", "value": 58.0}, "blank")["value"].value
-    58.0
-    """
-    return {header: RawCell(value, place) for header, value in values.items()}
-
-
 @dataclass(frozen=True)
 class Sheets:
     """The tables of a workbook as rows by header, before anything is believed."""
@@ -75,55 +65,27 @@ EMPTY = RawCell(None, "")
 
 
 def number(cell: RawCell, what: str, problems: list[Problem]) -> float | None:
-    """A number from a cell; None for an empty one; anything else is a problem with its remedy.
-
-    >>> number(RawCell(0.57, "a.xlsx, Survival!C7"), "the hazard ratio", []), number(EMPTY, "the hazard ratio", [])
-    (0.57, None)
-    """
+    """A number from a cell; None for an empty one; anything else is a problem with its remedy."""
     value = cell.value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if abs(value) < LARGEST:  # also false where the value is no number at all
             return float(value)
     elif cell.is_empty:
         return None
-    problems.append(Problem(cell.place, f"{what} needs a number", *_why_not_a_number(cell)))
+    problems.append(Problem(cell.place, f"{what} needs a number", *why_not_a_number(cell)))
     return None
 
 
-def fields_of(sheet: Sheet, row: Row, numbers: Mapping[str, str], problems: list[Problem]) -> dict[str, Any]:
-    """A row's cells by the fields of its dataclass, which are the headers of its sheet: texts, or numbers.
-
-    `numbers` says of each header under which numbers stand what a cell is called that holds none.
-
-    >>> row = {"age": RawCell(58, "Life table!A5"), "qx_male": RawCell("0,01", "Life table!B5")}
-    >>> problems = []
-    >>> fields_of(Sheet.LIFE_TABLE, row, {"age": "the age", "qx_male": "the share who die"}, problems)
-    {'age': 58.0, 'qx_male': None, 'qx_female': ''}
-    >>> print(problems[0])
-    Life table!B5: the share who die needs a number, found "0,01". Write 0.01: the decimal sign is a point.
-    """
-    found: dict[str, Any] = {}
-    for header in (column.header for column in columns_of(sheet)):
-        cell = row.get(header, EMPTY)
-        value = number(cell, numbers[header], problems) if header in numbers else cell.text()
-        found[header.replace(" ", "_")] = value
-    return found
-
-
 def unreadable(cell: RawCell, what: str) -> Iterator[Problem]:
-    """A text that a formula should have given and did not.
-
-    >>> [str(problem)[:48] for problem in unreadable(RawCell("#REF!", "a.xlsx, Drugs!A7"), '"id"')]
-    ['a.xlsx, Drugs!A7: "id" needs a text, found "#REF']
-    """
+    """A text that a formula should have given and did not."""
     if cell.formula or cell.text() in EXCEL_ERRORS:
-        yield Problem(cell.place, f"{what} needs a text", *_why_not_a_number(cell))
+        yield Problem(cell.place, f"{what} needs a text", *why_not_a_number(cell))
 
 
-def _why_not_a_number(cell: RawCell) -> tuple[object, str]:
+def why_not_a_number(cell: RawCell) -> tuple[object, str]:
     """What stands there instead of a number, and what to do about it.
 
-    >>> _why_not_a_number(RawCell("1,890", "a.xlsx, Costs!C3"))[1]
+    >>> why_not_a_number(RawCell("1,890", "a.xlsx, Costs!C3"))[1]
     'Write 1890 or 1.89, whichever is meant: the decimal sign is a point, and thousands have no sign.'
     """
     value, text = cell.value, cell.text()
@@ -134,7 +96,7 @@ def _why_not_a_number(cell: RawCell) -> tuple[object, str]:
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
         return f"the date {text}", "Type the number again and format the cell as a number."
     if isinstance(value, (int, float)):
-        huge = not isinstance(value, bool) and value == value
+        huge = not isinstance(value, bool)
         return f"{value:g}" if isinstance(value, float) else text[:20], (
             f"Write a number below {LARGEST:g}." if huge else "Write a number."
         )

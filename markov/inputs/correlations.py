@@ -32,8 +32,10 @@ def stream(parameter: Parameter) -> str:
 
     The shares of a Dirichlet distribution are a group, and each has a uniform of its own.
 
-    >>> stream(calgb.parameters["cost.event.death"]), stream(calgb.parameters["utility.progression"])
-    ('cost.event.death', 'group utility_pd')
+    >>> from markov.inputs.definitions.schema import match
+    >>> definition = match("cost.event.death")[0]
+    >>> stream(Parameter("cost.event.death", definition, 1.0)), stream(Parameter("a", definition, 1.0, group="costs"))
+    ('cost.event.death', 'group costs')
     """
     together = parameter.group and parameter.distribution != Distribution.DIRICHLET
     return f"group {parameter.group}" if together else parameter.id
@@ -46,9 +48,12 @@ def blocks(inputs: Inputs) -> tuple[Block, ...]:
     which strategies are compared, so that neither the order of rows nor a scenario changes a block.
 
     >>> from dataclasses import replace
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
     >>> pair = Correlation("os.shape.no_maintenance", "os.median.no_maintenance", -0.5)
-    >>> [(block.ids, block.matrix[0].tolist()) for block in blocks(replace(calgb, correlations=(pair,)))]
-    [(('os.median.no_maintenance', 'os.shape.no_maintenance'), [1.0, -0.5])]
+    >>> for ids, matrix in blocks(replace(read_inputs(shipped("calgb_100104")), correlations=(pair,))):
+    ...     print(ids, matrix.tolist())
+    ('os.median.no_maintenance', 'os.shape.no_maintenance') [[1.0, -0.5], [-0.5, 1.0]]
     """
     pairs = {key: row.value for key, row in _pairs(inputs).items()}
     return tuple(_block(members, pairs) for members in _connected(pairs))
@@ -57,19 +62,13 @@ def blocks(inputs: Inputs) -> tuple[Block, ...]:
 def _pairs(inputs: Inputs) -> dict[tuple[str, str], Correlation]:
     """The rows between two different streams that are sampled, by their streams in alphabetical order."""
     found: dict[tuple[str, str], Correlation] = {}
-    for row, first, second in _sampled_rows(inputs):
-        a, b = sorted((stream(first), stream(second)))
-        if a != b:
-            found.setdefault((a, b), row)
-    return dict(_of_endpoints(inputs)) | found
-
-
-def _sampled_rows(inputs: Inputs) -> Iterator[tuple[Correlation, Parameter, Parameter]]:
-    """The rows whose parameters are both sampled, with the two."""
     for row in inputs.correlations:
         first, second = (inputs.parameters.get(identifier) for identifier in (row.first, row.second))
         if first is not None and second is not None and first.is_sampled and second.is_sampled:
-            yield row, first, second
+            a, b = sorted((stream(first), stream(second)))
+            if a != b:
+                found.setdefault((a, b), row)
+    return dict(_of_endpoints(inputs)) | found
 
 
 def _of_endpoints(inputs: Inputs) -> Iterator[tuple[tuple[str, str], Correlation]]:
@@ -112,18 +111,18 @@ def _block(members: tuple[str, ...], pairs: Mapping[tuple[str, str], float]) -> 
 # ---------------------------------------------------------------------------------------------------- matrices
 
 
-def _is_positive_definite(matrix: Array) -> bool:
+def is_positive_definite(matrix: Array) -> bool:
     """Whether a symmetric matrix can be one of correlations that is drawn from: smallest eigenvalue above 1e-8.
 
     Raises ValueError for a matrix that is not square and symmetric.
 
-    >>> _is_positive_definite(np.array([[1.0, 0.9], [0.9, 1.0]])), _is_positive_definite(np.ones((2, 2)))
+    >>> is_positive_definite(np.array([[1.0, 0.9], [0.9, 1.0]])), is_positive_definite(np.ones((2, 2)))
     (True, False)
     """
     return _smallest_eigenvalue(_symmetric(matrix)) > SMALLEST
 
 
-def _nearest_correlation(matrix: Array, smallest_eigenvalue: float = 0.0) -> Array:
+def nearest_correlation(matrix: Array, smallest_eigenvalue: float = 0.0) -> Array:
     """The correlation matrix (n, n) nearest to a symmetric one, by alternating projections with Dykstra's correction.
 
     It minimises ‖A − X‖_F over X with a diagonal of 1 and no eigenvalue below `smallest_eigenvalue`. At the default
@@ -131,7 +130,7 @@ def _nearest_correlation(matrix: Array, smallest_eigenvalue: float = 0.0) -> Arr
     Raises ValueError for a matrix that is not square and symmetric, or an eigenvalue not in [0, 1).
     Source: Higham 2002, Computing the nearest correlation matrix, IMA Journal of Numerical Analysis 22:329–343.
 
-    >>> _nearest_correlation(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 1.0]])).round(4).tolist()
+    >>> nearest_correlation(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 1.0]])).round(4).tolist()
     [[1.0, 0.7607, 0.1573], [0.7607, 1.0, 0.7607], [0.1573, 0.7607, 1.0]]
     """
     if not 0.0 <= smallest_eigenvalue < 1.0:
@@ -165,15 +164,15 @@ def _with_eigenvalues_above(matrix: Array, lowest: float) -> Array:
     return np.asarray((vectors * np.maximum(values, lowest)) @ vectors.T)
 
 
-def _advised(matrix: Array) -> Array:
+def advised(matrix: Array) -> Array:
     """The nearest matrix in four decimals that can be drawn from as it is typed, with eigenvalues of 0.001 or more.
 
-    >>> _advised(np.array([[1.0, 1.0], [1.0, 1.0]])).tolist()
+    >>> advised(np.array([[1.0, 1.0], [1.0, 1.0]])).tolist()
     [[1.0, 0.999], [0.999, 1.0]]
     """
     for lowest in ADVISED_EIGENVALUES:
-        rounded = _nearest_correlation(matrix, lowest).round(ADVISED_DECIMALS)
-        if _is_positive_definite(rounded):
+        rounded = nearest_correlation(matrix, lowest).round(ADVISED_DECIMALS)
+        if is_positive_definite(rounded):
             return np.asarray(rounded)
     return np.eye(len(matrix))
 
@@ -182,13 +181,7 @@ def _advised(matrix: Array) -> Array:
 
 
 def correlation_problems(inputs: Inputs) -> Iterator[Problem]:
-    """Correlations are between sampled parameters, agree with groups, and can all hold together.
-
-    >>> from dataclasses import replace
-    >>> pair = Correlation("os.shape.no_maintenance", "os.median.no_maintenance", 1.0)
-    >>> [problem.remedy[:38] for problem in correlation_problems(replace(calgb, correlations=(pair,)))]
-    ['The nearest matrix that can has 0.999 ']
-    """
+    """Correlations are between sampled parameters, agree with groups, and can all hold together."""
     yield from _fixed_members(inputs)
     clashes = list(_against_groups(inputs))
     yield from clashes
@@ -209,7 +202,10 @@ def _fixed_members(inputs: Inputs) -> Iterator[Problem]:
 def _against_groups(inputs: Inputs) -> Iterator[Problem]:
     """Members of a group are one quantity: 1 among themselves, and one correlation with anything else."""
     told = _pairs(inputs)
-    for row, first, second in _sampled_rows(inputs):
+    for row in inputs.correlations:
+        first, second = (inputs.parameters.get(identifier) for identifier in (row.first, row.second))
+        if first is None or second is None or not (first.is_sampled and second.is_sampled):
+            continue
         a, b = sorted((stream(first), stream(second)))
         if a == b and abs(row.value - 1.0) > SAME:
             rule = f"{row.first} and {row.second} are of one group, {first.group}, and so have a correlation of 1"
@@ -224,9 +220,9 @@ def _against_groups(inputs: Inputs) -> Iterator[Problem]:
 def _impossible_together(inputs: Inputs) -> Iterator[Problem]:
     told = _pairs(inputs)
     for ids, matrix in blocks(inputs):
-        if _is_positive_definite(matrix):
+        if is_positive_definite(matrix):
             continue
-        nearest = _advised(matrix)
+        nearest = advised(matrix)
         lowest = _smallest_eigenvalue(matrix)
         rule = f"the correlations of {', '.join(ids)} cannot all hold: their matrix is not positive definite"
         rule += f" (smallest eigenvalue {lowest:.3g})"

@@ -39,11 +39,13 @@ class Shares(NamedTuple):
 def share_groups(parameters: Sequence[Parameter]) -> tuple[Shares, ...]:
     """The groups of shares among sampled parameters, in their order.
 
-    >>> from dataclasses import replace
-    >>> share = replace(calgb.parameters["utility.progression"], distribution="dirichlet", group="lines")
-    >>> of_100 = [replace(share, id="a", value=0.5, se=0.05), replace(share, id="b", value=0.3, se=0.0458258)]
-    >>> [(group.ids, [round(a, 2) for a in group.alphas], round(group.rest, 2)) for group in share_groups(of_100)]
-    [(('a', 'b'), [49.5, 29.7], 19.8)]
+    >>> from markov.inputs.definitions.schema import match
+    >>> shares = [
+    ...     Parameter(i, match(i)[0], m, se=s, distribution="dirichlet", group="lines")
+    ...     for i, m, s in (("subsequent.share.a.new", 0.5, 0.05), ("subsequent.share.b.new", 0.3, 0.0458258))
+    ... ]
+    >>> [(group.ids[0], [round(a, 2) for a in group.alphas], round(group.rest, 2)) for group in share_groups(shares)]
+    [('subsequent.share.a.new', [49.5, 29.7], 19.8)]
     """
     groups: dict[str, list[Parameter]] = {}
     for parameter in parameters:
@@ -80,13 +82,7 @@ def following(shares: Shares, means: Mapping[str, float], identifier: str, value
 
 
 def share_problems(inputs: Inputs) -> Iterator[Problem]:
-    """Shares of one group sum to at most 1, stem from one sample, and are not correlated with anything else.
-
-    >>> from dataclasses import replace
-    >>> row = replace(calgb.parameters["utility.progression"], distribution="dirichlet", group="")
-    >>> [problem.rule for problem in share_problems(replace(calgb, parameters={row.id: row}))]
-    ['utility.progression has a dirichlet distribution but no group']
-    """
+    """Shares of one group sum to at most 1, stem from one sample, and are not correlated with anything else."""
     rows = [p for p in inputs.parameters.values() if p.distribution == Distribution.DIRICHLET]
     groups: dict[str, list[Parameter]] = {}
     for parameter in rows:

@@ -68,8 +68,10 @@ def inverse(parameter: Parameter) -> Callable[[Array], Array]:
 
     Raises ValueError where the distribution is impossible; `distribution_problems` finds that before a run.
 
-    >>> ratio = calgb.parameters["os.hazard_ratio.lenalidomide"]  # 0.61, from 0.46 to 0.8, log-normal
-    >>> inverse(ratio)(np.array([0.025, 0.5, 0.975])).round(4).tolist()
+    >>> from dataclasses import replace
+    >>> from markov.inputs.definitions.schema import match
+    >>> ratio = Parameter("os.hazard_ratio.new", match("os.hazard_ratio.new")[0], 0.61, low=0.46, high=0.8)
+    >>> inverse(replace(ratio, distribution="log_normal"))(np.array([0.025, 0.5, 0.975])).round(4).tolist()
     [0.4626, 0.61, 0.8044]
     """
     value = _value(parameter)
@@ -96,8 +98,10 @@ def interval(parameter: Parameter) -> tuple[float, float]:
     They come from the distribution, not from the limits in the workbook, which a standard error overrides.
     A parameter that is fixed or certain has its value at both ends.
 
-    >>> [round(bound) for bound in interval(calgb.parameters["cost.event.death"])]  # gamma, mean 8,714, se 1,743
-    [5639, 12448]
+    >>> from markov.inputs.definitions.schema import match
+    >>> cost = Parameter("cost.event.death", match("cost.event.death")[0], 5294.0, se=1487.0, distribution="gamma")
+    >>> [round(bound, 1) for bound in interval(cost)]
+    [2792.7, 8581.9]
     """
     low, high = inverse(parameter)(np.array([0.025, 0.975]))
     return float(low), float(high)
@@ -107,9 +111,10 @@ def is_certain(parameter: Parameter) -> bool:
     """Whether the value leaves its distribution no room: no spread, or the edge of what the distribution can be.
 
     >>> from dataclasses import replace
-    >>> rate = calgb.parameters["spm.rate.lenalidomide"]  # gamma
-    >>> is_certain(rate), is_certain(replace(rate, value=0.0))
-    (False, True)
+    >>> from markov.inputs.definitions.schema import match
+    >>> rate = Parameter("spm.rate.new", match("spm.rate.new")[0], 0.0, se=0.6, distribution="gamma")
+    >>> is_certain(rate), is_certain(replace(rate, value=2.75))
+    (True, False)
     """
     return _has_no_spread(parameter) or _is_on_edge(parameter)
 
@@ -121,9 +126,11 @@ def distribution_problems(parameter: Parameter, place: str) -> Iterator[Problem]
     with value, standard error or limits by themselves is found in `checks`, and is not repeated here.
 
     >>> from dataclasses import replace
-    >>> utility = replace(calgb.parameters["utility.progression"], value=0.5, se=0.6)  # beta
-    >>> [problem.remedy for problem in distribution_problems(utility, "a.xlsx, Utilities!C7")]
-    ['Lower the standard error below 0.5: it is not the standard deviation between patients.']
+    >>> from markov.inputs.definitions.schema import match
+    >>> share = Parameter("treatment.share_starting.new", match("treatment.share_starting.new")[0], 0.5, se=0.6)
+    >>> [str(p) for p in distribution_problems(replace(share, distribution="beta"), "a.xlsx, Events!C3")]
+    ['a.xlsx, Events!C3: no beta distribution of treatment.share_starting.new has mean 0.5 and standard error 0.6,
+    found "0.6". Lower the standard error below 0.5: it is not the standard deviation between patients.']
     """
     if not parameter.is_sampled or not _is_sound(parameter):
         return

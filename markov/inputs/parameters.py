@@ -3,28 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from markov.inputs.agencies import DEFAULTS, Reference
-from markov.inputs.definitions.schema import Definition, definition_of, match, name_in, unit_of, units_of
+from markov.inputs.definitions.schema import Definition, label_of, match, units_of
 from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
-from markov.inputs.evidence import TrialResult as TrialResult
 from markov.inputs.problems import Problem
 from markov.terms import FAMILY_PARAMETERS, RATIO_FAMILIES, Array, Distribution, Endpoint
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 Value = float | str | None
 LOCATIONS = tuple(sorted({names[0] for family, names in FAMILY_PARAMETERS.items() if family not in RATIO_FAMILIES}))
 """Parameters that a median may stand in for: the first one of each family."""
-FRAME = (
-    *("id", "label", "value", "unit", "base_case", "low", "high", "se", "distribution", "group", "price_year"),
-    *("value_set", "status", "source", "page", "comment", "cell"),
-)
-"""Columns of the table of parameters."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +71,24 @@ class SexTable:
     ages: Array
     male: Array
     female: Array
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A published figure that the report sets against the model's; times in months."""
+
+    strategy: str
+    endpoint: str
+    measure: str
+    months: float
+    value: float
+    low: float | None = None
+    high: float | None = None
+    source: str = ""
+    page: str = ""
+    status: str = ""
+    comment: str = ""
+    cell: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,36 +203,40 @@ class Inputs:
 
         `kind` is the word in the braces of the schema's patterns.
         """
-        found = (name_in(identifier, kind) for identifier in self.parameters)
-        return tuple(dict.fromkeys(name for name in found if name))
+        found: dict[str, None] = {}
+        for identifier in self.parameters:
+            matched = match(identifier)
+            if matched and kind in matched[1]:
+                found[matched[1][kind]] = None
+        return tuple(found)
 
-    def to_frame(self) -> "DataFrame":
-        """One line a parameter, in each cell's own unit: what it is, its uncertainty, its evidence and its cell.
-
-        >>> frame = calgb.to_frame().set_index("id")
-        >>> frame.at["os.hazard_ratio.lenalidomide", "value"], frame.at["os.hazard_ratio.lenalidomide", "cell"]
-        (0.61, 'Survival!C22')
-        """
-        import pandas as pd  # takes longer to import than a workbook to read
-
-        rows = [[getattr(parameter, name) for name in FRAME] for parameter in self.parameters.values()]
-        return pd.DataFrame(rows, columns=list(FRAME)).rename(columns={"se": "standard_error"})
+    def by_status(self) -> Mapping[str, tuple[Parameter, ...]]:
+        """Parameters grouped by evidence status."""
+        groups: dict[str, list[Parameter]] = {}
+        for parameter in self.parameters.values():
+            groups.setdefault(parameter.status, []).append(parameter)
+        return {status: tuple(members) for status, members in groups.items()}
 
 
-def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:
-    """`with_values` for values that were checked, or that are to go beyond their limits: nothing is refused.
+def with_values(inputs: Inputs, changes: Mapping[str, Value], place: str = "") -> Inputs:
+    """A copy with some values changed, in each cell's own unit; the original is untouched.
 
-    >>> changed_inputs(calgb, {"utility.progression": 2.0}).value("utility.progression")
-    2.0
+    The caller checks the result (`checks.problems`). A strategy is named by `strategy.included.S`
+    with `yes` or `no`. Under a progression ratio other than 1, changing a stop for toxicity keeps the
+    progression hazard of those on treatment as it was: the proportion of the original is kept as
+    `toxicity.observed_proportion.S`. A curve placed by another of its median and its own first parameter
+    (scale, rate, …) is placed by that one alone.
     """
     parameters = dict(inputs.parameters)
     for identifier, value in {**_placed_anew(inputs, changes), **changes}.items():
+        found = match(identifier)
+        if found is None:
+            raise KeyError(identifier)
         if identifier in parameters:
             parameters[identifier] = replace(parameters[identifier], value=value)
         else:
-            definition = definition_of(identifier)
-            unit = unit_of(definition, inputs.currency)
-            parameters[identifier] = Parameter(identifier, definition, value, unit, cell=place)
+            unit = next(iter(units_of(found[0], inputs.currency)), "")
+            parameters[identifier] = Parameter(identifier, found[0], value, unit, cell=place)
     changed = replace(inputs, parameters=parameters)
     observed = {
         kept: inputs.value(identifier)
@@ -232,12 +244,9 @@ def changed_inputs(inputs: Inputs, changes: Mapping[str, Value], place: str = ""
         if identifier.startswith("toxicity.proportion.")
         and not inputs.given(kept := identifier.replace(".proportion.", ".observed_proportion."))
         and inputs.given(identifier)
-        and (
-            changed.text(f"toxicity.after_stopping.{name_in(identifier, 'strategy')}") == "effect_lost"
-            or changed.value(f"toxicity.progression_ratio.{name_in(identifier, 'strategy')}") != 1.0
-        )
+        and _treats_stopped_differently(changed, identifier.rsplit(".", 1)[1])
     }
-    return changed_inputs(changed, observed) if observed else changed
+    return with_values(changed, observed) if observed else changed
 
 
 def _placed_anew(inputs: Inputs, changes: Mapping[str, Value]) -> dict[str, Value]:
@@ -252,8 +261,20 @@ def _placed_anew(inputs: Inputs, changes: Mapping[str, Value]) -> dict[str, Valu
     return emptied
 
 
-class Trusted(dict[str, Array]):
-    """Columns of values by id, (rows,) each, that were checked, or that the program made: they may go beyond limits."""
+def _treats_stopped_differently(inputs: Inputs, strategy: str) -> bool:
+    return (
+        inputs.text(f"toxicity.after_stopping.{strategy}") == "effect_lost"
+        or inputs.value(f"toxicity.progression_ratio.{strategy}") != 1.0
+    )
+
+
+def new_parameter(identifier: str, currency: str, labels: Mapping[str, str]) -> Parameter:
+    """An empty row for an id that the schema knows, with its unit and label."""
+    found = match(identifier)
+    if found is None:
+        raise KeyError(identifier)
+    unit = next(iter(units_of(found[0], currency)), "")
+    return Parameter(identifier, found[0], None, unit, label_of(identifier, labels))
 
 
 class Columns:

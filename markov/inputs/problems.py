@@ -38,25 +38,6 @@ def _in_a_line(text: object, longest: int = 80) -> str:
     return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
-def as_percent(value: float) -> str:
-    """The remedy for a share that was typed as a percentage.
-
-    >>> as_percent(72.0)
-    'Write 0.72, or 72 % in a percent cell.'
-    """
-    return f"Write {value / 100:g}, or {value:g} % in a percent cell."
-
-
-def outside(value: float, low: float | None, high: float | None) -> str:
-    """A value outside its interval, which may have one limit.
-
-    >>> outside(0.9, 0.46, None)
-    '0.9 outside 0.46 to …'
-    """
-    first, last = ("…" if limit is None else f"{limit:g}" for limit in (low, high))
-    return f"{value:g} outside {first} to {last}"
-
-
 class InputError(ValueError):
     """The input cannot be run as it stands; `problems` lists everything that is wrong with it."""
 

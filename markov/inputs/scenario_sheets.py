@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from markov.inputs import other_tables
 from markov.inputs.cells import Row, Sheets, unreadable
-from markov.inputs.definitions.schema import Sheet
-from markov.inputs.other_tables import scenarios
+from markov.inputs.definitions.schema import Sheet, match
 from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.inputs.problems import InputError, Problem, raise_errors
 from markov.inputs.reading.file import read_file
-from markov.inputs.reading.headers import table_of
-from markov.inputs.rules.one_value import place_of, unknown_name
+from markov.inputs.reading.headers import read_table
+from markov.inputs.rules.one_value import place_of
 from markov.inputs.workbook import assemble, read_sheets
 
 NAMELESS = "(row without a name)"
@@ -76,14 +76,10 @@ def read_shared(path: Path) -> ScenarioSheet:
     """The Scenarios sheet of a workbook that may hold nothing else; its rows say the file beside the cell.
 
     Raises InputError where there is no such sheet, or it has no rows.
-
-    >>> from markov.inputs.writing.template import shipped
-    >>> read_shared(shipped("calgb_100104")).rows["Weibull PFS"][0].cell
-    'Scenarios!C5 of calgb_100104.xlsx'
     """
     file = read_file(path)
     problems: list[Problem] = []
-    rows = table_of(file, Sheet.SCENARIOS, problems)
+    rows = read_table(file, Sheet.SCENARIOS, problems)
     raise_errors(problems)
     if not rows:
         remedy = "Write scenario, id, value and reason in its first row, and one row for each value below."
@@ -96,17 +92,26 @@ def read_shared(path: Path) -> ScenarioSheet:
 def unknown_names(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Iterator[Problem]:
     """Ids of a shared scenario that a workbook lacks: of a strategy, product, event, course or route it does not have.
 
+    An id that the workbook merely leaves empty, such as the start of waning, is none of them.
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
     >>> row = ScenarioChange("Dearer", "price.bortezomib.brand", 800.0, cell="Scenarios!C2 of shared.xlsx")
-    >>> print(*unknown_names(calgb, [row]))
+    >>> print(*unknown_names(read_inputs(shipped("calgb_100104")), [row]))
     calgb_100104.xlsx, Scenarios!C2 of shared.xlsx: scenario "Dearer" names a product that the workbook does not have,
     found "price.bortezomib.brand". It has lenalidomide_10mg.
     """
     for row in rows:
-        stranger = unknown_name(inputs, row.id)
-        if stranger is not None:
-            kind, remedy = stranger
-            rule = f'scenario "{row.scenario}" names {kind} that the workbook does not have'
-            yield Problem(place_of(inputs, row.cell), rule, row.id, remedy)
+        found = match(row.id)
+        if row.id in inputs.parameters or found is None:
+            continue
+        for kind, name in found[1].items():
+            known = tuple(inputs.labels) if kind == "strategy" else inputs.names(kind)
+            if name not in (*known, "common"):
+                rule = f'scenario "{row.scenario}" names a {kind} that the workbook does not have'
+                remedy = f"It has {', '.join(known)}." if known else f"It has no {kind} at all."
+                yield Problem(place_of(inputs, row.cell), rule, row.id, remedy)
+                break
 
 
 def _by_scenario(file: str, rows: Sequence[Row], told: Sequence[Problem] = ()) -> ScenarioSheet:
@@ -122,7 +127,7 @@ def _by_scenario(file: str, rows: Sequence[Row], told: Sequence[Problem] = ()) -
         found += [
             problem for row in table for key in ("scenario", "id") for problem in unreadable(row[key], f'"{key}"')
         ]
-        read[name] = tuple(scenarios(tuple(table), found))
+        read[name] = tuple(other_tables.scenarios(tuple(table), found))
         if name == NAMELESS:
             found.append(Problem(table[0]["scenario"].place, "a scenario row has no name", remedy="Name it."))
         if any(not problem.warning for problem in found):

@@ -6,7 +6,7 @@ Sources: Husereau et al., BMC Medicine, 2022 (CHEERS 2022); Vemer et al., Pharma
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from markov.inputs.cells import Row, row_of
+from markov.inputs.cells import RawCell, Row
 from markov.inputs.definitions.sheets import Sheet
 
 
@@ -19,8 +19,6 @@ class Item:
     title: str
     asks: str
 
-
-_ENGAGED = "engagement with patients and others affected by the study"
 
 CHEERS = (
     Item("1", "Title", "Title", "Say that this is an economic evaluation, and name what is compared."),
@@ -46,13 +44,18 @@ CHEERS = (
     Item(
         "21",
         "Methods",
-        f"Approach to {_ENGAGED}",
+        "Approach to engagement with patients and others affected by the study",
         "How patients, the public, clinicians or payers took part in the design.",
     ),
     Item("22", "Results", "Study parameters", "Every input: value, range, distribution, source."),
     Item("23", "Results", "Summary of main results", "Mean costs and effects, and one overall measure."),
     Item("24", "Results", "Effect of uncertainty", "How far uncertainty, discount rate and horizon move the result."),
-    Item("25", "Results", f"Effect of {_ENGAGED}", "What their part changed in the approach or in the findings."),
+    Item(
+        "25",
+        "Results",
+        "Effect of engagement with patients and others affected by the study",
+        "What their part changed in the approach or in the findings.",
+    ),
     Item(
         "26",
         "Discussion",
@@ -95,10 +98,9 @@ def items() -> Iterator[tuple[str, Item]]:
 
 
 def default_rows() -> tuple[Row, ...]:
-    """Every item, its text still to be written, as rows of the sheet.
-
-    >>> [cell.value for cell in default_rows()[7].values()]
-    ['CHEERS 8', 'Perspective', None]
-    """
+    """Every item, its text still to be written, as rows of the sheet."""
     place = f"default, {Sheet.REPORTING}"
-    return tuple(row_of({"item": name, "title": item.title, "text": None}, place) for name, item in items())
+    return tuple(
+        {"item": RawCell(name, place), "title": RawCell(item.title, place), "text": RawCell(None, place)}
+        for name, item in items()
+    )

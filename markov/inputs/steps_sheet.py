@@ -1,16 +1,19 @@
 """An analyst's own steps of a walk, read back from the sheet that the program wrote: which input moves when."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from markov.inputs.cells import Row, number
+from markov.inputs.cells import RawCell, number
 from markov.inputs.definitions.schema import match
 from markov.inputs.differences import TABLES
-from markov.inputs.problems import InputError, Problem, raise_errors
-from markov.inputs.reading.file import File, read_file
-from markov.inputs.reading.headers import headers_in, rows_below
+from markov.inputs.problems import InputError, Problem
+from markov.inputs.reading.file import File, Grid, address, read_file
 from markov.inputs.rules.one_value import suggestion
 
 HEADERS = ("order", "step", "id")
+HEADER_ROWS = 30
+
+Row = Mapping[str, RawCell]
 
 
 def read_steps(path: Path) -> dict[str, tuple[str, ...]]:
@@ -18,32 +21,46 @@ def read_steps(path: Path) -> dict[str, tuple[str, ...]]:
 
     A row without a step is left to what comes last. Raises InputError with every problem: no such table, an unknown
     id, an id twice, an order that is no number, a step with two orders.
-
-    >>> from markov.inputs.writing.template import shipped
-    >>> read_steps(shipped("calgb_100104"))
-    Traceback (most recent call last):
-    markov.inputs.problems.InputError: calgb_100104.xlsx: no sheet has a row with the headers order, step, id. Write one
-    with --write-steps, and edit that.
     """
     file = read_file(path)
-    rows = _rows(file)
+    rows = list(_rows(file))
     problems: list[Problem] = []
     ids, orders = _ids(rows, problems), _orders(rows, problems)
-    raise_errors(problems)
+    if problems:
+        raise InputError(problems)
     names = sorted(dict.fromkeys(ids.values()), key=lambda name: orders.get(name, float("inf")))
     return {name: tuple(key for key, step in ids.items() if step == name) for name in names}
 
 
-def _rows(file: File) -> list[Row]:
+def _rows(file: File) -> Iterator[Row]:
     """Rows below the headers, of the first sheet that has them."""
     for name, grid in file.grids.items():
-        header_row, found = headers_in(grid, set(HEADERS))
-        if set(HEADERS) <= set(found):
-            columns = {header: found[header][0] for header in HEADERS}
-            rows = rows_below(f"{file.name}, {name}", grid, header_row, columns)
-            return [row for row in rows if not row["id"].is_empty]
+        columns, header = _headers(grid)
+        if columns:
+            place = f"{file.name}, {name}"
+            for row in sorted({row for row, _ in grid.cells if row > header}):
+                cells = {
+                    key: RawCell(grid.cells.get((row, column)), f"{place}!{address((row, column))}")
+                    for key, column in columns.items()
+                }
+                if not cells["id"].is_empty:
+                    yield cells
+            return
     rule = f"no sheet has a row with the headers {', '.join(HEADERS)}"
     raise InputError([Problem(file.name, rule, remedy="Write one with --write-steps, and edit that.")])
+
+
+def _headers(grid: Grid) -> tuple[dict[str, int], int]:
+    """Columns of the headers and their row; none where they are not there."""
+    for header in range(1, HEADER_ROWS + 1):
+        line = {
+            value.strip().lower(): column
+            for (row, column), value in grid.cells.items()
+            if row == header and isinstance(value, str)
+        }
+        if set(HEADERS) <= set(line):
+            return {key: line[key] for key in HEADERS}, header
+    return {}, 0
 
 
 def _ids(rows: list[Row], problems: list[Problem]) -> dict[str, str]:

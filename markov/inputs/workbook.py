@@ -7,29 +7,35 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
-from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, fields_of, unreadable
+from markov.inputs import evidence, other_tables
+from markov.inputs.cells import EMPTY, RawCell, Row, Sheets, number, unreadable
 from markov.inputs.definitions.schema import (
     ID_PATTERN,
     NAME_PATTERN,
-    NUMERIC,
     PARAMETER_SHEETS,
     READABLE_VERSIONS,
     SCHEMA_VERSION,
     STRATEGY_INCLUDED,
     Definition,
     Sheet,
-    definition_of,
     label_of,
+    match,
 )
-from markov.inputs.other_tables import other_tables
 from markov.inputs.parameters import Inputs, Parameter, Strategy
 from markov.inputs.problems import Problem, raise_errors
 from markov.inputs.reading.file import File, read_file
 from markov.inputs.reading.headers import cover_entries, read_tables
 from markov.inputs.rules import between_values
-from markov.inputs.rules.one_value import refusal_of_id
+from markov.inputs.rules.one_value import suggestion
 from markov.terms import Distribution
 
+NUMBERS = frozenset(
+    [
+        *("value", "base case", "se", "low", "high", "price year", "months", "age", "male", "female"),
+        *("qx_male", "qx_female", "year", "index", "hazard ratio", "p value", "events", "correlation"),
+    ]
+)
+"""Columns that are read as numbers, or as a number or a text by the row's id: their readers say what is wrong."""
 RESERVED = ("common",)  # what ids call a rate or a target that all strategies share
 
 
@@ -38,6 +44,8 @@ def read_inputs(path: str | Path) -> Inputs:
 
     >>> from markov.inputs.writing.template import shipped
     >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> inputs.compared
+    ('no_maintenance', 'lenalidomide')
     >>> inputs.parameters["os.hazard_ratio.lenalidomide"].value
     0.61
     """
@@ -46,22 +54,12 @@ def read_inputs(path: str | Path) -> Inputs:
 
 
 def read_sheets(path: Path) -> tuple[Sheets, list[Problem]]:
-    """Every table as rows of raw cells, and what is wrong with the file or its headers.
-
-    >>> from markov.inputs.writing.template import shipped
-    >>> sheets, problems = read_sheets(shipped("calgb_100104"))
-    >>> sheets.rows[Sheet.STRATEGIES][0]["id"].place, problems
-    ('calgb_100104.xlsx, Strategies!A5', [])
-    """
+    """Every table as rows of raw cells, and what is wrong with the file or its headers."""
     return sheets_of(read_file(path))
 
 
 def sheets_of(file: File) -> tuple[Sheets, list[Problem]]:
-    """The tables of a file that was read, and what is wrong with its sheets or headers.
-
-    >>> sheets_of(File("a.xlsx", {}))[1][0].rule
-    'sheet "Settings" is missing'
-    """
+    """The tables of a file that was read, and what is wrong with its sheets or headers."""
     problems: list[Problem] = []
     rows = read_tables(file, problems)
     cover = cover_entries(file, problems)
@@ -70,28 +68,41 @@ def sheets_of(file: File) -> tuple[Sheets, list[Problem]]:
         known = " and ".join(map(str, READABLE_VERSIONS))
         rule = f"this program reads schema versions {known}"
         remedy = f'Write {SCHEMA_VERSION} beside "Schema version", if the sheets are those of this program.'
-        if isinstance(version.value, (int, float)) and version.value > SCHEMA_VERSION:
-            remedy = f"Update the program, if a newer one made the workbook. {remedy}"
         problems.append(Problem(version.place, rule, version.value, remedy))
     title = cover["title"].text() if "title" in cover else ""
     return Sheets(file.name, title or Path(file.name).stem, rows, file.sha256), problems
 
 
 def assemble(sheets: Sheets, problems: list[Problem]) -> Inputs:
-    """Turn rows of raw cells into checked inputs, or raise InputError with everything that is wrong.
-
-    >>> from markov.inputs.writing.template import shipped
-    >>> assemble(*read_sheets(shipped("calgb_100104"))).compared
-    ('no_maintenance', 'lenalidomide')
-    """
+    """Turn rows of raw cells into checked inputs, or raise InputError with everything that is wrong."""
     unreadable = [*_unreadable_texts(sheets), *_from_elsewhere(sheets)]
     found: list[Problem] = []
     strategies = tuple(_strategies(sheets.rows.get(Sheet.STRATEGIES, ()), found))
     labels = {strategy.id: strategy.label for strategy in strategies}
     parameters = _parameters(sheets, labels, found)
 
-    tables = other_tables(sheets, labels, parameters, found)
-    inputs = Inputs(sheets.name, sheets.sha256, sheets.title, strategies, parameters, **tables)
+    def rows(sheet: Sheet) -> tuple[Row, ...]:
+        return sheets.rows.get(sheet, ())
+
+    inputs = Inputs(
+        sheets.name,
+        sheets.sha256,
+        sheets.title,
+        strategies,
+        parameters,
+        other_tables.sex_table(sheets, Sheet.LIFE_TABLE, found),
+        other_tables.sex_table(sheets, Sheet.POPULATION_UTILITY, found),
+        other_tables.price_index(rows(Sheet.PRICE_INDEX), found),
+        tuple(other_tables.trial_results(rows(Sheet.TRIAL_RESULTS), found)),
+        tuple(other_tables.scenarios(rows(Sheet.SCENARIOS), found)),
+        tuple(tuple(cell.text() for cell in row.values()) for row in rows(Sheet.CHANGE_LOG)),
+        curve_points=tuple(evidence.curve_points(rows(Sheet.CURVE_POINTS), labels, found)),
+        network=tuple(evidence.network(rows(Sheet.NETWORK), found)),
+        curve_choices=tuple(evidence.curve_choices(rows(Sheet.CURVE_CHOICE), found)),
+        correlations=tuple(evidence.correlations(rows(Sheet.CORRELATIONS), parameters, found)),
+        reference_cases=tuple(other_tables.reference_cases(rows(Sheet.REFERENCE_CASE), found)),
+        analyst_words=other_tables.analyst_words(rows(Sheet.REPORTING), found),
+    )
     absent = {f"{sheets.name}, {sheet}" for sheet in Sheet if sheet not in sheets.rows}
     told = _without_echoes([*problems, *unreadable], found, absent)
     return replace(inputs, warnings=raise_errors(_without_echoes(told, between_values.problems(inputs), absent)))
@@ -108,7 +119,7 @@ def _unreadable_texts(sheets: Sheets) -> Iterator[Problem]:
     for rows in sheets.rows.values():
         for row in rows:
             for header, cell in row.items():
-                if header not in NUMERIC:  # of numbers, or of a number or a text by the row's id, readers tell
+                if header not in NUMBERS:
                     yield from unreadable(cell, f'"{header}"')
 
 
@@ -177,24 +188,38 @@ def _parameter(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list
     if definition is None:
         return None
     identifier = row["id"].text()
-    cell, marked = row["value"], row.get("confidential", EMPTY)
-    numbers = {header: f"{header} of {identifier}" for header in ("se", "low", "high", "price year")}
+    cell, base, year = row["value"], row.get("base case", EMPTY), row.get("price year", EMPTY)
     if definition.is_text:
         problems += unreadable(cell, identifier)
-    else:
-        numbers |= {"value": identifier, "base case": f"base case of {identifier}"}
-    found = fields_of(sheet, row, numbers, problems)
-    found |= {
-        "definition": definition,
-        "value": found["value"] if found["value"] != "" else None,
-        "base_case": found["base_case"] if found["base_case"] != "" else None,
-        "cell": cell.address,
-        "label": found["label"] or label_of(identifier, labels),
-        "distribution": found["distribution"] or Distribution.FIXED,
-        "confidential": _confidential(marked, identifier, definition, problems),
-        "shown": marked.text().lower() == "no",
-    }
-    return Parameter(**found)
+
+    def text(header: str) -> str:
+        return row.get(header, EMPTY).text()
+
+    def limit(header: str) -> float | None:
+        return number(row.get(header, EMPTY), f"{header} of {identifier}", problems)
+
+    return Parameter(
+        identifier,
+        definition,
+        cell.text() or None if definition.is_text else number(cell, identifier, problems),
+        unit=text("unit"),
+        label=text("label") or label_of(identifier, labels),
+        cell=cell.address,
+        base_case=base.text() or None if definition.is_text else number(base, f"base case of {identifier}", problems),
+        se=limit("se"),
+        low=limit("low"),
+        high=limit("high"),
+        distribution=text("distribution") or Distribution.FIXED,
+        group=text("group"),
+        price_year=number(year, f"price year of {identifier}", problems),
+        value_set=text("value set"),
+        source=text("source"),
+        page=text("page"),
+        status=text("status"),
+        comment=text("comment"),
+        confidential=_confidential(row.get("confidential", EMPTY), identifier, definition, problems),
+        shown=row.get("confidential", EMPTY).text().lower() == "no",
+    )
 
 
 def _definition(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: list[Problem]) -> Definition | None:
@@ -204,7 +229,9 @@ def _definition(row: Row, sheet: Sheet, labels: Mapping[str, str], problems: lis
     if refusal is not None:
         problems.append(Problem(row["id"].place, *refusal))
         return None
-    definition = definition_of(identifier)
+    found = match(identifier)
+    assert found is not None, identifier
+    definition = found[0]
     if definition.sheet is not sheet:
         rule = f"{identifier} belongs on {definition.sheet}"
         problems.append(Problem(row["id"].place, rule, sheet, "It is read, but move it there.", warning=True))
@@ -227,6 +254,16 @@ def _refusal(identifier: str, labels: Mapping[str, str]) -> tuple[str, str | Non
     """Why a row's id cannot be read: the rule, what was found, the remedy."""
     if not identifier:
         return "the row has no id", None, "Write its id, or clear the row."
-    if identifier.startswith("strategy.included.") and ID_PATTERN.fullmatch(identifier):
+    if not ID_PATTERN.fullmatch(identifier):
+        lower = "_".join(identifier.lower().split())
+        remedy = f"Did you mean {lower}?" if match(lower) else "Write small words joined by dots, such as cohort.age."
+        return "this is not a well-formed id", identifier, remedy
+    found = match(identifier)
+    if found is not None and found[0] is STRATEGY_INCLUDED:
         return "a strategy is included on the sheet of strategies", identifier, "Clear the row."
-    return refusal_of_id(identifier, labels)
+    if found is None:
+        return "the model knows no such id", identifier, suggestion(identifier)
+    if labels and "strategy" in found[1] and found[1]["strategy"] not in labels:
+        remedy = f"Strategies are {', '.join(labels)}: mend the id, or add the strategy."
+        return f"{identifier} belongs to no strategy of this workbook", None, remedy
+    return None

@@ -10,13 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from markov.inputs.given_values import Frame, checked_columns
-from markov.inputs.parameters import Columns, Inputs, Trusted
+from markov.inputs.parameters import Columns, Inputs
 from markov.model.cohort import Batch, run_batches
 from markov.model.collector import Collector
 from markov.model.maintenance import MaintenanceRule
@@ -33,7 +31,6 @@ ABREAST = 500  # rows, about, that go through the cohort side by side: with more
 Span = tuple[int, int]
 
 
-@runtime_checkable
 class Rows(Protocol):
     """Parameter values that are made when asked for: any number of rows without holding them."""
 
@@ -50,7 +47,7 @@ Sink = Callable[[int, Outcomes], None]
 
 def evaluate(
     inputs: Inputs,
-    values: Mapping[str, ArrayLike] | Frame | Rows | None = None,
+    values: Mapping[str, Array] | Rows | None = None,
     *,
     sink: Sink | None = None,
     trace: bool = False,
@@ -62,8 +59,7 @@ def evaluate(
     `values` maps parameter ids to (rows,) in each cell's own unit, or makes blocks when asked; ids left out keep
     their base value. With a `sink` the blocks go there and only the last is returned. Results do not depend on
     the size of blocks nor on the number of workers: this process and, from 2,000 rows on, helper processes, one
-    for each processor unless told otherwise.  Raises InputError, with the nearest id, for columns that no workbook
-    could hold: an unknown id, what is no number or beyond its limits, other lengths; a table of pandas is checked too.
+    for each processor unless told otherwise.
 
     >>> from markov import evaluate, read_inputs
     >>> from markov.inputs.writing.template import shipped
@@ -74,8 +70,6 @@ def evaluate(
     >>> bool(np.isclose(drug[1], 2 * drug[0]))
     True
     """
-    if values is not None and not isinstance(values, Trusted | Rows):
-        values = checked_columns(inputs, values)
     total = _row_count(values)
     workers = (workers or os.cpu_count() or 1) if total >= WORTH_A_HELPER else 1
     block = block or _block_size(inputs, -(-total // workers))
@@ -168,7 +162,7 @@ def evaluate_side_by_side(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -
     by one and go through the cohort side by side, as many as move alike.
 
     >>> from markov import evaluate, read_inputs
-    >>> from markov.inputs.given_values import with_values
+    >>> from markov.inputs.parameters import with_values
     >>> from markov.inputs.writing.template import shipped
     >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> late = with_values(inputs, {"treatment.planned_stop.lenalidomide": 24.0})
@@ -182,7 +176,7 @@ def evaluate_side_by_side(asked: Sequence[tuple[Inputs, Mapping[str, Array]]]) -
     for place, (inputs, values) in enumerate(asked):
         rows = _row_count(values)
         if rows > ABREAST:
-            found[place] = evaluate(inputs, Trusted(values))
+            found[place] = evaluate(inputs, values)
             continue
         block = Preparation(Columns(inputs, values, rows))
         groups.setdefault((block.course, taken[block.course] // ABREAST), {})[place] = block

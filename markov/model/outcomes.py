@@ -2,26 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from markov.terms import LIVING, Array, CostCategory, QalyComponent, State
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
 CURVES = ("os", "pfs_net_of_spm", "progression_and_spm_free", "on_treatment")
 LANDMARK_YEARS = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 SCHEDULES = ("undiscounted", "discounted")
-FIGURES = ("median", "mean")
-PARTS: dict[str, Sequence[str]] = {
-    "life_years": LIVING,
-    "qalys": LIVING,
-    "qaly_components": tuple(QalyComponent),
-    "costs": tuple(CostCategory),
-}
-"""What each disaggregated outcome is made of: living states, components of QALYs, categories of cost."""
 
 
 @dataclass(frozen=True)
@@ -94,40 +83,18 @@ class Outcomes:
 
         `name` is life_years, qalys, qaly_components or costs; `key` a state, component or category.
         """
+        keys: Sequence[str] = {
+            "life_years": LIVING,
+            "qalys": LIVING,
+            "qaly_components": tuple(QalyComponent),
+            "costs": tuple(CostCategory),
+        }[name]
         values: Array = getattr(self, name)
-        return np.asarray(values[:, :, SCHEDULES.index(schedule), list(PARTS[name]).index(key)])
+        return np.asarray(values[:, :, SCHEDULES.index(schedule), list(keys).index(key)])
 
     def entered(self, state: State) -> Array:
         """Share of the cohort that ever enters a state, (runs, strategies)."""
         return np.asarray(self.entries[:, :, list(State).index(state)])
-
-    def to_frame(self) -> "DataFrame":
-        """One line a figure: `run`, `strategy`, `measure`, `part`, `schedule`, `value`; times in years.
-
-        Measures in parts are life_years, qalys, qaly_components (the same QALYs, by what they are made of) and costs;
-        entries are by state and have no schedule, nor have time_on_treatment and the medians and means of curves.
-
-        >>> from markov import evaluate, read_inputs
-        >>> outcomes = evaluate(read_inputs("inputs/calgb_100104.xlsx"))
-        >>> frame = outcomes.to_frame().query("measure == 'costs' and schedule == 'discounted'")
-        >>> bool(abs(frame.groupby("strategy")["value"].sum()["lenalidomide"] - outcomes.cost[0, 1]) < 1e-6)
-        True
-        """
-        import pandas as pd  # takes longer to import than a run takes
-
-        axes = {"run": range(self.runs), "strategy": self.strategies}
-
-        def lines(measure: str, values: Array, **more: Sequence[str]) -> "DataFrame":
-            index = pd.MultiIndex.from_product([*axes.values(), *more.values()], names=[*axes, *more])
-            return pd.DataFrame({"value": values.ravel()}, index).reset_index().assign(measure=measure)
-
-        frames = [lines(name, getattr(self, name), schedule=SCHEDULES, part=keys) for name, keys in PARTS.items()]
-        frames += [lines("entries", self.entries, part=tuple(State))]
-        frames += [lines("time_on_treatment", self.time_on_treatment)]
-        frames += [
-            lines(f"{figure}_{name}", getattr(c, figure)) for name, c in self.curves.items() for figure in FIGURES
-        ]
-        return pd.concat(frames, ignore_index=True)[["run", "strategy", "measure", "part", "schedule", "value"]]
 
 
 def concatenate(blocks: Sequence[Outcomes]) -> Outcomes:

@@ -3,7 +3,7 @@
 Threads do not help here: operations of a few microseconds hand Python's lock to and fro, and two threads take as
 long as one. Helpers are plain interpreters that read tasks from a pipe, so that nothing is asked of the caller's
 script (no `if __name__ == "__main__"`), on Windows as elsewhere. They stay for the next call and end with the program.
-One that is started before there is a task imports meanwhile what the task will need.
+While one starts, it imports the model, so that the first task does not wait for that.
 """
 
 import atexit
@@ -26,10 +26,10 @@ _idle: list["Helper"] = []
 class Helper:
     """One helper process; calling it runs a function of a module there, on arguments that can be pickled."""
 
-    def __init__(self, *modules: str) -> None:
+    def __init__(self) -> None:
         paths = os.pathsep.join(path for path in sys.path if path)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *modules],
+            [sys.executable, "-c", COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": paths},
@@ -69,11 +69,11 @@ def give_back(helpers: list[Helper], *, sound: bool) -> None:
             helper.discard()
 
 
-def warm(module: str) -> None:
-    """Start a helper where there is a processor for it; it imports a module now, and is ready when it is needed."""
+def warm() -> None:
+    """Start a helper now where there is a processor for it, so that it is ready when it is needed."""
     if not _idle and (os.cpu_count() or 1) > 1:
         with suppress(OSError):
-            _idle.append(Helper(module))
+            _idle.append(Helper())
 
 
 class Beside:
@@ -118,8 +118,7 @@ def _close_all() -> None:
 def serve() -> None:
     """What a helper does: read a function and its arguments, write the result or the exception, until the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it decides when it ends
-    for module in sys.argv[1:]:  # before there is a task
-        import_module(module)
+    import_module("markov.model.evaluate")  # before there is a task
     source, target = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever is printed must not get among the results
     while True:

@@ -8,16 +8,13 @@ from markov.analysis.base_case import BaseCase, base_case
 from markov.analysis.sensitivity.everything import Deterministic, deterministic
 from markov.analysis.uncertainty.everything import Uncertainty, uncertainty
 from markov.analysis.uncertainty.follow_up import YEARS
-from markov.analysis.uncertainty.given_data import GivenData
 from markov.analysis.uncertainty.sobol import Sobol
 from markov.inputs.parameters import Inputs
 from markov.report.page import Cell
 
 PARTS, OPTIONS = "Parts of this report", "Options of its analyses"
 BASE, SENSITIVITY, UNCERTAINTY, LIVE = "base case", "sensitivity analyses", "uncertainty", "live model"
-UNTESTED, MORE = "without the verification bank", "analyses chosen in Python"
 PSA, SOBOL, VOI = "probabilistic analysis", "Sobol analysis", "value of information"
-GIVEN = "sensitivity indices from random draws"
 
 
 @dataclass(frozen=True)
@@ -53,21 +50,10 @@ def recipe_of(facts: Mapping[str, str]) -> Recipe:
 
 
 def run_recipe(
-    found: Deterministic | None,
-    doubt: Uncertainty | None,
-    draws: Path | None = None,
-    *,
-    live: bool = False,
-    tested: bool = True,
-    more: bool = False,
+    found: Deterministic | None, doubt: Uncertainty | None, draws: Path | None = None, *, live: bool = False
 ) -> Recipe:
-    """How a report of a base case is made again; with `more` analyses than these, it is not.
-
-    >>> run_recipe(None, None, tested=False).parts
-    ('base case', 'without the verification bank')
-    """
+    """How a report of markov run is made again."""
     parts = [BASE, *[SENSITIVITY] * (found is not None), *[UNCERTAINTY] * (doubt is not None), *[LIVE] * live]
-    parts += [*[UNTESTED] * (not tested), *[MORE] * more]
     if doubt is None:
         return Recipe(tuple(parts))
     years = sorted({wait.years for follow_up in doubt.follow_up for wait in follow_up.waits})
@@ -92,12 +78,6 @@ def sobol_options(found: Sobol) -> dict[str, str]:
     pairs = any(indices.second is not None for indices in found.indices)
     words = {"points": str(found.points), "resamples": str(found.resamples), "seed": str(found.seed)}
     return words | {"second order": "yes" if pairs else "no"}
-
-
-def given_data_options(found: GivenData) -> dict[str, str]:
-    """Options of a given-data method."""
-    numbers = {"runs": found.runs, "resamples": found.resamples, "seed": found.seed}
-    return {"method": found.method, **{name: str(value) for name, value in numbers.items()}}
 
 
 def results_again(inputs: Inputs, recipe: Recipe) -> tuple[BaseCase, Deterministic | None, Uncertainty | None]:

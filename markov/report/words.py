@@ -1,6 +1,5 @@
 """Sentences of the report, made from the numbers they state."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -162,8 +161,8 @@ def _price(inputs: Inputs, product: str) -> str:
 
 def evidence_counted(result: BaseCase) -> str:
     """How many values rest on what kind of evidence."""
-    by_status = Counter(p.status for p in result.inputs.parameters.values() if p.status)
-    listed = ", ".join(f"{n} {status}" for status, n in by_status.most_common())
+    by_status = {s: len(m) for s, m in result.inputs.by_status().items() if s}
+    listed = ", ".join(f"{n} {status}" for status, n in sorted(by_status.items(), key=lambda item: -item[1]))
     return (
         f"Evidence behind the inputs: {listed}. Only values with the status seed or read were seen in their paper; "
         "all others are listed first on Inputs used."

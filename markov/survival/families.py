@@ -1,4 +1,4 @@
-"""Parametric survival curves: each family's cumulative hazard and density, and the parameter that gives a median.
+"""Parametric survival curves: each family's cumulative hazard, and the parameter that returns a given median.
 
 Parameterisation as in the R package flexsurv (Jackson 2016, J Stat Softw 70(8)), generalised F after
 Prentice 1975 (Biometrika 62:607) and Cox 2008 (Stat Med 27:4301), splines after Royston and Parmar 2002
@@ -17,14 +17,12 @@ SMALLEST_SURVIVAL = 1e-300
 LARGEST_HAZARD = 690.0  # −ln of it, in round numbers: nobody is left
 LARGEST_LOG_HAZARD = 100.0  # increments stay finite where nobody has been left for long
 LOG_TWO = float(np.log(2.0))
-HALF_LOG_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 SMALLEST_Q = 1e-5  # below it the generalised gamma is log-normal to better than 1e-6
 SMALLEST_P = 1e-9  # below it the generalised F is a generalised gamma to better than 1e-8
 
 Parameters = Mapping[str, Array]
 Hazard = Callable[[Array], Array]  # the cumulative hazard by time
 Form = Callable[[Parameters], Hazard]  # what does not depend on time is computed once
-Density = Callable[[Parameters, Array], Array]  # the log of it
 
 
 def _hazard_from_survival(survival: Array) -> Array:
@@ -88,25 +86,24 @@ def _generalised_gamma(p: Parameters) -> Hazard:
 
 
 def _generalised_f(p: Parameters) -> Hazard:
-    """S = I_y(s2, s1), y = s2/(s2 + s1·e^(δw)), w = (ln t − mu)/sigma; P = 0 is generalised gamma."""
-    delta, s1, s2 = _generalised_f_shapes(p)
-    limit = np.asarray(p["p"]) < SMALLEST_P
+    """S = I_y(s2, s1), y = s2/(s2 + s1·e^(δw)), δ² = Q² + 2P, w = (ln t − mu)/sigma; P = 0 is generalised gamma.
+
+    s1 and s2 are 2/(δ² ± Qδ), written so that the difference of two near-equal numbers never appears.
+    """
+    q, small_p = np.asarray(p["q"]), np.asarray(p["p"])
+    limit = small_p < SMALLEST_P
+    floored_p = np.maximum(small_p, SMALLEST_P)
+    delta = np.sqrt(q**2 + 2.0 * floored_p)
+    larger, smaller = 2.0 / (delta * (delta + np.abs(q))), (delta + np.abs(q)) / (floored_p * delta)
+    s1, s2 = np.where(q >= 0, larger, smaller), np.where(q >= 0, smaller, larger)
 
     def hazard(t: Array) -> Array:
         w = _standardise(t, p["mu"], p["sigma"])
         y = 1.0 / (1.0 + (s1 / s2) * np.exp(np.minimum(delta * w, 700.0)))
-        hazard = _hazard_from_survival(np.asarray(special.betainc(s2, s1, y), dtype=float))
+        hazard = _hazard_from_survival(special.betainc(s2, s1, y))
         return np.where(limit, _generalised_gamma(p)(t), hazard) if limit.any() else hazard
 
     return hazard
-
-
-def _generalised_f_shapes(p: Parameters) -> tuple[Array, Array, Array]:
-    """δ = √(Q² + 2P) and s1, s2 = 2/(δ² ± Qδ), so that the difference of two near-equal numbers never appears."""
-    q, positive_p = np.asarray(p["q"]), np.maximum(p["p"], SMALLEST_P)
-    delta = np.sqrt(q**2 + 2.0 * positive_p)
-    larger, smaller = 2.0 / (delta * (delta + np.abs(q))), (delta + np.abs(q)) / (positive_p * delta)
-    return delta, np.where(q >= 0, larger, smaller), np.where(q >= 0, smaller, larger)
 
 
 def _spline_predictor(p: Parameters, t: Array) -> Array:
@@ -142,117 +139,12 @@ def _standardise(t: Array, location: Array, spread: Array) -> Array:
     return (_log(t) - location) / spread
 
 
-# Log densities: the exact derivatives of the cumulative hazards -------------------------------------------------------
-
-
-def _standard_normal(z: Array) -> Array:
-    return np.asarray(-HALF_LOG_TWO_PI - 0.5 * z**2)
-
-
-def _log_logistic_density(p: Parameters, t: Array) -> Array:
-    x = p["shape"] * (np.log(t) - np.log(p["scale"]))
-    return np.asarray(np.log(p["shape"]) - np.log(t) + x - 2.0 * np.logaddexp(0.0, x))
-
-
-def _weibull_density(p: Parameters, t: Array) -> Array:
-    x = p["shape"] * (np.log(t) - np.log(p["scale"]))
-    return np.asarray(np.log(p["shape"]) - np.log(t) + x - np.exp(x))
-
-
-def _log_normal_density(p: Parameters, t: Array) -> Array:
-    z = (np.log(t) - p["meanlog"]) / p["sdlog"]
-    return np.asarray(_standard_normal(z) - np.log(p["sdlog"]) - np.log(t))
-
-
-def _gompertz_density(p: Parameters, t: Array) -> Array:
-    return np.asarray(np.log(p["rate"]) + p["shape"] * t - p["rate"] * t * special.exprel(p["shape"] * t))
-
-
-def _gamma_density(p: Parameters, t: Array) -> Array:
-    x = p["rate"] * t
-    return np.asarray(p["shape"] * np.log(x) - x - np.log(t) - special.gammaln(p["shape"]))
-
-
-def _generalised_gamma_density(p: Parameters, t: Array) -> Array:
-    """ln f = ln|Q| + a·ln a − a − ln Γ(a) − a·(e^(Qw) − 1 − Qw) − ln(σt), a = 1/Q² (Prentice 1974, Biometrika 61:539).
-
-    The first terms are −½·ln 2π less Stirling's remainder, and the last bracket is taken as one function: nothing
-    cancels as Q → 0, where the density is the log-normal's.
-    """
-    w = (np.log(t) - p["mu"]) / p["sigma"]
-    curvature = w**2 * _second_order_exponential(p["q"] * w)
-    remainder = _stirling_remainder(1.0 / np.maximum(p["q"] ** 2, 1e-20))
-    return np.asarray(-HALF_LOG_TWO_PI - remainder - curvature - np.log(p["sigma"]) - np.log(t))
-
-
-def _second_order_exponential(x: Array) -> Array:
-    """(e^x − 1 − x)/x², ½ at 0."""
-    small = np.abs(x) < 1e-2
-    safe = np.where(small, 1.0, x)
-    series = 0.5 + x / 6.0 + x**2 / 24.0 + x**3 / 120.0 + x**4 / 720.0
-    return np.where(small, series, (np.expm1(safe) - safe) / safe**2)
-
-
-def _stirling_remainder(a: Array) -> Array:
-    """ln Γ(a) − [(a − ½)·ln a − a + ½·ln 2π]."""
-    direct = np.minimum(a, 100.0)
-    exact = special.gammaln(direct) - (direct - 0.5) * np.log(direct) + direct - HALF_LOG_TWO_PI
-    return np.where(a > 100.0, 1.0 / (12.0 * a) - 1.0 / (360.0 * a**3), exact)
-
-
-def _generalised_f_density(p: Parameters, t: Array) -> Array:
-    """ln f = ln δ + s₁·x − (s₁ + s₂)·ln(1 + e^x) − ln B(s₁, s₂) − ln(σt), x = δw + ln(s₁/s₂), δ² = Q² + 2P.
-
-    Source: Prentice 1975 (Biometrika 62:607). P = 0 is the generalised gamma.
-    """
-    delta, s1, s2 = _generalised_f_shapes(p)
-    x = delta * (np.log(t) - p["mu"]) / p["sigma"] + np.log(s1) - np.log(s2)
-    kernel = s1 * x - (s1 + s2) * np.logaddexp(0.0, x) - special.betaln(s1, s2)
-    density = np.log(delta) + kernel - np.log(p["sigma"]) - np.log(t)
-    return np.where(p["p"] < SMALLEST_P, _generalised_gamma_density(p, t), density)
-
-
-def spline_basis(log_times: Array, knots: Array) -> tuple[Array, Array]:
-    """Basis [1, x, v_1, …] and its slopes in x, each (times, knots): natural cubics (Royston and Parmar 2002).
-
-    >>> spline_basis(np.array([2.0]), np.array([0.0, 1.0, 2.0]))  # 1, x, (x − 1)³ − x³/2 at the last knot
-    (array([[ 1.,  2., -3.]]), array([[ 0.,  1., -3.]]))
-    """
-    first, last, inner = knots[0], knots[-1], knots[1:-1]
-    share = (last - inner) / (last - first)
-    x = log_times[:, None]
-    parts = [np.maximum(x - at, 0.0) for at in (inner, first, last)]
-    value = parts[0] ** 3 - share * parts[1] ** 3 - (1.0 - share) * parts[2] ** 3
-    slope = 3.0 * (parts[0] ** 2 - share * parts[1] ** 2 - (1.0 - share) * parts[2] ** 2)
-    one = np.ones_like(x)
-    return np.hstack([one, x, value]), np.hstack([0.0 * one, one, slope])
-
-
-def _spline_density(scale: Callable[[Array], Array]) -> Density:
-    """ln f = scale(η) + ln η′ − ln t, scale(η) the log density of η's own variable; −∞ where η falls."""
-
-    def log_density(p: Parameters, t: Array) -> Array:
-        shape, weights = np.shape(t), [p[f"gamma{j}"] for j in range(p["knots"].size)]
-        eta, slope = (
-            sum((weight * part[:, j].reshape(shape) for j, weight in enumerate(weights)), np.zeros(shape))
-            for part in spline_basis(np.log(t).ravel(), p["knots"])
-        )
-        rising = np.where(slope > 0, slope, 1.0)
-        return np.where(slope > 0, scale(eta) + np.log(rising) - np.log(t), -np.inf)
-
-    return log_density
-
-
-# The families -------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class FamilyForm:
-    """A family's formulas: cumulative hazard, first parameter from the others and the median, log density."""
+    """A family's formulas: its cumulative hazard, and its first parameter from the others and the median."""
 
     curve: Form
     place: Callable[[Parameters, Array], Array]
-    log_density: Density
 
 
 def _unit_median(form: Form, p: Parameters, location: str) -> Array:
@@ -285,31 +177,17 @@ def _place_spline(at_median: float) -> Callable[[Parameters, Array], Array]:
 
 
 FORMS: Mapping[Family, FamilyForm] = {
-    Family.EXPONENTIAL: FamilyForm(
-        _exponential, lambda p, m: LOG_TWO / m, lambda p, t: np.log(p["rate"]) - p["rate"] * t
-    ),
-    Family.WEIBULL: FamilyForm(_weibull, lambda p, m: m / LOG_TWO ** (1.0 / p["shape"]), _weibull_density),
-    Family.GOMPERTZ: FamilyForm(
-        _gompertz, lambda p, m: LOG_TWO / (m * special.exprel(p["shape"] * m)), _gompertz_density
-    ),
-    Family.LOG_NORMAL: FamilyForm(_log_normal, lambda p, m: np.log(m), _log_normal_density),
-    Family.LOG_LOGISTIC: FamilyForm(_log_logistic, lambda p, m: m + np.zeros_like(p["shape"]), _log_logistic_density),
-    Family.GAMMA: FamilyForm(_gamma, lambda p, m: np.asarray(special.gammaincinv(p["shape"], 0.5) / m), _gamma_density),
-    Family.GENERALISED_GAMMA: FamilyForm(
-        _generalised_gamma, _scaled_unit_median(_generalised_gamma), _generalised_gamma_density
-    ),
-    Family.GENERALISED_F: FamilyForm(_generalised_f, _scaled_unit_median(_generalised_f), _generalised_f_density),
-    Family.SPLINE_HAZARD: FamilyForm(
-        _spline(np.exp), _place_spline(float(np.log(LOG_TWO))), _spline_density(lambda eta: eta - np.exp(eta))
-    ),
-    Family.SPLINE_ODDS: FamilyForm(
-        _spline(lambda eta: np.logaddexp(0.0, eta)),
-        _place_spline(0.0),
-        _spline_density(lambda eta: eta - 2.0 * np.logaddexp(0.0, eta)),
-    ),
-    Family.SPLINE_NORMAL: FamilyForm(
-        _spline(lambda eta: -special.log_ndtr(-eta)), _place_spline(0.0), _spline_density(_standard_normal)
-    ),
+    Family.EXPONENTIAL: FamilyForm(_exponential, lambda p, m: LOG_TWO / m),
+    Family.WEIBULL: FamilyForm(_weibull, lambda p, m: m / LOG_TWO ** (1.0 / p["shape"])),
+    Family.GOMPERTZ: FamilyForm(_gompertz, lambda p, m: LOG_TWO / (m * special.exprel(p["shape"] * m))),
+    Family.LOG_NORMAL: FamilyForm(_log_normal, lambda p, m: np.log(m)),
+    Family.LOG_LOGISTIC: FamilyForm(_log_logistic, lambda p, m: m + np.zeros_like(p["shape"])),
+    Family.GAMMA: FamilyForm(_gamma, lambda p, m: np.asarray(special.gammaincinv(p["shape"], 0.5) / m)),
+    Family.GENERALISED_GAMMA: FamilyForm(_generalised_gamma, _scaled_unit_median(_generalised_gamma)),
+    Family.GENERALISED_F: FamilyForm(_generalised_f, _scaled_unit_median(_generalised_f)),
+    Family.SPLINE_HAZARD: FamilyForm(_spline(np.exp), _place_spline(float(np.log(LOG_TWO)))),
+    Family.SPLINE_ODDS: FamilyForm(_spline(lambda eta: np.logaddexp(0.0, eta)), _place_spline(0.0)),
+    Family.SPLINE_NORMAL: FamilyForm(_spline(lambda eta: -special.log_ndtr(-eta)), _place_spline(0.0)),
 }
 
 
@@ -319,6 +197,7 @@ def cumulative_hazard(family: Family, parameters: Parameters, times: Array) -> A
     `times` (any shape, ≥ 0) and each parameter broadcast together; spline `knots` are a 1-D array of ln t.
     Differences of H over cycles are what the cohort engine takes.
 
+    >>> import numpy as np
     >>> weibull = {"shape": np.asarray(1.3), "scale": np.asarray(4.2)}
     >>> float(np.exp(-cumulative_hazard(Family.WEIBULL, weibull, np.asarray(3.0))).round(6))
     0.524293
@@ -327,39 +206,14 @@ def cumulative_hazard(family: Family, parameters: Parameters, times: Array) -> A
 
 
 def curve(family: Family, parameters: Parameters) -> Hazard:
-    """Cumulative hazard of a family as a function of time, for those who ask for it piece by piece.
-
-    >>> curve(Family.EXPONENTIAL, {"rate": np.asarray(0.5)})(np.arange(3.0))
-    array([0. , 0.5, 1. ])
-    """
+    """Cumulative hazard of a family as a function of time, for those who ask for it piece by piece."""
     return FORMS[family].curve(parameters)
-
-
-def log_density(family: Family, parameters: Parameters, times: Array) -> Array:
-    """Log density ln f(t) of a family; `times` (any shape, > 0) and each parameter broadcast together.
-
-    >>> float(log_density(Family.EXPONENTIAL, {"rate": np.asarray(0.5)}, np.asarray(2.0)).round(4))  # ln ½ − 1
-    -1.6931
-    """
-    return FORMS[family].log_density(parameters, times)
-
-
-def log_hazard(family: Family, parameters: Parameters, times: Array) -> Array:
-    """Log hazard ln h(t) = ln f(t) + H(t) of a family, the exact derivative of `cumulative_hazard`.
-
-    `times` (any shape, > 0) and each parameter broadcast together; per unit of the times; −∞ where a spline falls.
-
-    >>> weibull = {"shape": np.asarray(1.3), "scale": np.asarray(4.2)}
-    >>> float(np.exp(log_hazard(Family.WEIBULL, weibull, np.asarray(3.0))).round(6))  # 1.3/4.2·(3/4.2)^0.3
-    0.279805
-    """
-    with np.errstate(over="ignore"):
-        return log_density(family, parameters, times) + cumulative_hazard(family, parameters, times)
 
 
 def with_median(family: Family, parameters: Parameters, median: Array) -> Parameters:
     """Complete a family's parameters so that its median is exactly the one given.
 
+    >>> import numpy as np
     >>> p = with_median(Family.WEIBULL, {"shape": np.asarray(0.87)}, np.asarray(23.0))
     >>> float(np.exp(-cumulative_hazard(Family.WEIBULL, p, np.asarray(23.0))).round(12))
     0.5

@@ -1,19 +1,20 @@
 """Curves from time-to-event records, by maximum likelihood: every family of `curves`, one fitter.
 
-ln L = Σ [event·ln h(t) − H(t)], for right-censored records.
+ln L = Σ w·[event·ln h(t) − H(t) + H(entry)], for right-censored records with optional delayed entry and weights.
 Covariates act on the first parameter of a family (its location), on the log scale where it is positive, as in flexsurv
 (Jackson 2016, J Stat Softw 70(8)). Parameters are estimated, and later sampled, on the log scale where positive.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from markov.survival.families import Parameters, cumulative_hazard, log_density, spline_basis
+from markov.survival.climb import FAR, climb, observed_information
+from markov.survival.densities import LOG_DENSITIES, spline_basis
+from markov.survival.families import Parameters, cumulative_hazard
 from markov.survival.fit import Failure, Fit, natural_parameters
 from markov.survival.kaplan_meier import kaplan_meier
 from markov.survival.records import Records
@@ -24,9 +25,6 @@ Rows = NDArray[np.bool_]
 OWN_FAMILIES = tuple(family for family in Family if family not in RATIO_FAMILIES)
 SHAKY = 0.3  # two Hessians this far apart, on the scale of correlations, give no covariance
 UNSETTLED = 1e-2  # ln L still to gain, by the local parabola
-PATIENCE = 10  # steps of a climb without gain
-FAR = 20.0  # from the start: the climb has run off
-STEP = 1e-4  # of the stencil while climbing
 FLAT = 30.0  # a standard error this large, in coordinates of order one: the records do not determine the parameter
 
 
@@ -56,13 +54,14 @@ class _Problem:
         return (*self.own_names, *self.records.covariates)
 
     def log_likelihood(self, values: Array) -> Array:
-        """ln L (rows,) of sampled values (rows, names): densities of events, survival of the censored."""
-        times, died = self.records.times, self.records.events == 1
-        one = np.ones(times.size)
+        """ln L (rows,) of sampled values (rows, names): densities of events, survival of the censored, less entry's."""
+        records = self.records
+        died, late = records.events == 1, records.entries > 0
         with np.errstate(all="ignore"):
-            total = log_density(self.family, self._at(values, died), times[died]) @ one[died]
-            hazard = cumulative_hazard(self.family, self._at(values, ~died), times[~died])
-            total = total - np.broadcast_to(hazard, (len(values), int((~died).sum()))) @ one[~died]
+            total = LOG_DENSITIES[self.family](self._at(values, died), records.times[died]) @ records.weights[died]
+            total = total - self._hazard(values, ~died, records.times) @ records.weights[~died]
+            if late.any():
+                total = total + self._hazard(values, late, records.entries) @ records.weights[late]
         return np.where(np.isfinite(total), total, -np.inf)
 
     def _at(self, values: Array, rows: Rows) -> Parameters:
@@ -70,6 +69,10 @@ class _Problem:
         columns = list(self.records.covariates.values())
         matrix = np.stack([column[rows] for column in columns], axis=-1) if columns else np.zeros((1, 0))
         return natural_parameters(self.family, self.names, self.knots, values[:, None, :], matrix)
+
+    def _hazard(self, values: Array, rows: Rows, times: Array) -> Array:
+        hazard = cumulative_hazard(self.family, self._at(values, rows), times[rows])
+        return np.broadcast_to(hazard, (len(values), int(rows.sum())))
 
 
 # Where to start ---------------------------------------------------------------------------------------------------
@@ -84,7 +87,7 @@ def _starts(problem: _Problem) -> list[Array]:
     if problem.family is Family.GENERALISED_F:
         return _generalised_f_starts(problem)
     records = problem.records
-    level = float(np.log(np.ones(records.times.size) @ records.times) - np.log(records.event_count))
+    level = float(np.log(records.weights @ (records.times - records.entries)) - np.log(records.event_count))
     logs = np.log(records.event_times)
     middle, spread = float(logs.mean()), max(float(logs.std()), 0.2)
     steep = np.log(1.28 / spread)  # a Weibull's ln t has standard deviation 1.28/shape
@@ -175,75 +178,7 @@ def _coordinates(problem: _Problem) -> Array:
     return matrix
 
 
-# The climb: functions are minus log-likelihoods of many points at once (points, coordinates), in coordinates of order
-# one; derivatives are differences -----------------------------------------------------------------------------------
-
-
-def _derivatives(function: Callable[[Array], Array], point: Array, steps: Array) -> tuple[float, Array, Array]:
-    """Value, gradient and Hessian at a point by central differences, all from one call of a row-wise function."""
-    size, unit = point.size, np.diag(steps)
-    i, j = np.triu_indices(size, 1)
-    moves = np.vstack([np.zeros((1, size)), unit, -unit, unit[i] + unit[j], -unit[i] - unit[j]])
-    values = function(point + moves)
-    middle, up, down = values[0], values[1 : size + 1], values[size + 1 : 2 * size + 1]
-    both_up, both_down = values[2 * size + 1 :].reshape(2, -1)
-    hessian = np.diag((up - 2.0 * middle + down) / steps**2)
-    hessian[i, j] = (both_up - up[i] - up[j] + 2.0 * middle - down[i] - down[j] + both_down) / (
-        2.0 * steps[i] * steps[j]
-    )
-    hessian[j, i] = hessian[i, j]
-    return float(middle), (up - down) / (2.0 * steps), hessian
-
-
-def _climb(function: Callable[[Array], Array], size: int) -> Array:
-    """From the origin to a minimum of a row-wise function, by Newton steps in a trust region."""
-    from scipy import optimize  # half a second of start-up time that other commands need not pay
-
-    steps = np.full(size, STEP)
-    trail: list[float] = []
-
-    @lru_cache(maxsize=2)
-    def at(key: bytes) -> tuple[float, Array, Array]:
-        found = _derivatives(function, np.frombuffer(key), steps)
-        known = all(np.isfinite(part).all() for part in found)
-        return found if known else (1e30, np.zeros(size), np.eye(size))  # refused by the trust region
-
-    def value_and_gradient(point: Array) -> tuple[float, Array]:
-        return at(point.tobytes())[:2]
-
-    def hessian(point: Array) -> Array:
-        return at(point.tobytes())[2]
-
-    def stop_where_nothing_is_gained(intermediate_result: optimize.OptimizeResult) -> None:
-        trail.append(float(intermediate_result.fun))
-        stuck = len(trail) > PATIENCE and trail[-PATIENCE] - trail[-1] < 1e-4
-        if stuck or np.abs(intermediate_result.x).max() > FAR:
-            raise StopIteration
-
-    result = optimize.minimize(
-        value_and_gradient,
-        np.zeros(size),
-        jac=True,
-        hess=hessian,
-        method="trust-exact",
-        callback=stop_where_nothing_is_gained,
-        options={"gtol": 1e-6, "maxiter": 200},
-    )
-    return np.asarray(result.x, dtype=float)
-
-
-def _observed_information(function: Callable[[Array], Array], point: Array) -> tuple[Array, Array, float]:
-    """Gradient and Hessian of a minus log-likelihood at two steps, extrapolated, and by how much the two disagree.
-
-    Steps are 1/20 and 1/40 of each coordinate's own standard error; the disagreement is on the scale of correlations.
-    """
-    _, _, rough = _derivatives(function, point, np.full(point.size, STEP))
-    steps = 0.05 / np.sqrt(np.maximum(np.diag(rough), 1e-4))
-    _, _, wide = _derivatives(function, point, steps)
-    _, gradient, narrow = _derivatives(function, point, 0.5 * steps)
-    size = np.sqrt(np.maximum(np.abs(np.diag(narrow)), 1e-300))
-    disagreement = float(np.max(np.abs(narrow - wide) / np.outer(size, size)))
-    return gradient, (4.0 * narrow - wide) / 3.0, disagreement
+# The climb --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -264,8 +199,8 @@ def _ascend(problem: _Problem, start: Array, matrix: Array) -> _Maximum:
         return -problem.log_likelihood(start + rows @ matrix.T)
 
     with np.errstate(all="ignore"):
-        point = _climb(minus_log_likelihood, start.size)
-        gradient, information, disagreement = _observed_information(minus_log_likelihood, point)
+        point = climb(minus_log_likelihood, start.size)
+        gradient, information, disagreement = observed_information(minus_log_likelihood, point)
     values = start + matrix @ point
     log_likelihood = float(problem.log_likelihood(values[None, :])[0])
     if not (np.isfinite(information).all() and np.isfinite(log_likelihood)):
@@ -303,10 +238,13 @@ def _maximum(problem: _Problem) -> _Maximum:
 # What others call -------------------------------------------------------------------------------------------------
 
 
-def _spline_knots(records: Records, internal_knots: int) -> Array:
+def spline_knots(records: Records, internal_knots: int) -> Array:
     """Knots (internal_knots + 2,) in ln t: least, equally spaced quantiles, and greatest of the log event times.
 
-    Raises NotFittedError where two knots coincide.  Source: Royston and Parmar 2002.
+    Weights do not move them.  Raises NotFittedError where two knots coincide.  Source: Royston and Parmar 2002.
+
+    >>> spline_knots(Records([1.0, np.e, np.e**2], [1, 1, 1]), 1)
+    array([0., 1., 2.])
     """
     knots = np.quantile(np.log(records.event_times), np.linspace(0.0, 1.0, internal_knots + 2))
     if (np.diff(knots) < 1e-9).any():
@@ -314,13 +252,13 @@ def _spline_knots(records: Records, internal_knots: int) -> Array:
     return np.asarray(knots, dtype=float)
 
 
-def fit_family(records: Records, family: Family, internal_knots: int = 0) -> Fit:
-    """Fit one family by maximum likelihood: ln L = Σ [event·ln h(t) − H(t)].
+def fit_family(records: Records, family: Family, internal_knots: int = 0, knots: ArrayLike | None = None) -> Fit:
+    """Fit one family by maximum likelihood: ln L = Σ w·[event·ln h(t) − H(t) + H(entry)].
 
-    A spline's knots lie at quantiles of the log event times, `internal_knots` of them between the ends. Climbs from
-    several starts in a trust region; the covariance is the inverse of the observed information on the sampled scale,
-    from central differences at two steps that must agree.  Raises ValueError for records that no family can fit,
-    NotFittedError where this one has no finite maximum.
+    A spline's knots lie at quantiles of the log event times (`internal_knots` of them between the ends) unless `knots`
+    (in ln t) are given. Climbs from several starts in a trust region; the covariance is the inverse of the observed
+    information on the sampled scale, from central differences at two steps that must agree.  Raises ValueError for
+    records that no family can fit, NotFittedError where this one has no finite maximum.
 
     >>> fit = fit_family(Records([6.0, 7.0, 10.0, 13.0, 16.0, 22.0], [1, 1, 0, 1, 0, 1]), Family.WEIBULL)
     >>> fit.names, fit.estimates.round(3), round(fit.aic, 3)
@@ -329,8 +267,12 @@ def fit_family(records: Records, family: Family, internal_knots: int = 0) -> Fit
     _check_fittable(records)
     if family in RATIO_FAMILIES:
         raise ValueError(f"{family.value} is built on another curve and has no likelihood of its own.")
-    knots = _spline_knots(records, internal_knots) if family in SPLINES else None
-    problem = _Problem(family, records, knots)
+    at = None
+    if family in SPLINES:
+        at = spline_knots(records, internal_knots) if knots is None else np.asarray(knots, dtype=float)
+        if at.size < 2 or (np.diff(at) <= 0).any():
+            raise ValueError("Knots need at least two numbers, in ln t, each above the one before.")
+    problem = _Problem(family, records, at)
     best = _maximum(problem)
     assert best.covariance is not None
     fit = Fit(
@@ -339,7 +281,7 @@ def fit_family(records: Records, family: Family, internal_knots: int = 0) -> Fit
         covariate_names=tuple(records.covariates),
         estimates=best.values,
         covariance=best.covariance,
-        knots=knots,
+        knots=at,
         log_likelihood=best.log_likelihood,
         patients=records.patients,
         events=records.event_count,
@@ -361,6 +303,7 @@ def fit_all(
     >>> [type(fit).__name__ for fit in fits]
     ['Fit', 'Fit', 'Failure']
     """
+    _check_fittable(records)
     wanted = [(family, k) for family in families for k in (internal_knots if family in SPLINES else (0,))]
     return tuple(_fit_or_failure(records, family, k) for family, k in wanted)
 

@@ -14,6 +14,7 @@ SLACK = 1e-12  # curves this close count as equal
 def rate_from_probability(probability: Array, years: Array) -> Array:
     """Constant rate that gives a probability over a period with no other exit: −ln(1 − p)/years.
 
+    >>> import numpy as np
     >>> float(rate_from_probability(np.asarray(0.52), np.asarray(2.5)).round(7))
     0.2935877
     """
@@ -23,6 +24,7 @@ def rate_from_probability(probability: Array, years: Array) -> Array:
 def probability_from_rate(rate: Array, years: Array) -> Array:
     """Probability over a period at a constant rate with no other exit: 1 − e^(−rate·years).
 
+    >>> import numpy as np
     >>> float(probability_from_rate(np.asarray(0.2), np.asarray(1.0)).round(6))
     0.181269
     """
@@ -32,6 +34,7 @@ def probability_from_rate(rate: Array, years: Array) -> Array:
 def cumulative_incidence(rate: Array, other_exits: Array, years: Array) -> Array:
     """Share that leaves by one of two constant competing exits: λ·t·φ((λ + h)t), φ(x) = (1 − e^−x)/x.
 
+    >>> import numpy as np
     >>> float(cumulative_incidence(np.asarray(0.046475), np.asarray(0.4), np.asarray(2.5)).round(5))
     0.07
     """
@@ -45,6 +48,7 @@ def rate_from_incidence(incidence: Array, other_exits: Array, years: Array) -> A
     Twenty Newton steps from −ln(1 − p)/t, which lies below the root of a concave function; where the
     incidence cannot be reached whatever the rate, the answer is infinite or not a number.
 
+    >>> import numpy as np
     >>> float(rate_from_incidence(np.asarray(0.52), np.asarray(0.30), np.asarray(2.5)).round(7))
     0.4679447
     """
@@ -68,6 +72,7 @@ def waning_weights(boundaries: Array, start: Array, end: Array) -> Array:
 
     `boundaries` (cycles + 1,) in years; equal start and end means a sudden loss. Returns (cycles, …).
 
+    >>> import numpy as np
     >>> waning_weights(np.arange(5.0), np.asarray(1.0), np.asarray(3.0)).tolist()
     [1.0, 0.75, 0.25, 0.0]
     """
@@ -80,6 +85,7 @@ def waning_weights(boundaries: Array, start: Array, end: Array) -> Array:
 def wane(own: Array, reference: Array, weights: Array) -> Array:
     """Hazard increments of a waning effect: w·own + (1 − w)·reference.
 
+    >>> import numpy as np
     >>> wane(np.array([0.1, 0.1]), np.array([0.2, 0.2]), np.array([1.0, 0.5])).round(3).tolist()
     [0.1, 0.15]
     """
@@ -89,6 +95,7 @@ def wane(own: Array, reference: Array, weights: Array) -> Array:
 def survival_from_increments(increments: Array) -> Array:
     """Survival at the cycle boundaries, (cycles + 1, …), from hazard increments (cycles, …).
 
+    >>> import numpy as np
     >>> survival_from_increments(np.array([0.0, np.log(2.0)])).round(3).tolist()
     [1.0, 1.0, 0.5]
     """
@@ -97,21 +104,29 @@ def survival_from_increments(increments: Array) -> Array:
     return np.exp(-total)
 
 
-def accumulate(level: Array, increments: Array) -> Array:
-    """Running totals (cycles, …) of increments (cycles, …), from a level (…).
+def cap_crossing(pfs: Array, overall: Array, policy: Crossing) -> tuple[Array, Flags]:
+    """PFS increments that never let PFS rise above OS, and the cycles in which the cap bites.
 
-    >>> accumulate(np.asarray(1.0), np.array([0.5, 0.25]))
-    array([1.5 , 1.75])
+    `pfs`, `overall` (cycles, …): increments of the two curves, each already floored at the background.
+    `cap_curve` lowers PFS to OS; `cap_hazard` raises the PFS hazard to the OS hazard wherever PFS would
+    end above OS. Under `error` the increments come back unchanged and the caller decides.
+
+    >>> import numpy as np
+    >>> capped, where = cap_crossing(np.array([0.1, 0.0]), np.array([0.05, 0.2]), Crossing.CAP_CURVE)
+    >>> capped.round(2).tolist(), where.tolist()
+    ([0.1, 0.15], [False, True])
     """
+    zero = np.zeros(np.broadcast_shapes(pfs.shape, overall.shape)[1:])
+    return CrossingPolicy(policy).cap(pfs, overall, accumulate(zero, overall))
+
+
+def accumulate(level: Array, increments: Array) -> Array:
+    """Running totals (cycles, …) of increments (cycles, …), from a level (…)."""
     return level + (np.cumsum(increments, axis=0) if len(increments) > 1 else increments)
 
 
 class CrossingPolicy:
-    """PFS increments that never let PFS rise above OS, for consecutive pieces of the same curves.
-
-    `cap_curve` lowers PFS to OS; `cap_hazard` raises the PFS hazard to the OS hazard wherever PFS would end above OS.
-    Under `error` the increments come back unchanged and the caller decides.
-    """
+    """Applies `cap_crossing` to consecutive pieces of the same curves."""
 
     def __init__(self, policy: Crossing):
         self.policy = policy
@@ -119,15 +134,7 @@ class CrossingPolicy:
         self.crossed: Flags = np.zeros((), dtype=bool)
 
     def cap(self, pfs: Array, overall: Array, bound: Array) -> tuple[Array, Flags]:
-        """Increments of the next cycles, and where the cap bites; `bound` is the running total of `overall`.
-
-        `pfs`, `overall` (cycles, …): increments of the two curves, each already floored at the background.
-
-        >>> overall = np.array([0.05, 0.2])
-        >>> capped, _ = CrossingPolicy(Crossing.CAP_CURVE).cap(np.array([0.1, 0.0]), overall, overall.cumsum())
-        >>> capped.round(2)
-        array([0.1 , 0.15])
-        """
+        """Increments of the next cycles, and where the cap bites; `bound` is the running total of `overall`."""
         own = accumulate(self.own, pfs)
         above = np.asarray(own < bound - SLACK)
         if self.policy is Crossing.CAP_CURVE:

@@ -22,6 +22,7 @@ class LifeTable:
     def from_probabilities(cls, ages: Array, male: Array, female: Array) -> "LifeTable":
         """A table from annual death probabilities q_x: hazard −ln(1 − q_x).
 
+        >>> import numpy as np
         >>> table = LifeTable.from_probabilities(np.array([60.0, 61.0]), np.array([0.1, 0.2]), np.array([0.05, 0.1]))
         >>> table.male.round(4).tolist()
         [0.1054, 0.2231]
@@ -40,6 +41,7 @@ class LifeTable:
 
         `times` in years from age `age`; arguments broadcast.
 
+        >>> import numpy as np
         >>> table = LifeTable(np.array([50.0, 51.0]), np.array([0.02, 0.03]), np.array([0.01, 0.02]))
         >>> float(table.survival(np.asarray(50.0), np.asarray(1.0), np.asarray(2.0)).round(6))
         0.970446
@@ -54,3 +56,20 @@ class LifeTable:
             for hazards in (self.female, self.male)
         )
         return female, male
+
+
+def background_increments(
+    table: LifeTable, age: Array, proportion_female: Array, smr: Array, boundaries: Array
+) -> Array:
+    """Background hazard accumulated in each cycle, ΔB_k = SMR·(ln S(t_k) − ln S(t_(k+1))).
+
+    `boundaries` (cycles + 1, …) in years; returns (cycles, …).
+
+    >>> import numpy as np
+    >>> table = LifeTable(np.array([50.0]), np.array([0.02]), np.array([0.02]))
+    >>> years, one = np.arange(3.0), np.asarray(1.0)
+    >>> background_increments(table, 50.0 * one, 0.5 * one, one, years).round(9).tolist()
+    [0.02, 0.02]
+    """
+    hazard = -np.log(np.maximum(table.survival(age, proportion_female, boundaries), 1e-300))
+    return smr * np.diff(hazard, axis=0)

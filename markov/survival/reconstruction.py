@@ -94,12 +94,10 @@ def reconstruct(
 ) -> Reconstruction:
     """Records of n patients whose Kaplan–Meier curve passes through the points: d_k = round(n_k·(1 − S_k/Ŝ_(k−1))).
 
-    `times`, `survival` (k,) are clicks in any unit of time and on a scale from 1 to 0, cleaned of their noise;
+    `times`, `survival` (k,) are clicks in any unit of time and on a scale from 1 to 0, cleaned by `clean_points`;
     `risk_times`, `at_risk` (m,) start with time 0 and n, in the same unit, and may end there. After the last number at
     risk, censoring leads to `total_events` if given, else keeps its earlier rate (none where m = 1); who is left
-    is censored at the end. So without the total the events after the last number at risk n are a guess: a fall of the
-    curve from S to S' allows any number up to n·(1 − S'/S). Where points and numbers contradict each other, the points
-    win: compare `quality`.
+    is censored at the end. Where points and numbers contradict each other, the points win: compare `quality`.
     Raises ValueError with the position, the value, the rule and the remedy.
     Source: Guyot, Ades, Ouwens, Welton 2012, BMC Med Res Methodol 12:9.
 
@@ -109,7 +107,7 @@ def reconstruct(
     >>> records.quality.at_risk.tolist(), records.quality.events
     ([10, 6], 5)
     """
-    points = _clean_points(times, survival)
+    points = clean_points(times, survival)
     starts, given = _checked_numbers(risk_times, at_risk, total_events, points.times[-1])
     event_times, censored_times = _records(points, starts, given, total_events)
     leaving = np.concatenate([event_times, censored_times])
@@ -118,7 +116,7 @@ def reconstruct(
     return Reconstruction(leaving[order], died, _quality(leaving[order], died, points, starts, given, total_events))
 
 
-def _clean_points(times: ArrayLike, survival: ArrayLike) -> CleanPoints:
+def clean_points(times: ArrayLike, survival: ArrayLike) -> CleanPoints:
     """Points that a Kaplan–Meier curve can pass through, with every change that clicks' noise made necessary.
 
     In this order: values outside the axes go to their ends; a click left of its predecessor goes to that one's time;
@@ -126,6 +124,12 @@ def _clean_points(times: ArrayLike, survival: ArrayLike) -> CleanPoints:
     neighbours are averaged (least squares, pool adjacent violators: Barlow et al. 1972). `times`, `survival` (k,) in
     the order of the clicks, times in any unit. Raises ValueError where a click is off its axis by more than 2 % of
     it, or goes back in time, up in survival or starts below 1 by more than 4 %.
+
+    >>> points = clean_points([-0.1, 5, 5, 10, 20], [0.99, 0.9, 0.8, 0.81, 0.5])
+    >>> points.times.tolist(), points.survival.round(3).tolist()
+    ([0.0, 5.0, 10.0, 20.0], [1.0, 0.805, 0.805, 0.5])
+    >>> print(points.changes[0])
+    time, point 1: -0.1 → 0 (before the start of the axis)
     """
     t, s = _checked_points(times, survival)
     changes: list[Change] = []

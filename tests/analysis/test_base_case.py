@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from markov.analysis import checks_by_rerun
-from markov.analysis.base_case import ALTERNATIVES, BaseCase, base_case
-from markov.analysis.calibration import Target, calibrate
-from markov.analysis.checks import Check, checks_of_a_run
-from markov.analysis.trial_comparison import TrialComparison, trial_comparisons
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, TrialResult, Value, changed_inputs
+from markov.analysis import checks
+from markov.analysis.base_case import ALTERNATIVES, BaseCase, TrialComparison, base_case, modelled_figure
+from markov.analysis.calibration import excess_rate_for_median
+from markov.analysis.checks import Check, verify
+from markov.inputs.parameters import Inputs, TrialResult, Value, with_values
 from markov.inputs.rules.between_values import scenario_changes
 from markov.model.drugs import cost_per_dispensing
 from markov.model.evaluate import evaluate
@@ -60,7 +58,7 @@ def test_no_check_fails_on_a_shipped_workbook(name: str, results: Mapping[str, B
 def test_no_check_fails_in_a_shipped_scenario(name: str, scenario: str, request: pytest.FixtureRequest) -> None:
     base: Inputs = request.getfixturevalue(name)
     inputs = with_values(base, scenario_changes(base, scenario))
-    checks = checked(inputs)
+    checks = verify(inputs, evaluate(inputs, trace=True))
     assert [(check.id, check.observed) for check in checks if check.verdict is Verdict.FAIL] == []
 
 
@@ -117,11 +115,6 @@ def test_a_price_set_without_a_price_is_left_out(calgb: Inputs) -> None:
 
 def published(inputs: Inputs, endpoint: str, measure: str, months: float = 0.0, strategy: str = "") -> TrialResult:
     return TrialResult(strategy or inputs.compared[1], endpoint, measure, months, 0.0)
-
-
-def modelled_figure(inputs: Inputs, outcomes: Outcomes, result: TrialResult) -> float:
-    (comparison,) = trial_comparisons(replace(inputs, trial_results=(result,)), outcomes)
-    return comparison.modelled
 
 
 def test_published_figures_stand_beside_the_models_own(results: Mapping[str, BaseCase]) -> None:
@@ -188,7 +181,7 @@ engine: Callable[..., Outcomes] = evaluate
 def put_in_place(patch: pytest.MonkeyPatch, broken: Callable[..., Outcomes]) -> None:
     """Let another engine run the base case and the checks."""
     patch.setattr(f"{__name__}.engine", broken)
-    patch.setattr(checks_by_rerun, "evaluate_side_by_side", lambda asked: [broken(*each) for each in asked])
+    patch.setattr(checks, "evaluate_side_by_side", lambda asked: [broken(*each) for each in asked])
 
 
 def reads(changes: Callable[[Inputs], dict[str, Value]]) -> Bug:
@@ -196,7 +189,7 @@ def reads(changes: Callable[[Inputs], dict[str, Value]]) -> Bug:
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         def misread(inputs: Inputs, *arguments: Any, **options: Any) -> Outcomes:
-            return evaluate(changed_inputs(inputs, changes(inputs)), *arguments, **options)
+            return evaluate(with_values(inputs, changes(inputs)), *arguments, **options)
 
         put_in_place(patch, misread)
 
@@ -313,8 +306,7 @@ def of_rates(inputs: Inputs) -> dict[str, Value]:
 
 def checked(inputs: Inputs) -> tuple[Check, ...]:
     """Checks of the outcomes of whatever stands for the engine in the checks."""
-    outcomes = engine(inputs, trace=True)
-    return (*checks_of_a_run(inputs, outcomes), *checks_by_rerun.checks_by_rerun(inputs, outcomes))
+    return verify(inputs, engine(inputs, trace=True))
 
 
 LATE = slice(-5, None)
@@ -393,7 +385,7 @@ def test_a_proportion_of_stops_that_eight_steps_do_not_reach_fails_its_check(
 def test_a_short_horizon_is_a_warning_that_says_how_many_are_alive(calgb: Inputs) -> None:
     inputs = with_values(calgb, {"settings.horizon_years": 10.0})
     outcomes = evaluate(inputs, trace=True)
-    check = next(c for c in checks_of_a_run(inputs, outcomes) if c.id == "horizon.alive")
+    check = next(c for c in verify(inputs, outcomes) if c.id == "horizon.alive")
     assert outcomes.trace is not None
     alive = 1.0 - outcomes.trace.occupancy[0, :, -1, list(State).index(State.DEATH)].min()
     assert check.verdict is Verdict.WARN
@@ -409,13 +401,6 @@ RECORDED = [
     ("myeloma_ix", "no_maintenance", 60.0),
     ("myeloma_ix", "thalidomide", 60.0 / 1.1 ** (1.0 / 1.2)),  # the hazard ratio on a Weibull curve of shape 1.2
 ]
-
-
-def excess_rate_for_median(inputs: Inputs, strategy: str, months: float) -> float:
-    """Per month: the rate at which the strategy's modelled OS median is the one given."""
-    identifier = f"calibration.os_median.{strategy}"
-    named, target = with_values(inputs, {identifier: months}), Target(strategy, identifier, is_median=True)
-    return calibrate(named, target).rate * named.factor(target.rate) / 12.0
 
 
 @pytest.mark.parametrize(("name", "strategy", "median"), RECORDED)

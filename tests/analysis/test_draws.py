@@ -13,13 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from markov.analysis.draws import Draws, random_draws, uniforms
-from markov.analysis.sources_of_uncertainty import Source, sampled
+from markov.analysis.draws import Draws, random_draws, sampled, uniforms
 from markov.inputs.definitions.schema import match
 from markov.inputs.distributions import inverse
 from markov.inputs.evidence import Correlation
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Parameter
+from markov.inputs.parameters import Inputs, Parameter, with_values
 from markov.inputs.rules import between_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
@@ -180,13 +178,6 @@ def test_the_seed_of_the_workbook_is_used_unless_another_is_given(calgb: Inputs)
     assert random_draws(calgb, 20).seed == 20240101
     other = random_draws(calgb, 20, 78).columns()
     assert [key for key, column in random_draws(calgb, 20, 77).columns().items() if np.any(column == other[key])] == []
-
-
-def test_a_frame_of_draws_holds_their_columns_in_the_workbooks_order(calgb: Inputs) -> None:
-    draws = random_draws(calgb, 20, 5)
-    frame = draws.to_frame()
-    assert list(frame.columns) == [p.id for p in sampled(calgb)] and frame.index.tolist() == list(range(20))
-    assert_same({str(key): frame[key].to_numpy() for key in frame}, draws.columns())
 
 
 def test_a_seed_of_0_is_a_seed(calgb: Inputs) -> None:
@@ -371,9 +362,8 @@ def without_spread(row: Parameter) -> Parameter:
 def test_without_spread_every_run_is_the_base_case(calgb: Inputs) -> None:
     still = replace(calgb, parameters={key: without_spread(p) for key, p in calgb.parameters.items()})
     assert sampled(still) == ()
-    spread = {p.id: p for p in still.parameters.values() if p.is_sampled}
-    assert list(spread) == [p.id for p in sampled(calgb)]
-    draws = Draws(tuple(Source({key: (p,)}) for key, p in spread.items()), tuple(spread), 3, seed=5)
+    draws = Draws(tuple(p for p in still.parameters.values() if p.is_sampled), 3, seed=5)
+    assert [p.id for p in draws.parameters] == [p.id for p in sampled(calgb)]
     runs, base = figures(evaluate(still, draws)), figures(evaluate(calgb))
     np.testing.assert_allclose(runs, np.repeat(base, 3, axis=0), rtol=1e-12)
     unvaried = figures(evaluate(still, random_draws(still, 3)))

@@ -10,8 +10,6 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from markov import base_case, read_inputs, write_report
-from markov.cli import main
 from markov.inputs.writing.template import shipped, worked_names
 from tests.support.command import markov
 from tests.support.reports import cells
@@ -134,7 +132,7 @@ def test_a_failed_check_ends_with_1_and_the_report_is_written(tmp_path: Path) ->
         "import markov.analysis.checks as v, markov.analysis.base_case as b, sys\n"
         "from markov.terms import Verdict\n"
         "bad = v.Check('x', 'A check made to fail', '1', '2', Verdict.FAIL)\n"
-        "b.checks_of_a_run = lambda *_: (bad,)\n"
+        "b.verify = lambda *_: (bad,)\n"
         "from markov.cli import main\n"
         f"main(['run', {str(CALGB)!r}])\n"
     )
@@ -142,21 +140,6 @@ def test_a_failed_check_ends_with_1_and_the_report_is_written(tmp_path: Path) ->
     assert done.returncode == 1
     assert "A check failed" in done.stderr
     assert (tmp_path / "reports" / "calgb_100104.report.xlsx").exists()
-
-
-def test_a_report_of_another_version_is_computed_again_and_the_version_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("markov.report.sheets.provenance.program", lambda: "markov 0.0.9")
-    report = write_report(base_case(read_inputs(CALGB)), tmp_path / "old.xlsx")
-    monkeypatch.undo()
-    with pytest.raises(SystemExit) as left:
-        main(["verify", str(report)])
-    assert left.value.code == 0
-    told = capsys.readouterr().out
-    assert "all as computed" in told
-    assert "Program markov 0.0.9, here markov 0" in told
-    assert "only because markov 0.0.9 made the report" in told
 
 
 def test_new_writes_a_worked_workbook_that_runs_and_never_overwrites(tmp_path: Path) -> None:

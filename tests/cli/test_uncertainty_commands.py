@@ -11,8 +11,7 @@ import pytest
 
 from markov.analysis.draws import random_draws
 from markov.analysis.sensitivity.scenarios import applied
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
 from tests.support.command import markov
@@ -78,29 +77,6 @@ def test_sobol_names_the_leading_input_and_lists_every_index(tmp_path: Path) -> 
     assert "power of two" in refused.stderr
 
 
-def test_a_second_opinion_names_the_five_leading_inputs_and_what_is_noise(calgb: Inputs, tmp_path: Path) -> None:
-    out, words = tmp_path / "pawn.xlsx", ("--method", "pawn", "--runs", 200, "--seed", 0, "--json", "pawn.json")
-    done = markov("sobol", CALGB, *words, "--out", out, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    data = json.loads((tmp_path / "pawn.json").read_text())["given_data"]
-    assert (data["method"], data["runs"], data["seed"]) == ("pawn", 200, 0)
-    first = next(o for o in data["outputs"] if o["output"] == "net_benefit.25000.lenalidomide")
-    indices = [row["index"] for row in first["indices"]]
-    assert (
-        indices == sorted(indices, reverse=True) and first["indices"][0]["input"] == "toxicity.proportion.lenalidomide"
-    )
-    told = next(line for line in done.stdout.splitlines() if "£25,000" in line)
-    assert [f"{index:.2f}" in told for index in indices[:5]] == [True] * 5 and told.count(";") == 4
-    assert f"Beyond noise ({first['noise']:.2f}): {sum(i > first['noise'] for i in indices)} of {len(indices)}" in told
-    assert sheet_names(out) == ["PAWN", *CARRIED]
-    rows = [row for row in cells(out, "PAWN") if isinstance(row[2], float)]
-    assert len(rows) == 5 * len(data["inputs"]) and {row[5] for row in rows} == {"yes", "no"}
-    figures = np.array([row[2:5] for row in rows], dtype=float)  # the median, and the lowest and highest tenth
-    assert (figures[:, 1] <= figures[:, 0]).all() and (figures[:, 0] <= figures[:, 2]).all()
-    wrong = markov("sobol", CALGB, "--method", "morris", folder=tmp_path)
-    assert wrong.returncode == 2 and "--method takes sobol, pawn, delta, rbd_fast" in wrong.stderr
-
-
 def test_voi_values_follow_up_where_the_workbook_says_who_was_randomised(tmp_path: Path) -> None:
     out, files = tmp_path / "b.xlsx", ("--json", "voi.json")
     done = markov("voi", CALGB, *GENERIC, "--years", "4,1", "--runs", 200, "--out", out, *files, folder=tmp_path)
@@ -153,11 +129,6 @@ def test_value_of_information_rests_on_the_draws_of_the_probabilistic_analysis(e
         worth = {v["name"]: v["value"] for v in data["voi"]["single"] if v["threshold"] == table["threshold"]}
         assert {row["factor"]: row["evppi"] for row in table["rows"]} == worth
         assert any(row["swing"] for row in table["rows"])
-        assert table["given_data"]["runs"] == 1100
-        beyond = [row["factor"] for row in table["rows"] if row["pawn"] > table["given_data"]["pawn_noise"]]
-        assert table["rows"][0]["factor"] in beyond and 0 < len(beyond) < len(table["rows"]) / 2
-    notes = " ".join(str(row[0]) for row in cells(everything / "all.xlsx", "Importance") if row[0])
-    assert "from the first 1,100 draws" in notes and "members" in notes
 
 
 def test_many_draws_stand_beside_the_report_and_the_sheet_says_so(everything: Path) -> None:

@@ -15,14 +15,14 @@ import pytest
 
 from markov import read_inputs
 from markov.analysis.walk.walk import NET_BENEFIT, Walk, walk
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.steps_sheet import read_steps
 from markov.inputs.writing.template import shipped
 from markov.report.page import Chart, Page, Table, Text
-from markov.report.sheets.walk import RISE, answer, walk_pages, waterfall
-from markov.report.writers.chart_data import read_chart
+from markov.report.sheets.walk import answer, walk_pages
+from markov.report.sheets.walk_chart import RISE, waterfall
+from markov.report.writers.drawn_series import pieces, read_series
 from markov.report.writers.excel import write_pages
 from markov.report.writers.html_charts import chart_svg
 from tests.inputs.rules.broken_inputs.editing import good_book
@@ -216,8 +216,8 @@ def test_each_bar_floats_from_where_the_one_before_ended(crossing: Walk, price_s
     (path,) = [path for path in crossing.paths if path.price_set == price_set]
     chart, table = drawn(crossing, price_set)
     tables = {("Chart data", table.key): table}
-    layers = read_chart(chart, tables).layers
-    seen = [piece for drawn, layer in layers for piece in layer if not drawn.series.hidden]
+    layers = pieces(chart, [read_series(chart, series, tables) for series in chart.series])
+    seen = [piece for series, layer in zip(chart.series, layers, strict=True) for piece in layer if not series.hidden]
     standing = path.standing[:, NET_BENEFIT].tolist()
     for k, (before, after) in enumerate(itertools.pairwise(standing), 1):
         bars = [piece for piece in seen if piece.x == k]

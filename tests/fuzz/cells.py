@@ -85,7 +85,7 @@ JUNK: tuple[object, ...] = (
         "a\u0301",
         "\U0001f4a5",
         "<b>&amp;",
-        "../../secret.txt",
+        "../../etc/passwd",
         "a\nb",
         "\ufeffid",
         "common",

@@ -14,8 +14,7 @@ import numpy as np
 from markov.analysis.base_case import base_case
 from markov.analysis.uncertainty.invariants import excesses
 from markov.inputs.definitions.sheets import Sheet
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import read_file
 from markov.inputs.workbook import assemble, read_inputs, sheets_of

@@ -44,7 +44,7 @@ VALUES = (
 ATTRIBUTE = re.compile(rb' [\w:]+="[^"]*"')
 ELEMENT = re.compile(rb"<(\w+)(?: [^<>]*)?(?:/>|>[^<>]*</\1>)")
 VALUE = re.compile(rb"<v>([^<]*)</v>")
-ENTITY = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b SYSTEM "file:///secret.txt">]>'
+ENTITY = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b SYSTEM "file:///etc/passwd">]>'
 
 
 def _part(parts: Parts, chance: random.Random) -> str:

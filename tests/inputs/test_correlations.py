@@ -7,11 +7,11 @@ import pytest
 from scipy.optimize import minimize
 
 from markov.inputs.correlations import (
-    _advised,
-    _is_positive_definite,
-    _nearest_correlation,
+    advised,
     blocks,
     correlation_problems,
+    is_positive_definite,
+    nearest_correlation,
 )
 from markov.inputs.evidence import Correlation
 from markov.inputs.parameters import Inputs
@@ -39,7 +39,7 @@ def grouped(inputs: Inputs, group: str, *identifiers: str) -> Inputs:
 def test_the_nearest_matrix_is_the_published_one() -> None:
     # Higham 2002, IMA Journal of Numerical Analysis 22:329, section 4: 0.7607 and 0.1573.
     expected = [[1.0, 0.7607, 0.1573], [0.7607, 1.0, 0.7607], [0.1573, 0.7607, 1.0]]
-    np.testing.assert_allclose(_nearest_correlation(HIGHAM), expected, atol=5e-5)
+    np.testing.assert_allclose(nearest_correlation(HIGHAM), expected, atol=5e-5)
 
 
 def test_the_nearest_matrix_of_four_is_the_published_one() -> None:
@@ -47,7 +47,7 @@ def test_the_nearest_matrix_of_four_is_the_published_one() -> None:
     tridiagonal = 2.0 * np.eye(4) - np.eye(4, k=1) - np.eye(4, k=-1)
     a, b, c, d = -0.8084, 0.1916, 0.1068, -0.6562
     expected = [[1.0, a, b, c], [a, 1.0, d, b], [b, d, 1.0, a], [c, b, a, 1.0]]
-    np.testing.assert_allclose(_nearest_correlation(tridiagonal), expected, atol=5e-5)
+    np.testing.assert_allclose(nearest_correlation(tridiagonal), expected, atol=5e-5)
 
 
 def distance_by_search(matrix: Array, seed: int) -> float:
@@ -69,7 +69,7 @@ def test_no_correlation_matrix_is_nearer(seed: int) -> None:
     upper = np.triu(np.random.default_rng(seed).uniform(-1.0, 1.0, (size, size)), 1)
     matrix = np.eye(size) + np.sign(upper + upper.T) * np.abs(upper + upper.T) ** 0.3
     np.fill_diagonal(matrix, 1.0)
-    nearest = _nearest_correlation(matrix)
+    nearest = nearest_correlation(matrix)
     assert np.linalg.eigvalsh(nearest)[0] > -1e-10
     np.testing.assert_allclose(np.diag(nearest), 1.0, atol=0)
     assert np.linalg.norm(matrix - nearest) == pytest.approx(distance_by_search(matrix, seed), abs=1e-5)
@@ -77,25 +77,25 @@ def test_no_correlation_matrix_is_nearer(seed: int) -> None:
 
 def test_a_possible_matrix_is_its_own_nearest() -> None:
     matrix = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, -0.3], [0.2, -0.3, 1.0]])
-    np.testing.assert_allclose(_nearest_correlation(matrix), matrix, atol=1e-12)
+    np.testing.assert_allclose(nearest_correlation(matrix), matrix, atol=1e-12)
 
 
 def test_what_is_advised_can_be_typed_and_drawn_from() -> None:
-    found = _advised(HIGHAM)
+    found = advised(HIGHAM)
     assert np.array_equal(found, found.round(4))
     np.linalg.cholesky(found)
-    assert np.linalg.norm(found - _nearest_correlation(HIGHAM)) < 0.01
+    assert np.linalg.norm(found - nearest_correlation(HIGHAM)) < 0.01
 
 
 @pytest.mark.parametrize(("correlation", "possible"), [(0.5, True), (0.999, True), (1.0, False), (-1.0, False)])
 def test_a_pair_is_possible_short_of_1(correlation: float, possible: bool) -> None:
-    assert _is_positive_definite(np.array([[1.0, correlation], [correlation, 1.0]])) is possible
+    assert is_positive_definite(np.array([[1.0, correlation], [correlation, 1.0]])) is possible
 
 
 @pytest.mark.parametrize("matrix", [np.ones((2, 3)), np.array([[1.0, 0.2], [0.3, 1.0]])])
 def test_what_is_no_symmetric_matrix_is_refused(matrix: Array) -> None:
     with pytest.raises(ValueError, match="square and symmetric"):
-        _is_positive_definite(matrix)
+        is_positive_definite(matrix)
 
 
 # Blocks --------------------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from markov import base_case, read_inputs, write_report
-from markov.inputs.differences import Comparison, Difference, compare
-from markov.inputs.given_values import with_values
+from markov.inputs.comparison import Comparison, Difference, compare
+from markov.inputs.parameters import with_values
 from markov.inputs.problems import InputError
 from markov.inputs.writing.template import shipped
 from tests.inputs.rules.broken_inputs.editing import Book, good_book

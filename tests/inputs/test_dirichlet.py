@@ -9,7 +9,7 @@ from scipy import stats
 
 from markov.analysis.draws import random_draws, uniforms
 from markov.analysis.sensitivity.one_way import factors
-from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
+from markov.analysis.uncertainty.sobol import uncertain_factors
 from markov.inputs.definitions.schema import match
 from markov.inputs.dirichlet import Shares, share_groups, share_problems, split
 from markov.inputs.evidence import Correlation
@@ -67,8 +67,8 @@ def test_more_shares_leave_other_draws_as_they_were(calgb: Inputs, shared: Input
 
 
 def test_the_whole_is_one_factor_of_as_many_uniforms(shared: Inputs) -> None:
-    factor = next(factor for factor in sources_of_uncertainty(shared) if factor.name == "group lines")
-    assert factor.parameters == factor.streams == tuple(key(course) for course in MEANS)
+    factor = next(factor for factor in uncertain_factors(shared) if factor.name == "group lines")
+    assert factor.parameters == tuple(key(course) for course in MEANS) and factor.dimensions == 3
 
 
 def test_one_way_moves_one_share_and_the_others_fill_what_is_left(shared: Inputs) -> None:

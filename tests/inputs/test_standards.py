@@ -6,8 +6,7 @@ import pytest
 
 from markov import BaseCase, base_case
 from markov.analysis.sensitivity.everything import deterministic
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.standards import ADVISHE, CHEERS
 from markov.report.page import Page, Table, Text
 from markov.report.sheets.checklists import BEGUN, COMPLETE, NOT_APPLICABLE, OPEN, standards_pages

@@ -8,8 +8,7 @@ import pytest
 
 from markov.cli import main
 from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.workbook import read_inputs, read_sheets
 from markov.inputs.writing.sources import CoverText
 from markov.inputs.writing.template import blank_sheets, shipped, worked_names, write_workbook

@@ -226,12 +226,3 @@ def test_reading_twice_gives_the_same_and_the_hash_of_the_file(calgb: Inputs) ->
     assert_unchanged(again, calgb)
     assert again.sha256 == hashlib.sha256(shipped("calgb_100104").read_bytes()).hexdigest()
     np.testing.assert_array_equal(again.life_table.male, calgb.life_table.male)
-
-
-def test_the_table_of_parameters_has_a_line_for_each_with_its_value_its_uncertainty_and_its_cell(calgb: Inputs) -> None:
-    frame = calgb.to_frame()
-    assert frame["id"].tolist() == list(calgb.parameters)
-    for line, parameter in zip(frame.to_dict("records"), calgb.parameters.values(), strict=True):
-        assert (line["value"], line["unit"], line["cell"]) == (parameter.value, parameter.unit, parameter.cell)
-        assert line["standard_error"] == parameter.se or parameter.se is None
-        assert (line["status"], line["source"], line["label"]) == (parameter.status, parameter.source, parameter.label)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from markov.analysis.base_case import base_case
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value, changed_inputs
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.rules.between_values import problems, scenario_changes, scenario_names
 from markov.model.evaluate import evaluate
@@ -67,7 +66,7 @@ def rate_alternative(inputs: Inputs, drug: str, changes: Mapping[str, Value]) ->
     weibull[f"toxicity.rate.{drug}"] = 0.011
     product = {"lenalidomide": "lenalidomide_10mg", "thalidomide": "thalidomide_50mg"}[drug]
     named = {key.replace("DRUG", drug).replace("PRODUCT", product): value for key, value in changes.items()}
-    changed = changed_inputs(inputs, {**weibull, **named})
+    changed = with_values(inputs, {**weibull, **named})
     assert [p for p in problems(changed) if not p.warning and "scenario" not in p.rule] == []
     return changed
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.drugs import expected_vials
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes

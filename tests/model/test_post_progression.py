@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, SexTable, Value, changed_inputs
+from markov.inputs.parameters import Inputs, SexTable, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, State
@@ -194,7 +193,7 @@ def test_the_product_meets_the_stated_tunnel_recursion_of_the_published_case(cal
         changes |= {f"pfs.family.{arm}": "exponential"}
         changes |= {f"pfs.rate.{arm}": (inputs["rate_PF_PD"] + inputs["rate_PF_D"]) / 12.0}
     model = bare(calgb, changes, months=180, smr=1.0)
-    model = changed_inputs(model, {"settings.post_progression": "time_since_progression"})
+    model = with_values(model, {"settings.post_progression": "time_since_progression"})
     curve: dict[str, Value] = {
         "family": "weibull",
         "shape": inputs["weibull_shape"],

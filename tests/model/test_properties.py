@@ -10,8 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from markov.analysis.draws import random_draws
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.rules.between_values import problems, scenario_changes, scenario_names
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.model.structure import MAINTENANCE_MODEL

@@ -7,13 +7,14 @@ import pytest
 from scipy import special
 from scipy.integrate import quad
 
-from markov.analysis.sources_of_uncertainty import _correlated_uniforms
+from markov.analysis.draws import correlated_uniforms
 from markov.inputs.correlations import Block
 from markov.model.cohort import rule_from_increments, rule_from_probabilities, trace
 from markov.model.structure import Structure
 from markov.model.transitions import shares
 from markov.survival.effects import (
     Effect,
+    asymmetry,
     effect_from_interval,
     effect_from_log_rank,
     effect_from_p_value,
@@ -29,7 +30,7 @@ from markov.survival.hazards import (
     survival_from_increments,
 )
 from markov.survival.kaplan_meier import kaplan_meier
-from markov.survival.life_table import LifeTable
+from markov.survival.life_table import LifeTable, background_increments
 from markov.survival.records import Records
 from markov.terms import DAYS_PER_MONTH, DAYS_PER_YEAR, MONTHS_PER_YEAR, Array, Family
 
@@ -263,7 +264,8 @@ def test_background_increments_add_up_to_the_same_survival(age: int) -> None:
     for sex in ("Female", "Male", "Total"):
         table, share_of_women = of_sex(sex)
         cycles = np.linspace(0.0, 100.0 - age, 481)
-        increments = -np.diff(np.log(table.survival(np.asarray(float(age)), share_of_women, cycles)))
+        one = np.asarray(1.0)
+        increments = background_increments(table, np.asarray(float(age)), share_of_women, one, cycles)
         expected = case["expected"][f"{sex}_{age}"]["survival_to_100"]
         assert_agrees(survival_from_increments(increments)[-1], expected, case, sex)
 
@@ -290,6 +292,8 @@ def test_a_printed_interval_gives_the_error_of_the_log_hazard_ratio(i: int) -> N
     assert_agrees(effect.log_ratio / effect.standard_error, row["z"], case)
     assert_agrees(effect.p_value, row["p_two_sided"], case)
     assert_agrees(effect_from_p_value(ratio, row["p_two_sided"]).standard_error, row["se"], case)
+    middle = effect.log_ratio + asymmetry(ratio, low, high) * 0.5 * np.log(high / low)
+    assert_agrees(np.exp(middle), row["geometric_midpoint"], case)
     events = row["implied_events_4_over_se2"]
     assert_agrees(effect_from_total_events(ratio, events).standard_error, row["se"], case)
 
@@ -316,8 +320,8 @@ def test_the_middle_of_a_printed_interval_is_not_quite_its_ratio() -> None:
     ratio, low, high = (float(row[key]) for key in ("point", "lower", "upper"))
     effect = effect_from_interval(ratio, low, high)
     assert_agrees([effect.log_ratio, effect.standard_error], [row["meanlog_from_point"], row["sdlog"]], case)
-    middle = effect_from_interval(float(np.sqrt(low * high)), low, high)
-    assert_agrees([middle.log_ratio, middle.standard_error], [row["meanlog_from_ci"], row["sdlog"]], case)
+    middle = effect.log_ratio + asymmetry(ratio, low, high) * 0.5 * np.log(high / low)
+    assert_agrees(middle, row["meanlog_from_ci"], case)
     assert_agrees(Effect(effect.log_ratio + 0.5 * effect.variance, 0.0).ratio, row["mean_of_distribution"], case)
 
 
@@ -329,7 +333,7 @@ def drawn_from(normals: Array, covariance: Array) -> Array:
     errors = np.sqrt(np.diag(covariance))
     names = tuple(str(i) for i in range(len(errors)))
     block = Block(names, covariance / np.outer(errors, errors))
-    drawn = _correlated_uniforms(block, list(special.ndtr(normals.T)))
+    drawn = correlated_uniforms(block, list(special.ndtr(normals.T)))
     return np.asarray(errors * special.ndtri(np.stack([drawn[name] for name in names], axis=1)))
 
 

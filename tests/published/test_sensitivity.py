@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from markov.analysis.sensitivity.one_way import Bar, Factor, Member, _bars, design
-from markov.analysis.sensitivity.threshold import Question, _search
-from markov.analysis.sensitivity.two_way import Axis, Request, Totals, _grid_design, _summarise
+from markov.analysis.sensitivity.one_way import Bar, Factor, Member, bars, design
+from markov.analysis.sensitivity.threshold import Question, search
+from markov.analysis.sensitivity.two_way import Axis, Request, Totals, grid_design, summarise
 from markov.terms import Array
 
 from .known_answers import Case, assert_agrees, read_case
@@ -48,7 +48,7 @@ def factor(name: str) -> Factor:
 @pytest.fixture(scope="module")
 def tornado() -> tuple[Bar, ...]:
     factors = [factor(name) for name in RANGES]
-    return _bars(tree(design(factors)), factors, [EXPECTED["base"]["icer"]])
+    return bars(tree(design(factors)), factors, [EXPECTED["base"]["icer"]])
 
 
 def test_the_tree_is_the_published_one() -> None:
@@ -92,7 +92,7 @@ def test_every_cell_of_the_grid_has_the_published_ratio_and_the_decision_it_impl
     nodes = [tuple(map(float, key.split(","))) for key in published]
     first, second = (side(name, sorted({node[i] for node in nodes})) for i, name in enumerate(AXES))
     threshold = EXPECTED["base"]["icer"]
-    grid = _summarise(tree(_grid_design(first, second)), first, second, [threshold], {}, "GBP")
+    grid = summarise(tree(grid_design(first, second)), first, second, [threshold], {}, "GBP")
     for (p, c), ratio in zip(nodes, published.values(), strict=True):
         i, j = first.values.index(p), second.values.index(c)
         delta_cost, delta_qaly = np.diff(grid.cost[i, j])[0], np.diff(grid.qaly[i, j])[0]
@@ -106,7 +106,7 @@ AXES = ("p_suma_relief", "c_sumatriptan")
 def test_the_border_in_the_price_is_exact_because_net_benefit_is_linear_in_it() -> None:
     first, second = side(AXES[0], [0.5, 0.6]), side(AXES[1], [8.05, 24.15])
     threshold = 43678.535025724836  # the published ratio at a relief of 0.5 and a price of 16.1
-    grid = _summarise(tree(_grid_design(first, second)), first, second, [threshold], {}, "GBP")
+    grid = summarise(tree(grid_design(first, second)), first, second, [threshold], {}, "GBP")
     (point,) = [point for point in grid.border if point.first == 0.5]
     assert point.second == pytest.approx(16.1, rel=1e-9)
 
@@ -129,6 +129,6 @@ def test_a_threshold_equal_to_a_published_ratio_is_met_at_the_value_that_gave_it
         return [tree({axis.id: values}) for axis, values in requests]
 
     question = Question(side(name, [low, high]), ratio, "sumatriptan", "caffeine")
-    ((_, found),) = _search(run, [question])
+    ((_, found),) = search(run, [question])
     assert len(found) == 1
     assert found[0] == pytest.approx(value, rel=1e-8)

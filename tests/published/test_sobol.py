@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.uncertainty.sobol_design import SobolRows
-from markov.analysis.uncertainty.sobol_indices import Indices
+from markov.analysis.uncertainty.sobol import Output, Sobol, sobol
+from markov.analysis.uncertainty.sobol_design import Factor, SobolRows, uniform_factor
 from markov.terms import Array
-from tests.support import made_factors
-from tests.support.made_factors import Made, uniform_factor
 
 from .known_answers import Case, read_case
 
@@ -92,24 +90,28 @@ def law(words: str) -> Callable[[Array], Array]:
     return lambda u: np.asarray(laws[kind](u))
 
 
-def factors(case: Case) -> list[Made]:
+def factors(case: Case) -> list[Factor]:
     inputs = case["inputs"]
     return [
         uniform_factor(name, law(words)) for name, words in zip(inputs["names"], inputs["distributions"], strict=True)
     ]
 
 
-def analysed(name: str, points: int = POINTS, *, second_order: bool = True) -> tuple[Case, SobolRows, Indices]:
+def analysed(name: str, points: int = POINTS, *, second_order: bool = True) -> tuple[Case, Sobol]:
     case = read_case("sobol", name)
-    found = made_factors.analysed(factors(case), FUNCTIONS[name], points, second_order=second_order, resamples=200)
-    return case, *found
+    function = FUNCTIONS[name]
+
+    def model(rows: SobolRows) -> dict[str, Output]:
+        return {"y": Output(function(rows.columns()))}
+
+    return case, sobol(factors(case), model, points, second_order=second_order, resamples=200, seed=1)
 
 
 @every_function
 def test_first_and_total_indices_are_the_exact_ones(name: str) -> None:
-    case, rows, indices = analysed(name, second_order=False)
-    close, expected = case["tolerance"]["abs_at_N_4096"], case["expected"]
-    assert len(rows) == POINTS * (len(rows.factors) + 2)
+    case, found = analysed(name, second_order=False)
+    close, expected, indices = case["tolerance"]["abs_at_N_4096"], case["expected"], found.of("y")
+    assert found.rows == POINTS * (len(found.factors) + 2)
     assert indices.first is not None and indices.total is not None
     np.testing.assert_allclose(indices.first, expected["S1"], atol=close, rtol=0.0)
     np.testing.assert_allclose(indices.total, expected["ST"], atol=close, rtol=0.0)
@@ -121,8 +123,8 @@ def test_first_and_total_indices_are_the_exact_ones(name: str) -> None:
 def test_second_order_indices_are_the_exact_ones(name: str) -> None:
     # The cases state no tolerance for pairs. A pair's estimator has the errors of its first-order indices in it, so
     # that three times their tolerance is allowed.
-    case, _, indices = analysed(name)
-    second, expected = indices.second, case["expected"]["S2"]
+    case, found = analysed(name)
+    second, expected = found.of("y").second, case["expected"]["S2"]
     assert second is not None and len(expected) == np.isfinite(second).sum()
     for key, value in expected.items():
         i, j = (int(part) - 1 for part in key.split(","))
@@ -133,8 +135,8 @@ def test_second_order_indices_are_the_exact_ones(name: str) -> None:
 def test_nine_in_ten_intervals_hold_the_exact_index(name: str) -> None:
     # Intervals treat points as random, and those of a Sobol sequence err less: they are wide rather than narrow. A
     # bootstrap of a product of heavy tails (Owen's) is not, and is left with half.
-    case, _, indices = analysed(name, second_order=False)
-    expected = case["expected"]
+    case, found = analysed(name, second_order=False)
+    indices, expected = found.of("y"), case["expected"]
     assert indices.first is not None and indices.first_half_width is not None
     assert indices.total is not None and indices.total_half_width is not None
     off = np.abs(np.concatenate([indices.first - expected["S1"], indices.total - expected["ST"]]))
@@ -146,28 +148,35 @@ def test_nine_in_ten_intervals_hold_the_exact_index(name: str) -> None:
 def test_one_output_that_is_not_finite_is_an_error_that_names_it(value: float) -> None:
     case = read_case("sobol", "non_finite_output")
 
-    def function(x: Values) -> Array:
-        y = x["a"].copy()
+    def model(rows: SobolRows) -> dict[str, Output]:
+        y = rows.columns()["a"].copy()
         y[17] = value
-        return y
+        return {"net benefit": Output(y)}
 
-    with pytest.raises(ValueError, match=rf"y is {value} in row 17 \(point 3 of sample B\)"):
-        made_factors.analysed(factors(case), function, 64)
+    with pytest.raises(ValueError, match=rf"net benefit is {value} in row 17 \(point 3 of sample B\)"):
+        sobol(factors(case), model, 64)
 
 
 def test_an_output_that_does_not_vary_has_no_indices_and_says_so() -> None:
     case = read_case("sobol", "zero_variance_output")
-    _, indices = made_factors.analysed(factors(case), lambda x: np.full(len(next(iter(x.values()))), 7.0), 64)
+    found = sobol(factors(case), lambda rows: {"y": Output(np.full(len(rows), 7.0))}, 64)
+    indices = found.of("y")
     assert [indices.first, indices.total, indices.second] == [case["expected"]["S1"], case["expected"]["ST"], None]
     assert (indices.variance, indices.reason) == (0.0, "y does not vary: it has no indices")
-    assert indices.statement is None and indices.ranking == () and indices.pairs == ()
+    assert found.statements == (None,) and indices.ranking == () and indices.pairs == ()
 
 
 @pytest.mark.parametrize("seed", [0, 1, 20240101])
 def test_no_input_is_infinite_and_a_seed_gives_one_sample(seed: int) -> None:
     case = read_case("sobol", "unscrambled_sequence_contains_bounds")
     (factor,) = [uniform_factor("z", law(case["inputs"]["distributions"][0]))]
-    first, second = (made_factors.analysed([factor], lambda x: x["z"], 256, seed=seed) for _ in range(2))
-    assert np.isfinite(first[0].columns()["z"]).all()
-    np.testing.assert_array_equal(first[0].columns()["z"], second[0].columns()["z"])
-    np.testing.assert_array_equal(first[1].first_half_width, second[1].first_half_width)
+    seen: list[Array] = []
+
+    def model(rows: SobolRows) -> dict[str, Output]:
+        seen.append(rows.columns()["z"])
+        return {"y": Output(seen[-1])}
+
+    first, second = (sobol([factor], model, 256, seed=seed) for _ in range(2))
+    assert np.isfinite(seen[0]).all()
+    np.testing.assert_array_equal(seen[0], seen[1])
+    np.testing.assert_array_equal(first.of("y").first_half_width, second.of("y").first_half_width)

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from markov.survival.arm_comparison import Ties, cox, log_rank
 from markov.survival.fit import Failure, Fit
 from markov.survival.fitting import fit_all, fit_family
-from markov.survival.kaplan_meier import Interval, Ties, cox, kaplan_meier, log_rank
-from markov.survival.records import Records
+from markov.survival.kaplan_meier import Interval, kaplan_meier
+from markov.survival.records import Records, indicators
 from markov.terms import Array, Family
 
 from .known_answers import FAMILIES, Case, outside_table, read_case
@@ -46,8 +47,7 @@ def records_of(name: str) -> Records:
     if name == "lung by sex":
         covariates = {"female": (np.array(columns["sex"]) == "2").astype(float)}
     if name == "breast by group":
-        groups = np.array(columns["group"])
-        covariates = {f"group{level}": (groups == level).astype(float) for level in ("Medium", "Poor")}
+        covariates = indicators("group", columns["group"], reference="Good")
     return Records(np.array(columns["time"], float), np.array(columns["event"], float), covariates=covariates)
 
 

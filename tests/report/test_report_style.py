@@ -25,8 +25,7 @@ from markov.report.page import (
 )
 from markov.report.reports import report_pages
 from markov.report.writers.excel import write_pages
-from markov.report.writers.number_formats import _shown as shown
-from markov.report.writers.number_formats import number_format
+from markov.report.writers.number_formats import number_format, shown
 from markov.terms import STATE_LABELS, CostCategory, State, money
 
 SIGNS = {"calgb_100104": "£", "post_transplant_us": "$"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Inputs, Parameter, Strategy, Value, changed_inputs
+from markov.inputs.parameters import Inputs, Parameter, Strategy, Value, with_values
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
 
@@ -36,7 +36,7 @@ def bare(inputs: Inputs, changes: Mapping[str, Value], *, months: int = 60, smr:
     for strategy in ("no_maintenance", "lenalidomide"):
         switches |= {f"spm.{name}.{strategy}": 0.0 for name in ("rate", "rate_off_treatment")}
         switches |= {f"os.median.{strategy}": None, f"pfs.mu.{strategy}": None}
-    return changed_inputs(inputs, {**switches, **changes})
+    return with_values(inputs, {**switches, **changes})
 
 
 def survival(outcomes: Outcomes, name: str, strategy: str) -> Array:

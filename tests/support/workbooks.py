@@ -36,7 +36,7 @@ def contents(inputs: Inputs) -> dict[str, object]:
         "parameters": {key: replace(row, cell="") for key, row in inputs.parameters.items()},
         "tables": [[values.tolist() for values in (table.ages, table.male, table.female)] for table in tables],
         "index": inputs.price_index,
-        "results": [replace(result, place="") for result in inputs.trial_results],
+        "results": [replace(result, cell="") for result in inputs.trial_results],
         "scenarios": [replace(change, cell="") for change in inputs.scenarios],
         "log": inputs.changes,
         "evidence": [

@@ -6,17 +6,20 @@ from dataclasses import replace
 import numpy as np
 
 from markov.analysis.bank.bench import Bench
-from markov.analysis.bank.registry import Finding, Theme, holds, not_applicable, within
-from markov.analysis.checks import apart
-from markov.analysis.checks import relative_gap as gap
-from markov.analysis.checks_by_rerun import as_reference, renamed
+from markov.analysis.bank.registry import Finding, Theme, gap, holds, not_applicable, within
+from markov.analysis.checks import as_reference, renamed
 from markov.inputs.definitions.schema import units_of
-from markov.inputs.parameters import Inputs, Parameter, changed_inputs
+from markov.inputs.parameters import Inputs, Parameter, with_values
 from markov.model.evaluate import evaluate
+from markov.model.outcomes import Outcomes
 from markov.terms import Array
 
 theme = Theme("Strategies and repetition")
 ONE = "one strategy: nothing to compare"
+
+
+def _order(found: Outcomes, names: tuple[str, ...]) -> list[int]:
+    return [found.strategies.index(name) for name in names]
 
 
 @theme(
@@ -24,7 +27,7 @@ ONE = "one strategy: nothing to compare"
     "Equal effects and safety give equal life and quality",
     "Every strategy with the reference's inputs: by cycle",
 )
-def _equal_effects(bench: Bench) -> Finding:
+def equal_effects(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable(ONE)
     same = evaluate(_same(bench), trace=True)
@@ -35,7 +38,7 @@ def _equal_effects(bench: Bench) -> Finding:
 
 
 @theme("TV-21", "Equal inputs give differences of nothing", "The same, and costs")
-def _equal_inputs(bench: Bench) -> Finding:
+def equal_inputs(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable(ONE)
     same = evaluate(_same(bench))
@@ -44,7 +47,7 @@ def _equal_inputs(bench: Bench) -> Finding:
 
 
 def _same(bench: Bench) -> Inputs:
-    return changed_inputs(bench.inputs, as_reference(bench.inputs))
+    return with_values(bench.inputs, as_reference(bench.inputs))
 
 
 def _apart(parts: Array) -> float:
@@ -52,18 +55,18 @@ def _apart(parts: Array) -> float:
 
 
 @theme("TV-22", "Strategies that trade inputs trade results", "Names of the first two exchanged in every cell")
-def _traded(bench: Bench) -> Finding:
+def traded(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable(ONE)
     a, b = bench.names[:2]
-    names = {a: b, b: a}
-    return within(
-        apart(evaluate(renamed(bench.inputs, names)), bench.base, names), 1e-12, "equal under the other's name"
-    )
+    again = evaluate(renamed(bench.inputs, {a: b, b: a}))
+    order = _order(again, tuple({a: b, b: a}.get(s, s) for s in bench.names))
+    worst = max(gap(again.costs[:, order], bench.base.costs), gap(again.qalys[:, order], bench.base.qalys))
+    return within(worst, 1e-12, "equal under the other's name")
 
 
 @theme("TV-40", "The same inputs give the same results", "The base case run again")
-def _repeated(bench: Bench) -> Finding:
+def repeated(bench: Bench) -> Finding:
     again = evaluate(bench.inputs)
     parts = ("costs", "qalys", "life_years", "entries")
     same = all(bool(np.array_equal(getattr(again, p), getattr(bench.base, p))) for p in parts)
@@ -71,24 +74,26 @@ def _repeated(bench: Bench) -> Finding:
 
 
 @theme("FT-09", "The order of strategies changes nothing", "Rows of the sheet Strategies turned round")
-def _strategies_turned(bench: Bench) -> Finding:
+def strategies_turned(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable(ONE)
     again = evaluate(replace(bench.inputs, strategies=bench.inputs.strategies[::-1]))
-    return within(apart(again, bench.base), 1e-12, "equal by strategy")
+    order = _order(again, bench.names)
+    worst = max(gap(again.costs[:, order], bench.base.costs), gap(again.qalys[:, order], bench.base.qalys))
+    return within(worst, 1e-12, "equal by strategy")
 
 
 @theme("FT-10", "The order of rows changes nothing", "Rows of every parameter sheet turned round")
-def _rows_turned(bench: Bench) -> Finding:
+def rows_turned(bench: Bench) -> Finding:
     turned = dict(reversed(list(bench.inputs.parameters.items())))
     again = evaluate(replace(bench.inputs, parameters=turned))
-    return within(apart(again, bench.base), 1e-12, "equal")
+    return within(max(gap(again.costs, bench.base.costs), gap(again.qalys, bench.base.qalys)), 1e-12, "equal")
 
 
 @theme(
     "FT-11", "Rows run together are rows run alone", "Six random draws of all uncertain inputs at once and one by one"
 )
-def _rows_alone(bench: Bench) -> Finding:
+def rows_alone(bench: Bench) -> Finding:
     values = {k: column[:6] for k, column in bench.drawn.items() if not k.startswith(bench.kept_as_observed)}
     if not values:
         return not_applicable("nothing is uncertain")
@@ -101,10 +106,11 @@ def _rows_alone(bench: Bench) -> Finding:
 
 
 @theme("FT-12", "Months or years give the same result", "Every number with another accepted unit typed anew in it")
-def _units(bench: Bench) -> Finding:
+def units(bench: Bench) -> Finding:
     typed = dict(_retyped(bench.inputs))
     again = evaluate(replace(bench.inputs, parameters={**bench.inputs.parameters, **typed}))
-    return within(apart(again, bench.base), 1e-9, f"equal after {len(typed)} numbers in other units")
+    worst = max(gap(again.costs, bench.base.costs), gap(again.qalys, bench.base.qalys))
+    return within(worst, 1e-9, f"equal after {len(typed)} numbers in other units")
 
 
 LENGTHS = {"years": 365.25, "months": 365.25 / 12.0, "28 days": 28.0, "weeks": 7.0, "days": 1.0}

@@ -1,18 +1,17 @@
 """The bench of the verification bank: a workbook, its base case, and changed copies that are run once each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from markov.analysis.accounts import survival_of
-from markov.analysis.draws import random_draws
+from markov.analysis.draws import Draws, random_draws
 from markov.analysis.sensitivity.one_way import Factor, OneWay, factors, one_way
 from markov.analysis.sensitivity.scenarios import Scenarios, scenarios
 from markov.analysis.uncertainty.sample import Sample, draw_sample
-from markov.inputs.parameters import Columns, Inputs, SexTable, Trusted, Value, changed_inputs
+from markov.inputs.parameters import Columns, Inputs, SexTable, Value, with_values
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate
 from markov.model.hazards import Hazards, build_hazards
@@ -26,29 +25,6 @@ MANY = 4000
 """Random draws of parameter values alone, which cost no run of the model."""
 
 NOTHING: Mapping[str, Value] = {}
-EXACT: Mapping[str, Value] = {"settings.correction": "half_cycle", "settings.within_cycle": "half_cycle_exposure"}
-"""Conventions of second order in the cycle, whatever the workbook's own."""
-
-UNEQUAL_RATES: Mapping[str, Value] = {
-    "settings.discount_rate.costs": 0.05,
-    "settings.discount_rate.effects": 0.02,
-    "settings.discount_change_years": None,
-    "settings.discounting": "exact_time",
-    "settings.correction": "half_cycle",
-}
-"""Rates that differ, so that costs and effects cannot trade theirs unseen."""
-
-NO_EXCESS_DEATHS: Mapping[str, Value] = {
-    "settings.post_progression": "rate",
-    "settings.post_progression_rate": "common",
-    "post_progression.excess_rate.common": 0.0,
-    "spm.excess_death.haematologic": 0.0,
-    "spm.excess_death.solid": 0.0,
-}
-NO_MALIGNANCIES: Mapping[str, Value] = {"spm.proportion": None, "spm.rate": 0.0, "spm.rate_off_treatment": 0.0}
-"""For `Bench.each`: by the beginning of each id."""
-
-NO_WANING: Mapping[str, Value] = {"waning_start": None, "waning_end": None}
 
 
 class Bench:
@@ -60,7 +36,7 @@ class Bench:
 
     def __init__(self, inputs: Inputs, base: Outcomes | None = None, *, draws: int = DRAWS, seed: int | None = None):
         strict = inputs.text("settings.crossing") == Crossing.ERROR
-        capped = changed_inputs(inputs, {"settings.crossing": Crossing.CAP_HAZARD}) if strict else inputs
+        capped = with_values(inputs, {"settings.crossing": Crossing.CAP_HAZARD}) if strict else inputs
         self.workbook, self.inputs = inputs, replace(capped, scenarios=())
         self.draws, self.seed = draws, int(inputs.number("settings.seed")) if seed is None else seed
         self.names = self.inputs.compared
@@ -82,7 +58,7 @@ class Bench:
         """Outcomes with some values changed, in each cell's own unit."""
         key = (tuple(sorted(changes.items(), key=lambda pair: pair[0])), trace)
         if key not in self._runs:
-            self._runs[key] = evaluate(changed_inputs(self.inputs, changes), trace=trace)
+            self._runs[key] = evaluate(with_values(self.inputs, changes), trace=trace)
         return self._runs[key]
 
     def trace_of(self, changes: Mapping[str, Value]) -> Trace:
@@ -93,7 +69,7 @@ class Bench:
 
     def rows(self, values: Mapping[str, Array]) -> Outcomes:
         """Outcomes of rows of values, (rows,) by id."""
-        return evaluate(self.inputs, Trusted(values))
+        return evaluate(self.inputs, values)
 
     @cached_property
     def sample(self) -> Sample:
@@ -103,15 +79,17 @@ class Bench:
     @cached_property
     def drawn(self) -> Mapping[str, Array]:
         """Many random draws of parameter values, (draws,) by id."""
-        return random_draws(self.inputs, MANY, self.seed).columns()
+        return self.design.columns()
 
-    def hazards(self, changes: Mapping[str, Value] = NOTHING) -> Hazards:
-        """Hazard increments with some values changed."""
-        return build_hazards(Columns(changed_inputs(self.inputs, changes), {}, 1))
+    @property
+    def design(self) -> Draws:
+        """The same, made when asked for."""
+        return random_draws(self.inputs, MANY, self.seed)
 
-    def told(self, hazards: Hazards, increments: Array) -> Array:
-        """Survival that increments of some hazards make, (strategies, cycles + 1)."""
-        return survival_of(hazards, increments, len(self.names))
+    @cached_property
+    def hazards(self) -> Hazards:
+        """Hazard increments of the base case."""
+        return build_hazards(Columns(self.inputs, {}, 1))
 
     @cached_property
     def factors(self) -> tuple[Factor, ...]:
@@ -164,22 +142,6 @@ class Bench:
         """Some numbers multiplied."""
         return {key: factor * self.number(key) for key in ids}
 
-    def each(self, changes: Mapping[str, Value], strategies: Iterable[str] | None = None) -> dict[str, Value]:
-        """Changes to every strategy, or to some, by the beginning of each id."""
-        chosen = self.names if strategies is None else strategies
-        return {f"{beginning}.{s}": value for s in chosen for beginning, value in changes.items()}
-
-    def on_reference(self, endpoint: Endpoint, kind: Family, ratio: float) -> dict[str, Value]:
-        """Changes that put a ratio on the reference's curve in every other strategy, without waning."""
-        curve: dict[str, Value] = {"family": kind, kind: ratio, "reference": self.names[0], **NO_WANING}
-        return self.each({f"{endpoint}.{name}": value for name, value in curve.items()}, self.others)
-
-    def exponential_os(self, median: float) -> dict[str, Value]:
-        """Changes that give every strategy exponential overall survival with a median in months, without waning."""
-        curve: dict[str, Value] = {"family": "weibull", "shape": 1.0, **NO_WANING}
-        changes = self.each({f"os.{name}": value for name, value in curve.items()})
-        return changes | {f"os.median.{s}": self.as_model(f"os.median.{s}", median) for s in self.names}
-
     def as_model(self, identifier: str, value: float) -> float:
         """A value of the model's own unit (years, per year, the report's money) in the unit of its cell."""
         return value / self.inputs.factor(identifier)
@@ -223,7 +185,8 @@ def constant_rates(bench: Bench) -> Bench:
     changes: dict[str, Value] = {
         "settings.post_progression": "rate",
         "settings.post_progression_rate": "by_strategy",
-        **EXACT,
+        "settings.correction": "half_cycle",
+        "settings.within_cycle": "half_cycle_exposure",
         "mortality.smr": 1.0,
         "spm.excess_death.haematologic": bench.as_model("spm.excess_death.haematologic", 0.5),
         "spm.excess_death.solid": bench.as_model("spm.excess_death.solid", 0.2),
@@ -231,34 +194,46 @@ def constant_rates(bench: Bench) -> Bench:
     for i, strategy in enumerate(bench.names):
         changes |= _exponential(bench, Endpoint.PFS, strategy, RATES["progression"])
         changes |= _constant_events(bench, strategy, 1.0 + 0.25 * i)
-    return _with_table(bench, changes, RATES["background"])
+    return changed_table(bench, changes, RATES["background"])
 
 
-def _with_table(bench: Bench, changes: Mapping[str, Value], background: float) -> Bench:
+def changed_table(bench: Bench, changes: Mapping[str, Value], background: float) -> Bench:
     """A bench with some values changed, and the same mortality at every age."""
     q = np.full(121, -np.expm1(-background))
     table = SexTable(np.arange(121.0), q, q)
-    return Bench(replace(changed_inputs(bench.inputs, changes), life_table=table), draws=bench.draws, seed=bench.seed)
+    return Bench(replace(with_values(bench.inputs, changes), life_table=table), draws=bench.draws, seed=bench.seed)
 
 
 def _exponential(bench: Bench, endpoint: Endpoint, strategy: str, per_year: float) -> dict[str, Value]:
     """An exponential curve for the reference, and a hazard ratio on the strategy before for the others."""
     i = bench.index(strategy)
+    changes: dict[str, Value] = dict.fromkeys(
+        (f"{endpoint}.waning_start.{strategy}", f"{endpoint}.waning_end.{strategy}")
+    )
     if i == 0:
-        rate = bench.as_model(f"{endpoint}.rate.{strategy}", per_year / MONTHS_PER_YEAR)
-        curve: dict[str, Value] = {"family": Family.EXPONENTIAL, "rate": rate}
-    else:
-        curve = {"family": Family.HAZARD_RATIO, "hazard_ratio": RATIO, "reference": bench.names[i - 1]}
-    return {f"{endpoint}.{name}.{strategy}": value for name, value in {**curve, **NO_WANING}.items()}
+        rate = f"{endpoint}.rate.{strategy}"
+        monthly = per_year / MONTHS_PER_YEAR
+        return changes | {f"{endpoint}.family.{strategy}": Family.EXPONENTIAL, rate: bench.as_model(rate, monthly)}
+    return changes | {
+        f"{endpoint}.family.{strategy}": Family.HAZARD_RATIO,
+        f"{endpoint}.hazard_ratio.{strategy}": RATIO,
+        f"{endpoint}.reference.{strategy}": bench.names[i - 1],
+    }
 
 
 def exponential_survival(bench: Bench, per_year: float, background: float) -> Bench:
     """The workbook with exponential overall survival that deaths after progression follow."""
-    changes: dict[str, Value] = {"settings.post_progression": "overall_survival", **EXACT, "mortality.smr": 1.0}
-    changes |= bench.each(NO_MALIGNANCIES)
+    changes: dict[str, Value] = {
+        "settings.post_progression": "overall_survival",
+        "settings.correction": "half_cycle",
+        "settings.within_cycle": "half_cycle_exposure",
+        "mortality.smr": 1.0,
+    }
     for strategy in bench.names:
         changes |= _exponential(bench, Endpoint.OS, strategy, per_year)
-    return _with_table(bench, changes, background)
+        changes |= dict.fromkeys(f"spm.{name}.{strategy}" for name in ("proportion", "period"))
+        changes |= {f"spm.{name}.{strategy}": 0.0 for name in ("rate", "rate_off_treatment")}
+    return changed_table(bench, changes, background)
 
 
 def _constant_events(bench: Bench, strategy: str, more: float) -> dict[str, Value]:

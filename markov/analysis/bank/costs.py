@@ -5,10 +5,21 @@ from dataclasses import replace
 import numpy as np
 
 from markov.analysis.bank import textbook
-from markov.analysis.bank.bench import EXACT, NO_EXCESS_DEATHS, NO_MALIGNANCIES, UNEQUAL_RATES, Bench
-from markov.analysis.bank.registry import Finding, Theme, amounts, holds, not_applicable, plausible, rises, within
-from markov.analysis.checks import relative_gap as gap
-from markov.inputs.parameters import Value, changed_inputs
+from markov.analysis.bank.bench import Bench
+from markov.analysis.bank.events import EXACT
+from markov.analysis.bank.registry import (
+    Finding,
+    Theme,
+    amounts,
+    gap,
+    holds,
+    not_applicable,
+    plausible,
+    rises,
+    within,
+)
+from markov.analysis.bank.utilities import RATES
+from markov.inputs.parameters import Value, with_values
 from markov.inputs.rules.between_values import products_of
 from markov.model.evaluate import evaluate
 from markov.terms import LIVING, Array, CostCategory, PriceSet
@@ -20,7 +31,7 @@ NO_DRUG = "no strategy has a drug with a price"
 
 
 @theme("TV-01", "Twice the price of a drug is twice its cost, and nothing else", "Each price that is paid times 2")
-def _price(bench: Bench) -> Finding:
+def price(bench: Bench) -> Finding:
     if not bench.prices:
         return not_applicable(NO_DRUG)
     after, before = bench.run(bench.times(bench.prices, 2.0)), bench.base
@@ -35,7 +46,7 @@ def _price(bench: Bench) -> Finding:
     "A larger body needs more of a drug dosed by its surface",
     "Mean body surface times 1.2, vials whole or shared",
 )
-def _body_surface(bench: Bench) -> Finding:
+def body_surface(bench: Bench) -> Finding:
     by_surface = [
         bench.index(s)
         for s in bench.treated
@@ -54,14 +65,14 @@ def _body_surface(bench: Bench) -> Finding:
 
 
 @theme("TV-17", "Without prices and costs nothing costs", "Every amount of money 0")
-def _free(bench: Bench) -> Finding:
+def free(bench: Bench) -> Finding:
     return within(
         float(np.abs(bench.run(bench.times(bench.states_cost, 0.0)).costs).max()), 1e-9, "0 in every category"
     )
 
 
 @theme("TV-25", "Inflation raises what is priced in older years, once", "The index of the report's year times 1.1")
-def _inflation(bench: Bench) -> Finding:
+def inflation(bench: Bench) -> Finding:
     index, inputs = bench.inputs.price_index, bench.inputs
     now = int(inputs.number("settings.price_year"))
     dated = {
@@ -83,7 +94,7 @@ def _inflation(bench: Bench) -> Finding:
     "A drug costs while it is given, and not after",
     "A planned stop 24 months after the start: drug cost over 3 years from the start and over the whole horizon",
 )
-def _while_given(bench: Bench) -> Finding:
+def while_given(bench: Bench) -> Finding:
     if not bench.treated:
         return not_applicable(NO_DRUG)
     stops: dict[str, Value] = {}
@@ -103,7 +114,7 @@ def _while_given(bench: Bench) -> Finding:
 @theme(
     "TV-35", "The difference in cost has the sign of the drug's", "Δ total beside Δ drug and its companions", cheap=True
 )
-def _signs_of_costs(bench: Bench) -> Finding:
+def signs_of_costs(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable("one strategy")
     base = bench.base
@@ -120,13 +131,17 @@ def _signs_of_costs(bench: Bench) -> Finding:
     "Adverse events: costs and decrements 0 against proportions 0. Second malignancies: excess deaths and costs 0 and "
     "one utility everywhere, against rates 0, in life-years and QALYs",
 )
-def _harmless(bench: Bench) -> Finding:
+def harmless(bench: Bench) -> Finding:
     without = bench.run(bench.times(bench.ids("adverse_event.cost.", "adverse_event.disutility."), 0.0))
     none = bench.run(bench.times(bench.ids("adverse_event.proportion.", "adverse_event.persistent_share."), 0.0))
     events = max(gap(without.costs, none.costs), gap(without.qalys, none.qalys))
-    neutral: dict[str, Value] = {**EXACT, **NO_EXCESS_DEATHS, **bench.times(bench.losses, 0.0)}
-    neutral |= {f"utility.{state}": 0.7 for state in LIVING}
-    with_, without_ = bench.run(neutral), bench.run({**neutral, **bench.each(NO_MALIGNANCIES)})
+    neutral: dict[str, Value] = {**EXACT, **{f"utility.{state}": 0.7 for state in LIVING}}
+    neutral |= {"settings.post_progression": "rate", "settings.post_progression_rate": "common"}
+    neutral |= {"post_progression.excess_rate.common": 0.0, **bench.times(bench.losses, 0.0)}
+    neutral |= {f"spm.excess_death.{kind}": 0.0 for kind in ("haematologic", "solid")}
+    rates: dict[str, Value] = {f"spm.proportion.{s}": None for s in bench.names}
+    rates |= {f"{name}.{s}": 0.0 for name in ("spm.rate", "spm.rate_off_treatment") for s in bench.names}
+    with_, without_ = bench.run(neutral), bench.run({**neutral, **rates})
     ratio = (bench.run(_nobody_stops(bench)).cost / bench.base.cost)[0]
     note = f"stopping for toxicity also ends drug cost: without it total cost × {amounts(ratio, 3)}; not neutral, shown"
     totals = (x.life_years.sum(axis=-1) for x in (with_, without_)), (x.qalys.sum(axis=-1) for x in (with_, without_))
@@ -136,8 +151,9 @@ def _harmless(bench: Bench) -> Finding:
 
 
 def _nobody_stops(bench: Bench) -> dict[str, Value]:
-    none = {"toxicity.proportion": None, "toxicity.observed_proportion": None, "toxicity.rate": 0.0}
-    return bench.each(none, bench.treated)
+    names = ("toxicity.proportion", "toxicity.observed_proportion")
+    changes: dict[str, Value] = {f"{name}.{s}": None for s in bench.treated for name in names}
+    return changes | {f"toxicity.rate.{s}": 0.0 for s in bench.treated}
 
 
 @theme(
@@ -146,7 +162,7 @@ def _nobody_stops(bench: Bench) -> dict[str, Value]:
     "Undiscounted drug cost against price × units × intensity × (time on drug / interval + half a dispensing for those "
     "who start less those on drug at the last one); relative dose intensity 1 and 0.5",
 )
-def _unit_cost(bench: Bench) -> Finding:
+def unit_cost(bench: Bench) -> Finding:
     if not bench.treated or not any(bench.number(key) for key in bench.prices):
         return not_applicable(NO_DRUG)
     full, half = ({f"dose.relative_intensity.{s}": x for s in bench.treated} for x in (1.0, 0.5))
@@ -190,7 +206,7 @@ def _by_time(bench: Bench, book: textbook.Ledger, product: str) -> float:
     "More adverse events cost more and take more away",
     "Every proportion of adverse events 1; then stops for toxicity at 5 per year, of which the cost is only shown",
 )
-def _extreme_events(bench: Bench) -> Finding:
+def extreme_events(bench: Bench) -> Finding:
     shares = tuple(k for k in bench.ids("adverse_event.proportion.") if k.rsplit(".", 1)[1] in bench.names)
     often: dict[str, Value] = dict.fromkeys(shares, 1.0)
     stopping = bench.run({**_nobody_stops(bench), **_stops_at(bench, 5.0)})
@@ -219,9 +235,9 @@ def _stops_at(bench: Bench, rate: float) -> dict[str, Value]:
     "Every category recomputed from the trace: packs at their dates, vials, visits, events, price index; costs at 5 % "
     "a year, relative dose intensity 0.9",
 )
-def _recomputed(bench: Bench) -> Finding:
-    changes = {**UNEQUAL_RATES, **bench.each({"dose.relative_intensity": 0.9}, bench.treated)}
-    other = Bench(changed_inputs(bench.inputs, changes), draws=bench.draws, seed=bench.seed)
+def recomputed(bench: Bench) -> Finding:
+    changes: dict[str, Value] = {**RATES, **{f"dose.relative_intensity.{s}": 0.9 for s in bench.treated}}
+    other = Bench(with_values(bench.inputs, changes), draws=bench.draws, seed=bench.seed)
     worst = dict.fromkeys(CATEGORIES, 0.0)
     for s in bench.names:
         for schedule, rate in ((0, 0.0), (1, 0.05)):
@@ -237,7 +253,7 @@ def _recomputed(bench: Bench) -> Finding:
 
 
 @theme("FT-21", "Prices that are not paid change nothing", "Prices of the other set times 3")
-def _other_prices(bench: Bench) -> Finding:
+def other_prices(bench: Bench) -> Finding:
     paid = bench.inputs.text("settings.price_set")
     other = next(price_set for price_set in PriceSet if price_set != paid)
     keys = tuple(key.replace(f".{paid}", f".{other}") for key in bench.prices)
@@ -247,7 +263,7 @@ def _other_prices(bench: Bench) -> Finding:
 
 
 @theme("TV-29", "Shares of a decision tree sum to 1", "Shares of courses of subsequent therapy", cheap=True)
-def _mix(bench: Bench) -> Finding:
+def mix(bench: Bench) -> Finding:
     totals = {
         s: sum(bench.number(f"subsequent.share.{c}.{s}") for c in bench.inputs.names("course")) for s in bench.names
     }

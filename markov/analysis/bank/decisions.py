@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from markov.analysis.bank.bench import Bench
-from markov.analysis.bank.registry import Finding, Theme, holds, not_applicable, within
-from markov.analysis.checks import relative_gap as gap
+from markov.analysis.bank.registry import Finding, Theme, gap, holds, not_applicable, within
 from markov.analysis.incremental import IncrementalRow, icer_in_words, incremental, net_benefit, pairwise
 from markov.terms import Array, Position
 
@@ -48,7 +47,7 @@ def _worth_choosing(costs: Sequence[float], qalys: Sequence[float]) -> set[int]:
 
 
 @theme("TV-42", "Dominated is who is dominated", f"Positions against their definitions, by net benefit: {MADE_UP}")
-def _dominance(bench: Bench) -> Finding:
+def dominance(bench: Bench) -> Finding:
     wrong = asked = 0
     for costs, qalys in _sets(bench):
         chosen = _worth_choosing(costs, qalys)
@@ -80,7 +79,7 @@ def _wrong_words(bench: Bench) -> int:
 
 
 @theme("TV-43", "ICERs rise along the frontier", f"Each against the frontier strategy before it: {MADE_UP}")
-def _rising(bench: Bench) -> Finding:
+def rising(bench: Bench) -> Finding:
     worst, falls = 0.0, 0
     for costs, qalys in _sets(bench):
         rows = [row for row in incremental(_names(costs), costs, qalys) if row.position in FRONTIER]
@@ -92,7 +91,7 @@ def _rising(bench: Bench) -> Finding:
 
 
 @theme("TV-44", "Parts sum to totals", "Costs by category, life-years and QALYs by state and by component", cheap=True)
-def _parts(bench: Bench) -> Finding:
+def parts(bench: Bench) -> Finding:
     base = bench.base
     qalys = base.qalys.sum(axis=-1), base.qaly_components.sum(axis=-1)
     gaps = (
@@ -114,7 +113,7 @@ def _area(bench: Bench) -> Array:
 
 
 @theme("FT-23", "Net benefit is threshold × QALYs less cost", "At every threshold, and who is best there", cheap=True)
-def _benefits(bench: Bench) -> Finding:
+def benefits(bench: Bench) -> Finding:
     cost, qaly = bench.base.cost[0], bench.base.qaly[0]
     thresholds = np.array(bench.inputs.thresholds)
     told = net_benefit(cost, qaly, thresholds)

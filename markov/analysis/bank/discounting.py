@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 
-from markov.analysis.bank.bench import UNEQUAL_RATES, Bench
-from markov.analysis.bank.registry import Finding, Theme, holds, plausible, within
-from markov.analysis.checks import relative_gap as gap
+from markov.analysis.bank.bench import Bench
+from markov.analysis.bank.registry import Finding, Theme, gap, holds, plausible, within
+from markov.analysis.bank.utilities import RATES
 from markov.inputs.parameters import Value
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, CostCategory, Discounting
@@ -16,18 +16,18 @@ DRUG = list(CostCategory).index(CostCategory.DRUG)
 
 
 def _rates(costs: float, effects: float) -> dict[str, Value]:
-    return {**UNEQUAL_RATES, "settings.discount_rate.costs": costs, "settings.discount_rate.effects": effects}
+    return {**RATES, "settings.discount_rate.costs": costs, "settings.discount_rate.effects": effects}
 
 
 @theme("TV-37", "Discounting takes away", "Parts of the base case, discounted against undiscounted", cheap=True)
-def _smaller(bench: Bench) -> Finding:
+def smaller(bench: Bench) -> Finding:
     parts = (bench.base.life_years, bench.base.costs, bench.base.qalys.sum(axis=-1, keepdims=True))
     excess = max(float((part[:, :, 1] - part[:, :, 0]).max() / max(part.max(), 1e-12)) for part in parts)
     return holds(excess <= 1e-12, "discounted at most undiscounted", f"excess {excess:.2g}")
 
 
 @theme("TV-41", "A shorter horizon holds less", "Horizon of 5 years, then 10, then the workbook's")
-def _shorter(bench: Bench) -> Finding:
+def shorter(bench: Bench) -> Finding:
     years = [h for h in (5.0, 10.0) if h < bench.trace.boundaries[-1]]
     runs: list[Outcomes] = [*(bench.run({"settings.horizon_years": h}) for h in years), bench.base]
     falls = [
@@ -43,7 +43,7 @@ def _shorter(bench: Bench) -> Finding:
     "The half-cycle correction lies between both ends of a cycle",
     "Life-years counted at the start, half and end",
 )
-def _half_cycle(bench: Bench) -> Finding:
+def half_cycle(bench: Bench) -> Finding:
     start, half, end = (
         bench.run({"settings.correction": c}).life_years[0, :, 0].sum(axis=-1) for c in ("start", "half_cycle", "end")
     )
@@ -61,11 +61,11 @@ def _half_cycle(bench: Bench) -> Finding:
     "The cycle that ends two years after the last start of treatment: discounted over undiscounted; costs at 5 %, "
     "effects at 2 %, and each category of cost alone",
 )
-def _second_year(bench: Bench) -> Finding:
+def second_year(bench: Bench) -> Finding:
     cycle = float(bench.trace.boundaries[1])
     latest = max(bench.inputs.number(f"treatment.start.{s}") for s in bench.names)
     count = round((latest + 2.0) / cycle)
-    before, after = (bench.run({**UNEQUAL_RATES, "settings.horizon_years": n * cycle}) for n in (count - 1, count))
+    before, after = (bench.run({**RATES, "settings.horizon_years": n * cycle}) for n in (count - 1, count))
     middle = (count - 0.5) * cycle
     effects = [
         _off(after.life_years - before.life_years, 1.02**-middle),
@@ -88,14 +88,14 @@ def _off(parts: Array, factor: float) -> float:
 
 
 @theme("TV-47", "At a rate of 0 nothing is discounted", "Both rates 0")
-def _no_discounting(bench: Bench) -> Finding:
+def no_discounting(bench: Bench) -> Finding:
     again = bench.run(_rates(0.0, 0.0))
     parts = (again.life_years, again.qalys, again.costs)
     return within(max(gap(part[:, :, 1], part[:, :, 0]) for part in parts), 1e-12, "discounted equals undiscounted")
 
 
 @theme("TV-48", "Higher rates lower totals; an extreme one leaves next to nothing", "Rates 3 %, 6 % and 10⁹")
-def _higher_rates(bench: Bench) -> Finding:
+def higher_rates(bench: Bench) -> Finding:
     low, high, extreme = (bench.run(_rates(r, r)) for r in (0.03, 0.06, 1e9))
     falls = bool((high.life_years[:, :, 1] <= low.life_years[:, :, 1] + 1e-12).all())
     falls &= bool((high.costs[:, :, 1] <= low.costs[:, :, 1] + 1e-9).all()) and bool((high.cost < low.cost).all())
@@ -114,7 +114,7 @@ def _worth_of_everybody(bench: Bench, rate: float) -> float:
 
 
 @theme("FT-08", "Ten years and the rest are the whole", "A run of 10 years against the first cycles of the whole run")
-def _additive(bench: Bench) -> Finding:
+def additive(bench: Bench) -> Finding:
     head = bench.trace_of({"settings.horizon_years": 10.0})
     cycles = min(len(head.boundaries), len(bench.trace.boundaries))
     worst = gap(head.occupancy[:, :, :cycles], bench.trace.occupancy[:, :, :cycles])
@@ -122,7 +122,7 @@ def _additive(bench: Bench) -> Finding:
 
 
 @theme("FT-22", "Halving the cycle hardly moves the answer", "Cycle length times ½: cost plus threshold × QALYs")
-def _halved(bench: Bench) -> Finding:
+def halved(bench: Bench) -> Finding:
     again = bench.run({"settings.cycle_days": 0.5 * bench.number("settings.cycle_days")})
     threshold = bench.inputs.thresholds[0]
     worth = [run.cost + threshold * run.qaly for run in (again, bench.base)]

@@ -3,14 +3,16 @@
 import numpy as np
 
 from markov.analysis.bank import textbook
-from markov.analysis.bank.bench import EXACT, NO_EXCESS_DEATHS, Bench
-from markov.analysis.bank.registry import Finding, Theme, amounts, holds, not_applicable, plausible, within
-from markov.analysis.checks import relative_gap as gap
-from markov.analysis.trial_comparison import stopped_for_toxicity
+from markov.analysis.bank.bench import Bench
+from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, not_applicable, plausible, within
+from markov.analysis.checks import stopped_for_toxicity
 from markov.inputs.parameters import Value
+from markov.survival.hazards import survival_from_increments
 from markov.terms import State
 
 theme = Theme("Deaths and other events")
+EXACT: dict[str, Value] = {"settings.correction": "half_cycle", "settings.within_cycle": "half_cycle_exposure"}
+"""Conventions of second order in the cycle, whatever the workbook's own."""
 
 
 @theme(
@@ -18,15 +20,27 @@ theme = Theme("Deaths and other events")
     "Without mortality nobody dies",
     "Background, excess rates and overall survival switched off: undiscounted life-years are the horizon",
 )
-def _nobody_dies(bench: Bench) -> Finding:
-    outcomes = bench.run({**NO_EXCESS_DEATHS, "mortality.smr": 0.0})
+def nobody_dies(bench: Bench) -> Finding:
+    outcomes = bench.run(_without_deaths(bench))
     dead, horizon = float(outcomes.entered(State.DEATH).max()), float(bench.trace.boundaries[-1])
     years = outcomes.life_years[0, :, 0].sum(axis=-1)
     return within(max(dead, gap(years, np.full(len(years), horizon))), 1e-9, f"{horizon:.2f} years, no deaths")
 
 
+def _without_deaths(bench: Bench) -> dict[str, Value]:
+    changes: dict[str, Value] = {
+        "mortality.smr": 0.0,
+        "settings.post_progression": "rate",
+        "settings.post_progression_rate": "common",
+        "post_progression.excess_rate.common": 0.0,
+        "spm.excess_death.haematologic": 0.0,
+        "spm.excess_death.solid": 0.0,
+    }
+    return changes
+
+
 @theme("TV-19", "Very high mortality kills at once", "Background mortality times 1,000")
-def _everybody_dies(bench: Bench) -> Finding:
+def everybody_dies(bench: Bench) -> Finding:
     trace = bench.trace_of({"mortality.smr": 1000.0, "settings.horizon_years": 3.0})
     alive = [float(np.interp(2.0, trace.boundaries, curve)) for curve in trace.curves["os"][0]]
     return holds(max(alive) < 0.01, "below 1 % alive after two years", f"{max(alive):.2%}")
@@ -38,7 +52,7 @@ def _everybody_dies(bench: Bench) -> Finding:
     "Overall survival against the life table, counted year of age by year of age",
     cheap=True,
 )
-def _general_population(bench: Bench) -> Finding:
+def general_population(bench: Bench) -> Finding:
     if bench.inputs.number("mortality.smr") < 1.0:
         return not_applicable("the workbook's standardised mortality ratio is below 1: patients may live longer")
     population = textbook.general_population(bench.inputs, bench.trace.boundaries)
@@ -47,7 +61,7 @@ def _general_population(bench: Bench) -> Finding:
 
 
 @theme("TV-39", "Patients who start younger live longer", "Age at time zero 5 years lower, the horizon as it was")
-def _baseline(bench: Bench) -> Finding:
+def baseline(bench: Bench) -> Finding:
     same: dict[str, Value] = {"settings.horizon_years": float(bench.trace.boundaries[-1])}
     before = bench.run(same).life_years[0, :, 0].sum(axis=-1)
     after = bench.run({**same, "cohort.age": bench.number("cohort.age") - 5.0}).life_years[0, :, 0].sum(axis=-1)
@@ -60,9 +74,13 @@ def _baseline(bench: Bench) -> Finding:
     "Without excess mortality, life expectancy is the general population's",
     "Excess deaths off, then overall survival so long that the life table alone counts; life table added up by hand",
 )
-def _life_expectancy(bench: Bench) -> Finding:
-    off: dict[str, Value] = {**NO_EXCESS_DEATHS, "mortality.smr": 1.0, **EXACT}
-    anchored = {**off, "settings.post_progression": "overall_survival", **bench.exponential_os(1e6)}
+def life_expectancy(bench: Bench) -> Finding:
+    off = {**_without_deaths(bench), "mortality.smr": 1.0, **EXACT}
+    anchored: dict[str, Value] = {**off, "settings.post_progression": "overall_survival"}
+    for s in bench.names:
+        median = f"os.median.{s}"
+        anchored |= {f"os.family.{s}": "weibull", f"os.shape.{s}": 1.0, median: bench.as_model(median, 1e6)}
+        anchored |= {f"os.waning_start.{s}": None, f"os.waning_end.{s}": None}
     edges = bench.trace.boundaries
     alive = textbook.general_population(bench.inputs, edges)
     expected = float(edges[1] * (alive.sum() - 0.5 * (alive[0] + alive[-1])))
@@ -77,7 +95,7 @@ def _life_expectancy(bench: Bench) -> Finding:
     "Cumulative incidence among starters, added up from the trace",
     cheap=True,
 )
-def _stops(bench: Bench) -> Finding:
+def stops(bench: Bench) -> Finding:
     gaps = {}
     for s in bench.treated:
         key, period = f"toxicity.proportion.{s}", f"toxicity.period.{s}"
@@ -97,7 +115,7 @@ def _stops(bench: Bench) -> Finding:
     "First ones by type, from time on and off drug in the trace",
     cheap=True,
 )
-def _malignancies(bench: Bench) -> Finding:
+def malignancies(bench: Bench) -> Finding:
     worst, asked = 0.0, 0
     entries = bench.base.entries[0]
     for s in bench.names:
@@ -131,11 +149,13 @@ def _spm_rate(bench: Bench, identifier: str) -> float:
     "Where deaths follow the OS curves: the trace against the curve floored at the life table",
     cheap=True,
 )
-def _anchor(bench: Bench) -> Finding:
-    hazards = bench.hazards()
+def anchor(bench: Bench) -> Finding:
+    hazards = bench.hazards
     if hazards.overall is None:
         return not_applicable("deaths after progression come from a rate or a curve of their own")
-    gaps = np.abs(bench.trace.curves["os"][0] - bench.told(hazards, hazards.overall))
+    cohorts = (hazards.cycles, len(bench.names), 1)
+    told = survival_from_increments(np.broadcast_to(hazards.overall, cohorts))[..., 0].T
+    gaps = np.abs(bench.trace.curves["os"][0] - told)
     limited = bench.base.counts["clipped_cycles"][0]
     good = bool(((gaps > 1e-6).sum(axis=1) <= 2 * limited).all()) and float(gaps.max()) < 1e-2
     note = f"{int(limited.sum())} cycles in which nobody more, or nobody less, could die" if limited.any() else ""

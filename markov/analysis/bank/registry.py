@@ -35,8 +35,8 @@ class BankTest:
     done: str
     theme: str
     run: Callable[[Bench], Finding]
-    source: str
-    cheap: bool
+    source: str = TECH_VER
+    cheap: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,17 @@ class Theme:
         self.tests: list[BankTest] = []
 
     def __call__(
-        self, identifier: str, title: str, done: str, *, cheap: bool = False
+        self, identifier: str, title: str, done: str, *, source: str = "", cheap: bool = False
     ) -> Callable[[Callable[[Bench], Finding]], Callable[[Bench], Finding]]:
         """Register a test under its id."""
-        source = TECH_VER if identifier.startswith("TV") else OWN
+        source = source or (TECH_VER if identifier.startswith("TV") else OWN)
 
         def register(run: Callable[[Bench], Finding]) -> Callable[[Bench], Finding]:
-            run.__doc__ = f"{title}. {done}."
+            run.__doc__ = run.__doc__ or f"{title}. {done}."
             self.tests.append(BankTest(identifier, title, done, self.name, run, source, cheap))
             return run
 
         return register
-
-    def answer(self, identifier: str, title: str, finding: Finding) -> None:
-        """Register a test that needs no run: of another kind of model, or a question to the analyst."""
-        self(identifier, title, "–")(lambda bench: finding)
 
 
 # ------------------------------------------------------------------------------------------------- findings
@@ -106,6 +102,17 @@ def analyst(question: str) -> Finding:
 
 
 # ---------------------------------------------------------------------------------------------- comparisons
+
+
+def gap(found: Array, expected: Array) -> float:
+    """Largest difference, relative to the largest expected value; not a number counts as infinite.
+
+    >>> gap(np.array([2.0, 4.0]), np.array([2.0, 5.0]))
+    0.2
+    """
+    scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-12)
+    difference = np.abs(np.asarray(found) - np.asarray(expected))
+    return float(np.nan_to_num(np.max(difference, initial=0.0) / scale, nan=np.inf))
 
 
 def rises(before: Array, after: Array) -> bool:

@@ -43,8 +43,10 @@ def verify_workbook(
 
     Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER).
 
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
     >>> price = [test for test in BANK if test.id == "TV-01"]
-    >>> [tested.check.verdict.value for tested in verify_workbook(Bench(calgb), price)]
+    >>> [tested.check.verdict.value for tested in verify_workbook(Bench(read_inputs(shipped("calgb_100104"))), price)]
     ['pass']
     """
     found = []
@@ -58,7 +60,11 @@ def verify_workbook(
 def short_form(inputs: Inputs, base: Outcomes) -> tuple[Tested, ...]:
     """The tests that need no more than a base case with its trace: those of every report.
 
-    >>> count(short_form(calgb, calgb_base.outcomes))["fail"]
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> from markov.model.evaluate import evaluate
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> count(short_form(inputs, evaluate(inputs, trace=True)))["fail"]
     0
     """
     return verify_workbook(Bench(inputs, base), [test for test in BANK if test.cheap])

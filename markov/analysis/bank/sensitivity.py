@@ -1,15 +1,14 @@
 """One-way analysis and scenarios: the right inputs, over the right ranges, in the right direction, all linked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from markov.analysis.bank.bench import Bench
-from markov.analysis.bank.registry import Finding, Theme, holds, listed, not_applicable, plausible
-from markov.analysis.checks import apart
+from markov.analysis.bank.registry import Finding, Theme, gap, holds, listed, not_applicable, plausible
+from markov.analysis.draws import sampled
 from markov.analysis.sensitivity.one_way import Factor, declared_factors, design
 from markov.analysis.sensitivity.two_way import varies_by_row
-from markov.analysis.sources_of_uncertainty import sampled
 from markov.inputs.correlations import blocks, stream
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Parameter
@@ -29,7 +28,7 @@ def _own(factor: Factor) -> list[str]:
 @theme(
     "TV-54", "One-way analysis varies all that is uncertain", "Ids of its bars against those that are drawn", cheap=True
 )
-def _complete(bench: Bench) -> Finding:
+def complete(bench: Bench) -> Finding:
     varied = {key for factor in bench.factors for key in _own(factor)}
     uncertain = {parameter.id for parameter in sampled(bench.inputs)}
     told = {p.id for p in bench.inputs.parameters.values() if p.is_sampled and _in_use(bench, p)}
@@ -45,7 +44,7 @@ def _in_use(bench: Bench, parameter: Parameter) -> bool:
 @theme(
     "TV-55", "What is jointly uncertain is not varied singly", "Groups and correlated inputs among the bars", cheap=True
 )
-def _joint(bench: Bench) -> Finding:
+def joint(bench: Bench) -> Finding:
     found = bench.factors
     groups: dict[str, set[str]] = {}
     for p in sampled(bench.inputs):
@@ -67,7 +66,7 @@ def _joint(bench: Bench) -> Finding:
     "Bars run over 95 % intervals",
     "Ends of each bar against the 2.5 and 97.5 % points of 2,000 evenly spread values of its distribution",
 )
-def _bounds(bench: Bench) -> Finding:
+def bounds(bench: Bench) -> Finding:
     chances = (np.arange(2_000) + 0.5) / 2_000
     off = []
     for factor in bench.factors:
@@ -102,7 +101,7 @@ SIGNS: tuple[tuple[tuple[str, ...], str, int], ...] = (
     "Every bar from its lower to its upper end: costs raise costs, utilities QALYs, longer survival life-years, higher "
     "hazards lower them",
 )
-def _directions(bench: Bench) -> Finding:
+def directions(bench: Bench) -> Finding:
     varied = [f for f in (*bench.factors, *declared_factors(bench.inputs)) if not any(m.follows for m in f.members)]
     asked = [(f, direction) for f in varied if (direction := _sign(bench, f))]
     if not asked:
@@ -132,7 +131,7 @@ def _sign(bench: Bench, factor: Factor) -> tuple[str, int] | None:
     "Value against low and high of every row; base case within its bar",
     cheap=True,
 )
-def _ordered(bench: Bench) -> Finding:
+def ordered(bench: Bench) -> Finding:
     wrong = [
         p
         for p in bench.inputs.parameters.values()
@@ -163,7 +162,7 @@ def _against(parameters: Sequence[Parameter]) -> str:
 @theme(
     "TV-59", "Spreads are standard errors, not standard deviations", "Sizes of spreads, and against limits", cheap=True
 )
-def _standard_errors(bench: Bench) -> Finding:
+def standard_errors(bench: Bench) -> Finding:
     found = []
     for p in sampled(bench.inputs):
         value, se = abs(bench.number(p.id)), p.se
@@ -177,7 +176,7 @@ def _standard_errors(bench: Bench) -> Finding:
 
 
 @theme("TV-70", "Scenarios are balanced", "Scenarios that favour each strategy, and that do not")
-def _balanced(bench: Bench) -> Finding:
+def balanced(bench: Bench) -> Finding:
     if not bench.workbook.scenarios or not bench.others:
         return not_applicable("the workbook has no scenarios, or one strategy")
     counts = [c for c in bench.scenarios.balance if c.price_set is None and c.threshold == bench.inputs.thresholds[0]]
@@ -190,7 +189,7 @@ def _balanced(bench: Bench) -> Finding:
 
 
 @theme("TV-74", "No choice of method is varied as if it were uncertain", "Ids of bars and draws", cheap=True)
-def _methods(bench: Bench) -> Finding:
+def methods(bench: Bench) -> Finding:
     keys = {key for f in (*bench.factors, *declared_factors(bench.inputs)) for key in f.values}
     keys |= {p.id for p in sampled(bench.inputs)}
     found = [key for key in sorted(keys) if bench.inputs.parameters[key].definition.is_method]
@@ -203,16 +202,32 @@ def _methods(bench: Bench) -> Finding:
     "Each alone at the 90 % point of its distribution, by row and, all together, by cell; every other number used by "
     "row times 0.93; what then moves nothing at half its value",
 )
-def _linked(bench: Bench) -> Finding:
+def linked(bench: Bench) -> Finding:
     uncertain = {p.id: float(inverse(p)(np.array(0.9))) for p in sampled(bench.inputs)}
-    fixed = {key: 0.93 * bench.number(key) for key in _fixed_numbers(bench) if key not in uncertain}
-    if not uncertain and not fixed:
+    fixed = {
+        key: 0.93 * bench.number(key)
+        for key, p in bench.inputs.parameters.items()
+        if key not in uncertain
+        and isinstance(p.value, int | float)
+        and bench.number(key)
+        and _in_use(bench, p)
+        and varies_by_row(bench.inputs, key)
+    }
+    moved = {**uncertain, **fixed}
+    if not moved:
         return not_applicable(NOTHING_UNCERTAIN)
-    idle = _without_effect(bench, {**uncertain, **fixed})
+    columns = {key: np.full(len(moved) + 1, bench.number(key)) for key in moved}
+    for row, (key, value) in enumerate(moved.items(), start=1):
+        columns[key][row] = value
+    effects = list(_effects(bench.rows(columns)))
+    idle = [key for key, effect in zip(moved, effects, strict=True) if effect <= 1e-13]
     still = [key for key in idle if key in uncertain and not _multiplies_nothing(bench, key)]
-    orphans = _without_effect(bench, {key: 0.5 * bench.number(key) for key in still})
-    limited = [key for key in still if key not in orphans]
-    off = _off_by_cell(bench, uncertain)
+    limited = _moving_at_half(bench, still)
+    orphans = [key for key in still if key not in limited]
+    typed = {key: value for key, value in uncertain.items() if not key.startswith(bench.kept_as_observed)}
+    by_cell = bench.run(dict(typed))
+    by_row = bench.rows({key: np.array([value]) for key, value in typed.items()}) if typed else by_cell
+    off = max(gap(by_row.costs, by_cell.costs), gap(by_row.qalys, by_cell.qalys))
     told = f"{len(uncertain)} uncertain, without effect: {listed(orphans)}; by row and by cell off by {off:.2g}"
     unused = [key for key in idle if key in fixed]
     note = f"fixed numbers without effect under these settings: {listed(unused)}" if unused else ""
@@ -223,28 +238,15 @@ def _linked(bench: Bench) -> Finding:
     return holds(not orphans and off <= 1e-9, expected, told, note)
 
 
-def _fixed_numbers(bench: Bench) -> Iterator[str]:
-    """Numbers in use that vary by row and are not 0."""
-    for key, p in bench.inputs.parameters.items():
-        if isinstance(p.value, int | float) and p.value and _in_use(bench, p) and varies_by_row(bench.inputs, key):
-            yield key
-
-
-def _without_effect(bench: Bench, values: Mapping[str, float]) -> list[str]:
-    """Those of some inputs that move nothing when each alone takes its value, by row."""
-    if not values:
+def _moving_at_half(bench: Bench, keys: Sequence[str]) -> list[str]:
+    """Those of some inputs that move a result at half their value: a limit binds here, such as the cap of utilities."""
+    if not keys:
         return []
-    columns = {key: np.full(len(values) + 1, bench.number(key)) for key in values}
-    for row, (key, value) in enumerate(values.items(), start=1):
-        columns[key][row] = value
-    return [key for key, effect in zip(values, _effects(bench.rows(columns)), strict=True) if effect <= 1e-13]
-
-
-def _off_by_cell(bench: Bench, values: Mapping[str, float]) -> float:
-    """How far a row with all values is from a workbook with them in its cells."""
-    typed = {key: value for key, value in values.items() if not key.startswith(bench.kept_as_observed)}
-    by_row = {key: np.array([value]) for key, value in typed.items()}
-    return apart(bench.rows(by_row), bench.run(dict(typed))) if typed else 0.0
+    columns = {key: np.full(len(keys) + 1, bench.number(key)) for key in keys}
+    for row, key in enumerate(keys, start=1):
+        columns[key][row] *= 0.5
+    effects = _effects(bench.rows(columns))
+    return [key for key, effect in zip(keys, effects, strict=True) if effect > 1e-13]
 
 
 def _effects(outcomes: Outcomes) -> Iterator[float]:

@@ -12,20 +12,21 @@ from markov.analysis.bank.registry import (
     Theme,
     amounts,
     analyst,
+    gap,
     holds,
     not_applicable,
     plausible,
     within,
 )
-from markov.analysis.checks import relative_gap as gap
-from markov.inputs.parameters import Value
-from markov.model.outcomes import Trace
+from markov.inputs.parameters import Columns, Value, with_values
+from markov.model.hazards import build_hazards
 from markov.survival.families import curve
 from markov.survival.hazards import (
     cumulative_incidence,
     probability_from_rate,
     rate_from_incidence,
     rate_from_probability,
+    survival_from_increments,
 )
 from markov.terms import Array, Endpoint, Family, PostProgression
 
@@ -43,21 +44,29 @@ def _anchored(bench: Bench) -> bool:
     "Each strategy beside the reference takes a hazard ratio of 0.7, then 1.2, on the reference's curve, for "
     "progression and, where deaths follow it, for survival",
 )
-def _hazard_ratios(bench: Bench) -> Finding:
+def hazard_ratios(bench: Bench) -> Finding:
     if not bench.others or _ratio_on_reference(bench):
         return not_applicable("needs two strategies, the reference with a curve of its own")
     told = []
     for endpoint, name in ((Endpoint.PFS, "pfs_net_of_spm"), (Endpoint.OS, "os")):
         if endpoint is Endpoint.PFS or _anchored(bench):
-            low, high = (_at_ratio(bench, endpoint, ratio).curves[name][0, 1:] for ratio in (0.7, 1.2))
+            low, high = (bench.trace_of(_with_ratio(bench, endpoint, r)).curves[name][0, 1:] for r in (0.7, 1.2))
             told.append((endpoint, bool((high <= low + 1e-4).all() and (high < low - 1e-3).any(axis=1).all())))
     words = ", ".join(f"{endpoint}: {'as expected' if good else 'not so'}" for endpoint, good in told)
     return holds(all(good for _, good in told), "the curve at 1.2 below that at 0.7", words)
 
 
-def _at_ratio(bench: Bench, endpoint: Endpoint, ratio: float) -> Trace:
-    changes = bench.on_reference(endpoint, Family.HAZARD_RATIO, ratio)
-    return bench.trace_of({"settings.crossing": "cap_curve", **changes})
+def _with_ratio(bench: Bench, endpoint: Endpoint, ratio: float) -> dict[str, Value]:
+    changes: dict[str, Value] = {"settings.crossing": "cap_curve"}
+    for s in bench.others:
+        changes |= {
+            f"{endpoint}.family.{s}": "hazard_ratio",
+            f"{endpoint}.hazard_ratio.{s}": ratio,
+            f"{endpoint}.reference.{s}": bench.names[0],
+            f"{endpoint}.waning_start.{s}": None,
+            f"{endpoint}.waning_end.{s}": None,
+        }
+    return changes
 
 
 def _ratio_on_reference(bench: Bench) -> bool:
@@ -70,7 +79,7 @@ def _ratio_on_reference(bench: Bench) -> bool:
     "Nested curves never cross",
     "Time on treatment, freedom from progression and survival of the base case; PFS again under a median OS of a year",
 )
-def _nested(bench: Bench) -> Finding:
+def nested(bench: Bench) -> Finding:
     curves = [bench.trace.curves[name][0] for name in ("on_treatment", "progression_and_spm_free", "os")]
     worst = max(float((inner - outer).max()) for inner, outer in itertools.pairwise(curves))
     clash = _excess_over_short_survival(bench)
@@ -80,9 +89,14 @@ def _nested(bench: Bench) -> Finding:
 def _excess_over_short_survival(bench: Bench) -> float:
     """Excess of PFS over OS after the crossing policy has done its work, where patients die within a year or so."""
     changes: dict[str, Value] = {"settings.post_progression": "overall_survival", "settings.crossing": "cap_hazard"}
-    hazards = bench.hazards({**changes, **bench.exponential_os(12.0)})
+    for s in bench.names:
+        median = f"os.median.{s}"
+        changes |= {f"os.family.{s}": "weibull", f"os.shape.{s}": 1.0, median: bench.as_model(median, 12.0)}
+        changes |= {f"os.waning_start.{s}": None, f"os.waning_end.{s}": None}
+    hazards = build_hazards(Columns(with_values(bench.inputs, changes), {}, 1))
     assert hazards.overall is not None
-    pfs, overall = (bench.told(hazards, increments) for increments in (hazards.floored, hazards.overall))
+    cohorts = (hazards.cycles, len(bench.names), 1)
+    pfs, overall = (survival_from_increments(np.broadcast_to(h, cohorts)) for h in (hazards.floored, hazards.overall))
     return float((pfs - overall).max())
 
 
@@ -92,7 +106,7 @@ def _excess_over_short_survival(bench: Bench) -> float:
     "Each pair of curves over 40 years, and each family against its formula written out",
     cheap=True,
 )
-def _special_shapes(bench: Bench) -> Finding:
+def special_shapes(bench: Bench) -> Finding:
     del bench
     t = np.linspace(0.5, 480.0, 960)
     pairs = [(_survives(a, pa, t), _survives(b, pb, t)) for (a, pa), (b, pb) in ALIKE]
@@ -139,7 +153,7 @@ def _survives(family: Family, parameters: dict[str, float], t: Array) -> Array:
 
 
 @theme("TV-06", "Hazard ratios lie on curves whose hazards are proportional", "Families behind every ratio", cheap=True)
-def _proportional(bench: Bench) -> Finding:
+def proportional(bench: Bench) -> Finding:
     found = []
     for endpoint, s in ((e, s) for e in (Endpoint.PFS, Endpoint.OS) for s in bench.names):
         reference = bench.inputs.text(f"{endpoint}.reference.{s}") or bench.names[0]
@@ -156,7 +170,7 @@ def _proportional(bench: Bench) -> Finding:
     "p = 1 − e^(−rt) at six values, there and back, by month and by year, and with competing exits",
     cheap=True,
 )
-def _conversions(bench: Bench) -> Finding:
+def conversions(bench: Bench) -> Finding:
     del bench
     p, years = np.array([0.01, 0.1, 0.3, 0.52, 0.8, 0.99]), 2.5
     rate = rate_from_probability(p, np.array(years))
@@ -173,7 +187,7 @@ def _conversions(bench: Bench) -> Finding:
 
 
 @theme("TV-34", "Differences in effects have the sign of the evidence", "ΔLY and ΔQALY beside PFS and OS", cheap=True)
-def _signs_of_effects(bench: Bench) -> Finding:
+def signs_of_effects(bench: Bench) -> Finding:
     if not bench.others:
         return not_applicable("one strategy")
     base, odd, told = bench.base, [], []
@@ -192,8 +206,8 @@ def _signs_of_effects(bench: Bench) -> Finding:
     "Twice, or half, the difference in efficacy is about twice, or half, the difference in effect",
     "Logs of ratios, or the distance between two curves of one family, times 2 and ½; the ratio of ΔQALYs",
 )
-def _efficacy(bench: Bench) -> Finding:
-    return _ratios(bench, lambda factor: _scaled_efficacy(bench, factor), "ΔQALY", 0)
+def efficacy(bench: Bench) -> Finding:
+    return _ratios(bench, lambda factor: _efficacy(bench, factor), "ΔQALY", 0)
 
 
 @theme(
@@ -202,8 +216,8 @@ def _efficacy(bench: Bench) -> Finding:
     "Proportions with adverse events moved from the reference's by 2 and ½ of the difference; the ratio of ΔQALYs lost "
     "to adverse events",
 )
-def _safety(bench: Bench) -> Finding:
-    return _ratios(bench, lambda factor: _scaled_safety(bench, factor), "ΔQALYs of adverse events", 2)
+def safety(bench: Bench) -> Finding:
+    return _ratios(bench, lambda factor: _safety(bench, factor), "ΔQALYs of adverse events", 2)
 
 
 def _ratios(bench: Bench, changes: Callable[[float], dict[str, Value]], words: str, component: int) -> Finding:
@@ -222,7 +236,7 @@ def _ratios(bench: Bench, changes: Callable[[float], dict[str, Value]], words: s
     return plausible(near, f"{words} × about 0.5 and 2", told, "the model is not linear in it: read the ratio")
 
 
-def _scaled_efficacy(bench: Bench, factor: float) -> dict[str, Value]:
+def _efficacy(bench: Bench, factor: float) -> dict[str, Value]:
     changes: dict[str, Value] = {}
     for endpoint, s in ((e, s) for e in (Endpoint.PFS, Endpoint.OS) for s in bench.others):
         family = bench.inputs.text(f"{endpoint}.family.{s}")
@@ -243,7 +257,7 @@ def _moved(bench: Bench, endpoint: Endpoint, s: str, factor: float) -> Iterator[
             return
 
 
-def _scaled_safety(bench: Bench, factor: float) -> dict[str, Value]:
+def _safety(bench: Bench, factor: float) -> dict[str, Value]:
     changes: dict[str, Value] = {}
     for event, s in ((e, s) for e in bench.inputs.names("event") for s in bench.others):
         own, other = (f"adverse_event.proportion.{event}.{x}" for x in (s, bench.names[0]))
@@ -262,12 +276,15 @@ def _scaled_safety(bench: Bench, factor: float) -> dict[str, Value]:
     "PFS and OS of every strategy recomputed from family, parameters, ratios and waning, in months",
     cheap=True,
 )
-def _curves(bench: Bench) -> Finding:
-    hazards = bench.hazards()
-    gaps = list(_curve_gaps(bench, Endpoint.PFS, bench.told(hazards, hazards.pfs), np.zeros(1)))
+def curves(bench: Bench) -> Finding:
+    hazards = bench.hazards
+    cohorts = (hazards.cycles, len(bench.names), 1)
+    pfs = survival_from_increments(np.broadcast_to(hazards.pfs, cohorts))[..., 0]
+    gaps = list(_curve_gaps(bench, Endpoint.PFS, pfs, np.zeros(1)))
     if hazards.overall is not None:
-        background = bench.told(hazards, hazards.background)[0]
-        gaps += _curve_gaps(bench, Endpoint.OS, bench.told(hazards, hazards.overall), background)
+        overall = survival_from_increments(np.broadcast_to(hazards.overall, cohorts))[..., 0]
+        background = survival_from_increments(np.broadcast_to(hazards.background, cohorts))[:, 0, 0]
+        gaps += _curve_gaps(bench, Endpoint.OS, overall, background)
     if not gaps:
         return not_applicable("all curves are splines, whose formula is tested against published fits")
     return within(max(gaps), 1e-6, f"equal in {len(gaps)} curves")
@@ -282,7 +299,7 @@ def _curve_gaps(bench: Bench, endpoint: Endpoint, found: Array, background: Arra
         if len(background) > 1:
             steps = [x[1:] / np.maximum(x[:-1], 1e-290) for x in (told, background)]
             told = np.concatenate([[1.0], np.cumprod(np.minimum(*steps))])
-        yield float(np.abs(found[i] - told).max())
+        yield float(np.abs(found[:, i] - told).max())
 
 
 @theme(
@@ -290,15 +307,22 @@ def _curve_gaps(bench: Bench, endpoint: Endpoint, found: Array, background: Arra
     "A time ratio stretches time",
     "Each strategy beside the reference takes a time ratio of 1.5 on the reference's curve: its median PFS",
 )
-def _time_ratio(bench: Bench) -> Finding:
+def time_ratio(bench: Bench) -> Finding:
     if not bench.others or _ratio_on_reference(bench):
         return not_applicable("needs two strategies, the reference with a curve of its own")
-    hazards = bench.hazards(bench.on_reference(Endpoint.PFS, Family.TIME_RATIO, 1.5))
-    curves = bench.told(hazards, hazards.pfs)
-    medians = [float(np.interp(np.log(2.0), -np.log(alive), hazards.boundaries)) for alive in curves]
+    changes: dict[str, Value] = {}
+    for s in bench.others:
+        changes |= {f"pfs.family.{s}": "time_ratio", f"pfs.time_ratio.{s}": 1.5, f"pfs.reference.{s}": bench.names[0]}
+        changes |= {f"pfs.waning_start.{s}": None, f"pfs.waning_end.{s}": None}
+    columns = Columns(with_values(bench.inputs, changes), {}, 1)
+    hazards = build_hazards(columns)
+    alive = survival_from_increments(np.broadcast_to(hazards.pfs, (hazards.cycles, len(bench.names), 1)))[..., 0]
+    medians = [float(np.interp(np.log(2.0), -np.log(alive[:, i]), hazards.boundaries)) for i in range(len(bench.names))]
     ratios = np.array(medians[1:]) / medians[0]
     return within(gap(ratios, np.full(len(ratios), 1.5)), 5e-3, "1.5 times the reference's median")
 
 
-QUESTION = "Are the groups of parameters valued together those that one study could inform, and written so?"
-theme.answer("TV-75", "Value of information is reported as it was asked", analyst(QUESTION))
+@theme("TV-75", "Value of information is reported as it was asked", "–")
+def value_of_information(bench: Bench) -> Finding:
+    del bench
+    return analyst("Are the groups of parameters valued together those that one study could inform, and written so?")

@@ -26,12 +26,12 @@ KINDS = (State.SPM_HAEMATOLOGIC, State.SPM_SOLID)
 # ------------------------------------------------------------------------------------------------- survival
 
 
-def _survival(inputs: Inputs, endpoint: Endpoint, strategy: str) -> Curve | None:
+def survival(inputs: Inputs, endpoint: Endpoint, strategy: str) -> Curve | None:
     """Survival of a strategy's own curve by months, before waning; None for splines."""
     family = inputs.text(f"{endpoint}.family.{strategy}")
     if family in (Family.HAZARD_RATIO, Family.TIME_RATIO):
         key = f"{endpoint}.reference.{strategy}"
-        reference = _survival(inputs, endpoint, inputs.text(key) or inputs.reference)
+        reference = survival(inputs, endpoint, inputs.text(key) or inputs.reference)
         ratio = _plain(inputs, f"{endpoint}.{family}.{strategy}")
         if reference is None:
             return None
@@ -113,13 +113,13 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 
 def waned(inputs: Inputs, endpoint: Endpoint, strategy: str, edges: Array) -> Array | None:
     """Survival at cycle boundaries (cycles + 1,), waning included, cycle by cycle; None for splines."""
-    own, key = _survival(inputs, endpoint, strategy), f"{endpoint}.waning_end.{strategy}"
+    own, key = survival(inputs, endpoint, strategy), f"{endpoint}.waning_end.{strategy}"
     if own is None:
         return None
     levels = own(12.0 * edges)
     if not inputs.given(key):
         return np.asarray(levels)
-    reference = _survival(inputs, endpoint, inputs.text(f"{endpoint}.reference.{strategy}") or inputs.reference)
+    reference = survival(inputs, endpoint, inputs.text(f"{endpoint}.reference.{strategy}") or inputs.reference)
     if reference is None:
         return None
     start, end = (_years(inputs, f"{endpoint}.waning_{word}.{strategy}") for word in ("start", "end"))

@@ -7,12 +7,10 @@ import numpy as np
 from scipy.special import kolmogorov, ndtri
 
 from markov.analysis.bank.bench import MANY, Bench
-from markov.analysis.bank.registry import Finding, Theme, amounts, holds, listed, not_applicable, plausible
+from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, listed, not_applicable, plausible
 from markov.analysis.bank.sensitivity import NOTHING_UNCERTAIN
-from markov.analysis.checks import relative_gap as gap
-from markov.analysis.draws import random_draws, uniforms
+from markov.analysis.draws import random_draws, sampled, uniforms
 from markov.analysis.sensitivity.scenarios import applied
-from markov.analysis.sources_of_uncertainty import sampled
 from markov.analysis.uncertainty.acceptability import decision
 from markov.analysis.uncertainty.invariants import excesses
 from markov.analysis.uncertainty.sample import draw_sample
@@ -42,7 +40,7 @@ def _is_ratio(p: Parameter) -> bool:
 # --------------------------------------------------------------------------------------------- distributions
 
 
-def _expected_moments(p: Parameter) -> tuple[float, float] | None:
+def expected_moments(p: Parameter) -> tuple[float, float] | None:
     """Mean and standard deviation that value, standard error and limits of a row ask for; None where it is cut off."""
     value, low, high = float(str(p.value)), p.low, p.high
     if p.distribution == Distribution.UNIFORM and low is not None and high is not None:
@@ -66,12 +64,12 @@ def _expected_moments(p: Parameter) -> tuple[float, float] | None:
     "Draws have the mean and spread of their inputs",
     f"Mean, standard deviation and shape of {MANY:,} draws of each input against value, standard error and limits",
 )
-def _moments(bench: Bench) -> Finding:
+def moments(bench: Bench) -> Finding:
     if not bench.drawn:
         return not_applicable(NOTHING_UNCERTAIN)
     off, cut = [], []
     for p in sampled(bench.inputs):
-        expected, values = _expected_moments(p), bench.drawn[p.id]
+        expected, values = expected_moments(p), bench.drawn[p.id]
         if expected is None:
             cut.append(p.id)
             continue
@@ -87,7 +85,7 @@ def _moments(bench: Bench) -> Finding:
 
 
 @theme("TV-07", "Drawn ratios are plausible", f"{MANY:,} draws of hazard, time and other ratios")
-def _ratios(bench: Bench) -> Finding:
+def ratios(bench: Bench) -> Finding:
     found = [p for p in sampled(bench.inputs) if _is_ratio(p)]
     if not found:
         return not_applicable("no ratio is uncertain")
@@ -106,14 +104,14 @@ def _ratios(bench: Bench) -> Finding:
 
 
 @theme("TV-60", "Costs, rates and ratios are drawn from distributions above 0", "Distribution of each, and its draws")
-def _positive(bench: Bench) -> Finding:
+def positive(bench: Bench) -> Finding:
     kinds = ("price.", "cost.", "subsequent.", "adverse_event.cost.", "spm.rate", "spm.excess", "toxicity.rate")
     found = [p for p in sampled(bench.inputs) if p.id.startswith(kinds) or _is_ratio(p)]
     return _distributions(bench, found, (Distribution.LOG_NORMAL, Distribution.GAMMA), 0.0, math.inf)
 
 
 @theme("TV-61", "Proportions and utilities are drawn from beta distributions", "Distribution of each, and its draws")
-def _proportions(bench: Bench) -> Finding:
+def proportions(bench: Bench) -> Finding:
     found = [p for p in sampled(bench.inputs) if p.unit == "proportion" or p.id.startswith("utility.")]
     found = [p for p in found if bench.number(p.id) >= 0.0]
     return _distributions(bench, found, (Distribution.BETA, Distribution.DIRICHLET), 0.0, 1.0)
@@ -134,7 +132,7 @@ def _distributions(
 
 
 @theme("TV-62", "Shares that add up are drawn from a Dirichlet distribution", "Sums and means of their draws")
-def _shares(bench: Bench) -> Finding:
+def shares(bench: Bench) -> Finding:
     groups = share_groups(sampled(bench.inputs))
     if not groups:
         return not_applicable("no shares of one whole are uncertain")
@@ -152,7 +150,7 @@ def _shares(bench: Bench) -> Finding:
     "What is correlated is drawn together",
     f"Correlation of the normal scores of {MANY:,} draws against the sheet Correlations; groups move as one",
 )
-def _correlated(bench: Bench) -> Finding:
+def correlated(bench: Bench) -> Finding:
     scores = {stream(p): _scores(bench.drawn[p.id]) for p in sampled(bench.inputs)}
     off, pairs = [], 0
     for ids, matrix in blocks(bench.inputs):
@@ -181,7 +179,7 @@ def _scores(values: Array) -> Array:
 
 
 @theme("TV-64", "A normal distribution only where no draw can be impossible", "Draws of normals against hard limits")
-def _normals(bench: Bench) -> Finding:
+def normals(bench: Bench) -> Finding:
     found = _of(bench, Distribution.NORMAL, Distribution.TRUNCATED_NORMAL)
     impossible, close = [], []
     for p in sampled(bench.inputs):
@@ -200,7 +198,7 @@ def _normals(bench: Bench) -> Finding:
 
 
 @theme("TV-65", "Means over draws are near the deterministic result", "Cost and QALYs by strategy, and net benefit")
-def _near_deterministic(bench: Bench) -> Finding:
+def near_deterministic(bench: Bench) -> Finding:
     if not bench.drawn:
         return not_applicable(NOTHING_UNCERTAIN)
     means = [getattr(bench.sample, name).mean(axis=0) for name in ("cost", "qaly")]
@@ -212,7 +210,7 @@ def _near_deterministic(bench: Bench) -> Finding:
 
 
 @theme("TV-66", "Another run of draws says the same, and the same seed the same draws", "Seeds s, s again, and s + 1")
-def _fresh(bench: Bench) -> Finding:
+def fresh(bench: Bench) -> Finding:
     if not bench.drawn:
         return not_applicable(NOTHING_UNCERTAIN)
     other = draw_sample(bench.inputs, bench.draws, bench.seed + 1, traced=False)
@@ -237,7 +235,7 @@ def _yes(true: bool) -> str:
     "The acceptability curve and frontier are those of the scatter",
     "Counted again from the draws, at every threshold, and from made-up ones whose frontier is not the highest curve",
 )
-def _acceptability(bench: Bench) -> Finding:
+def acceptability(bench: Bench) -> Finding:
     made = np.array([[10.0, 12.0], [10.0, 12.0], [10.0, 0.0]])
     asked = [made]
     if bench.drawn:
@@ -261,7 +259,7 @@ def _recounted(benefit: Array) -> float:
 
 
 @theme("TV-68", "The cloud of draws has no odd shape", "Outliers and two humps of cost and QALY differences")
-def _cloud(bench: Bench) -> Finding:
+def cloud(bench: Bench) -> Finding:
     if not bench.drawn or not bench.others:
         return not_applicable(NOTHING_UNCERTAIN)
     odd, told = False, []
@@ -279,7 +277,7 @@ def _cloud(bench: Bench) -> Finding:
 
 
 @theme("TV-69", "Probabilities of being best sum to 1", "At every threshold, ties shared")
-def _certain(bench: Bench) -> Finding:
+def certain(bench: Bench) -> Finding:
     if not bench.drawn:
         return not_applicable(NOTHING_UNCERTAIN)
     totals = [
@@ -292,7 +290,7 @@ def _certain(bench: Bench) -> Finding:
 
 
 @theme("TV-71", "Strategies share their random draws", "Correlation of QALYs between strategies over draws")
-def _shared(bench: Bench) -> Finding:
+def shared(bench: Bench) -> Finding:
     if not bench.drawn or not bench.others:
         return not_applicable(NOTHING_UNCERTAIN)
     qaly = bench.sample.qaly
@@ -309,7 +307,7 @@ def _shared(bench: Bench) -> Finding:
     "Random numbers are uniform and independent",
     f"{MANY:,} uniforms of each stream: Kolmogorov–Smirnov, lag 1",
 )
-def _uniform(bench: Bench) -> Finding:
+def uniform(bench: Bench) -> Finding:
     if not bench.drawn:
         return not_applicable(NOTHING_UNCERTAIN)
     streams = {stream(p): p for p in sampled(bench.inputs)}
@@ -331,7 +329,7 @@ def _uniform(bench: Bench) -> Finding:
     "EVPI of the draws against the value of each input alone, by groups of draws and, of the three largest, by the "
     "regression of markov voi",
 )
-def _information(bench: Bench) -> Finding:
+def information(bench: Bench) -> Finding:
     if not bench.drawn or not bench.others:
         return not_applicable(NOTHING_UNCERTAIN)
     benefit = bench.sample.net_benefit(bench.inputs.thresholds[-1])
@@ -364,7 +362,7 @@ def _by_groups(benefit: Array, x: Array, groups: int = 10) -> float:
 @theme(
     "TV-77", "What draws find important, one-way analysis does too", "Rank correlation of shares of variance and swings"
 )
-def _importance(bench: Bench) -> Finding:
+def importance(bench: Bench) -> Finding:
     if len(bench.drawn) < 5 or not bench.others:
         return not_applicable("fewer than five inputs are uncertain")
     threshold, strategy = bench.inputs.thresholds[0], bench.others[0]
@@ -386,7 +384,7 @@ def _importance(bench: Bench) -> Finding:
     "What must hold holds in every draw and in every scenario",
     "14 rules on occupancy, flows, survival, parts and signs, each draw and each scenario of the workbook",
 )
-def _everywhere(bench: Bench) -> Finding:
+def everywhere(bench: Bench) -> Finding:
     broken = [f"draws: {i.rule.title}" for i in bench.sample.invariants if i.breaches] if bench.drawn else []
     names = scenario_names(bench.workbook)
     for name in names:

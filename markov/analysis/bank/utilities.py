@@ -3,14 +3,22 @@
 import numpy as np
 
 from markov.analysis.bank import textbook
-from markov.analysis.bank.bench import EXACT, NO_EXCESS_DEATHS, UNEQUAL_RATES, Bench
-from markov.analysis.bank.registry import Finding, Theme, amounts, holds, plausible, within
-from markov.analysis.checks import relative_gap as gap
+from markov.analysis.bank.bench import Bench
+from markov.analysis.bank.events import EXACT
+from markov.analysis.bank.registry import Finding, Theme, amounts, gap, holds, plausible, within
 from markov.inputs.parameters import Value
 from markov.terms import LIVING, Array
 
 theme = Theme("Utilities and QALYs")
 UNADJUSTED: dict[str, Value] = {"settings.age_adjustment": "off", "settings.utility_cap": "off"}
+RATES: dict[str, Value] = {
+    "settings.discount_rate.costs": 0.05,
+    "settings.discount_rate.effects": 0.02,
+    "settings.discount_change_years": None,
+    "settings.discounting": "exact_time",
+    "settings.correction": "half_cycle",
+}
+"""Rates that differ, so that costs and effects cannot trade theirs unseen."""
 
 
 def _all(bench: Bench, utility: float) -> dict[str, Value]:
@@ -22,14 +30,14 @@ def _all(bench: Bench, utility: float) -> dict[str, Value]:
 @theme(
     "TV-14", "With every utility 1, QALYs are life-years", "Utilities 1, decrements 0, no adjustment; also over 5 years"
 )
-def _ones(bench: Bench) -> Finding:
+def ones(bench: Bench) -> Finding:
     short: dict[str, Value] = {**_all(bench, 1.0), "settings.horizon_years": 5.0}
     worst = max(gap(found.qalys, found.life_years) for found in (bench.run(_all(bench, 1.0)), bench.run(short)))
     return within(worst, 1e-9, "equal in every state, discounted and not")
 
 
 @theme("TV-15", "With every utility 0 there are no QALYs", "Utilities and decrements 0")
-def _zeros(bench: Bench) -> Finding:
+def zeros(bench: Bench) -> Finding:
     return within(float(np.abs(bench.run(_all(bench, 0.0)).qalys).max()), 1e-12, "0 in every state")
 
 
@@ -38,7 +46,7 @@ def _zeros(bench: Bench) -> Finding:
     "A lower utility lowers the QALYs of its own state, and of no other",
     "The utility of each living state in turn times 0.9, without the cap",
 )
-def _lower(bench: Bench) -> Finding:
+def lower(bench: Bench) -> Finding:
     uncapped: dict[str, Value] = {"settings.utility_cap": "off"}
     before, wrong = bench.run(uncapped), []
     for i, state in enumerate(LIVING):
@@ -58,7 +66,7 @@ def _lower(bench: Bench) -> Finding:
     "Every utility 1 under the workbook's cap: QALYs against the population's norms, added up from the trace; without "
     "a cap, the highest utility against the norm",
 )
-def _norms(bench: Bench) -> Finding:
+def norms(bench: Bench) -> Finding:
     inputs = bench.inputs
     middles = 0.5 * (bench.trace.boundaries[1:] + bench.trace.boundaries[:-1])
     norm, at_start = textbook.norms(inputs, middles), float(textbook.norms(inputs, np.zeros(1))[0])
@@ -85,7 +93,7 @@ def _above_norms(bench: Bench, norm: Array) -> float:
 
 
 @theme("TV-36", "Life-years are at least QALYs", "Totals of the base case", cheap=True)
-def _fewer_qalys(bench: Bench) -> Finding:
+def fewer_qalys(bench: Bench) -> Finding:
     left = float((bench.base.life_years - bench.base.qalys).sum(axis=-1).min())
     return holds(left >= -1e-12, "at least 0 left", f"smallest difference {left:.3g}")
 
@@ -96,7 +104,7 @@ def _fewer_qalys(bench: Bench) -> Finding:
     "Undiscounted, losses and age added to the range",
     cheap=True,
 )
-def _mean_utility(bench: Bench) -> Finding:
+def mean_utility(bench: Bench) -> Finding:
     base, inputs = bench.base, bench.inputs
     ratio = base.qaly_components[0, :, 0, 0] / base.life_years[0, :, 0].sum(axis=-1)
     values = [float(str(inputs.value(f"utility.{state}"))) for state in LIVING]
@@ -112,9 +120,13 @@ def _mean_utility(bench: Bench) -> Finding:
     "Without excess mortality and at full health, QALYs are the general population's",
     "Excess deaths off, every utility 1, capped and adjusted for age: norms along the life table added up by hand",
 )
-def _quality_adjusted_expectancy(bench: Bench) -> Finding:
-    changes = {**_all(bench, 1.0), **EXACT, **NO_EXCESS_DEATHS, "mortality.smr": 1.0}
-    changes |= {"settings.age_adjustment": "on", "settings.utility_cap": "on"}
+def quality_adjusted_expectancy(bench: Bench) -> Finding:
+    changes: dict[str, Value] = {f"utility.{state}": 1.0 for state in LIVING}
+    changes |= bench.times(bench.losses, 0.0)
+    changes |= {"settings.age_adjustment": "on", "settings.utility_cap": "on", **EXACT}
+    changes |= {"settings.post_progression": "rate", "settings.post_progression_rate": "common", "mortality.smr": 1.0}
+    changes |= {"post_progression.excess_rate.common": 0.0}
+    changes |= {f"spm.excess_death.{kind}": 0.0 for kind in ("haematologic", "solid")}
     found = bench.run(changes).qalys[0, :, 0].sum(axis=-1)
     edges = bench.trace.boundaries
     alive = textbook.general_population(bench.inputs, edges)
@@ -128,8 +140,8 @@ def _quality_adjusted_expectancy(bench: Bench) -> Finding:
     "QALYs are those of the workbook's cells",
     "Every state's QALYs recomputed from the trace: utilities, norms by age, decrements, events; effects at 2 % a year",
 )
-def _recomputed(bench: Bench) -> Finding:
-    outcomes, trace = bench.run(UNEQUAL_RATES, trace=True), bench.trace_of(UNEQUAL_RATES)
+def recomputed(bench: Bench) -> Finding:
+    outcomes, trace = bench.run(RATES, trace=True), bench.trace_of(RATES)
     gaps = []
     for s in bench.names:
         found = outcomes.qalys[0, bench.index(s)]

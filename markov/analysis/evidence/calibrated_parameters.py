@@ -1,6 +1,6 @@
 """What a calibration becomes in a workbook, and what there is to tell of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from markov.analysis.calibration import (
@@ -13,13 +13,13 @@ from markov.analysis.calibration import (
     targets,
 )
 from markov.analysis.draws import random_draws
-from markov.analysis.evidence.new_rows import NewRows, RowChange, uncertain
 from markov.inputs.definitions.schema import match
-from markov.inputs.parameters import Inputs, Parameter, Value, changed_inputs
+from markov.inputs.parameters import Inputs, Parameter, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import MONTHS_PER_YEAR, PostProgression, PostProgressionRate, Status, weakest
 
+RowChange = Mapping[str, object]
 READINGS = {
     PostProgressionRate.COMMON: "One rate for all strategies",
     PostProgressionRate.BY_STRATEGY: "A rate by strategy",
@@ -77,7 +77,7 @@ def _readings(inputs: Inputs, rates: tuple[CalibratedRate, ...]) -> Iterator[tup
             changes: dict[str, Value] = {rate.target.rate: rate.rate for rate in own}
             changes["settings.post_progression"] = PostProgression.RATE.value
             changes["settings.post_progression_rate"] = reading.value
-            yield name, evaluate(changed_inputs(inputs, changes), trace=True)
+            yield name, evaluate(with_values(inputs, changes), trace=True)
 
 
 def _malignancies(inputs: Inputs) -> Iterator[tuple[str, float, str, float, float]]:
@@ -107,21 +107,20 @@ def _unit(inputs: Inputs, identifier: str) -> str:
     return row.unit if row is not None else found[0].quantity.unit
 
 
-def calibrated_rows(story: CalibrationStory) -> NewRows:
-    """Rows of the parameter sheets: solved rates, fixed where a target is drawn in their place.
-
-    >>> story = calibration_story(with_values(calgb, {"calibration.os_median.common": 84.1}), 2)
-    >>> calibrated_rows(story).parameters["post_progression.excess_rate.common"]["distribution"]
-    'fixed'
-    """
+def calibration_changes(story: CalibrationStory) -> dict[str, RowChange | None]:
+    """Rows of the parameter sheets: solved rates, fixed where a target is drawn in their place."""
     rows: dict[str, RowChange | None] = {}
     for rate in story.rates:
         figure = rate.figure
         limits = f"{rate.low:.6g} to {rate.high:.6g}" if rate.high > rate.low else "not known"
         words = f"Meets {figure.value:g} {figure.unit} ({figure.id}). Limits {limits} from those of the target; random "
         rows[rate.target.rate] = {
-            **uncertain(rate.rate),
+            "value": rate.rate,
             "unit": _unit(story.inputs, rate.target.rate),
+            "se": None,
+            "low": None,
+            "high": None,
+            "distribution": "fixed",
             "source": "Calibrated inside this model",
             "page": figure.id,
             "status": weakest([figure.status or Status.ASSUMPTION]).value,
@@ -135,7 +134,7 @@ def calibrated_rows(story: CalibrationStory) -> NewRows:
         kind, _, strategy = identifier.split(".")
         replaced = (f"{kind}.{name}.{strategy}" for name in ("proportion", "period"))
         rows |= {name: None for name in replaced if name in story.inputs.parameters}
-    return NewRows(rows)
+    return rows
 
 
 def _origin(figure: Parameter) -> RowChange:

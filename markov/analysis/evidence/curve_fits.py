@@ -9,9 +9,10 @@ import numpy as np
 from markov.inputs.evidence import CurvePoint
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
+from markov.survival.arm_comparison import CoxFit, LogRank, cox, log_rank
 from markov.survival.fit import Failure, Fit
 from markov.survival.fitting import OWN_FAMILIES, fit_all
-from markov.survival.kaplan_meier import CoxFit, KaplanMeier, LogRank, cox, kaplan_meier, log_rank
+from markov.survival.kaplan_meier import KaplanMeier, kaplan_meier
 from markov.survival.reconstruction import PointError, Reconstruction, reconstruct
 from markov.survival.records import Records
 from markov.terms import SPLINES, Family
@@ -98,7 +99,7 @@ def fit_curves(
     lowest AIC stands in where it cannot. With `joint`, arms share the reference's shape and carry a treatment effect.
     Raises InputError with the cell of every point that no curve can have, or where there are no points at all.
     """
-    groups = _curves_of(inputs)
+    groups = curves_of(inputs)
     if not groups:
         place, rule = f"{inputs.name}, Kaplan-Meier", "the sheet holds no digitised curve"
         raise InputError([Problem(place, rule, remedy="Add its points: strategy, endpoint, survival, months, value.")])
@@ -114,7 +115,7 @@ def fit_curves(
     )
 
 
-def _curves_of(inputs: Inputs) -> dict[tuple[str, str], tuple[CurvePoint, ...]]:
+def curves_of(inputs: Inputs) -> dict[tuple[str, str], tuple[CurvePoint, ...]]:
     """The points by (strategy, endpoint), in the workbook's order."""
     found: dict[tuple[str, str], list[CurvePoint]] = {}
     for point in inputs.curve_points:
@@ -128,7 +129,7 @@ def _rebuild(groups: Mapping[tuple[str, str], tuple[CurvePoint, ...]]) -> dict[t
     problems: list[Problem] = []
     for key, points in groups.items():
         try:
-            found[key] = _rebuild_arm(points)
+            found[key] = rebuild(points)
         except InputError as error:
             problems += error.problems
     if problems:
@@ -136,7 +137,7 @@ def _rebuild(groups: Mapping[tuple[str, str], tuple[CurvePoint, ...]]) -> dict[t
     return found
 
 
-def _rebuild_arm(points: Sequence[CurvePoint]) -> Reconstruction:
+def rebuild(points: Sequence[CurvePoint]) -> Reconstruction:
     """Patient records of one arm from its points, numbers at risk and total of events.
 
     Raises InputError with the cell of what no curve can have.

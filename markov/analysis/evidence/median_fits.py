@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markov.analysis.evidence.networks import contrast_of
-from markov.analysis.evidence.new_rows import NewRows, RowChange, uncertain
 from markov.inputs.definitions.survival import CURVE_NUMBER_NAMES
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs, TrialResult
 from markov.inputs.problems import InputError, Problem
 from markov.survival.effects import Effect, Estimate, median_from_events, median_from_interval, shape_with_error
-from markov.terms import Family, Status, weakest
+from markov.terms import Distribution, Family, Status, weakest
+
+RowChange = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,8 @@ def _assumed_shape(inputs: Inputs, endpoint: str, value: float) -> Estimate:
     return Estimate(value, (row.se or 0.0) / value)
 
 
-def median_rows(fit: MedianFit) -> NewRows:
-    """Rows of the sheet Survival: family, median and shape of every strategy; what they replace is taken away.
-
-    >>> median_rows(fit_medians(calgb, "os")).parameters["os.median.lenalidomide"]["value"]
-    113.8
-    """
+def median_changes(fit: MedianFit) -> dict[str, RowChange | None]:
+    """Rows of the sheet Survival: family, median and shape of every strategy; what they replace is taken away."""
     changes: dict[str, RowChange | None] = {}
     for strategy, result in fit.results.items():
         cleared = (name for name in (*CURVE_NUMBER_NAMES, "knots") if not name.startswith("waning"))
@@ -116,7 +113,7 @@ def median_rows(fit: MedianFit) -> NewRows:
         error = {"comment": "Published median; its error from the interval or the events.", "unit": "months"}
         changes[f"{fit.endpoint}.median.{strategy}"] = {**_spread(fit.medians[strategy]), **error, **told}
         changes[f"{fit.endpoint}.shape.{strategy}"] = _shape_row(fit)
-    return NewRows(changes)
+    return changes
 
 
 def _shape_row(fit: MedianFit) -> RowChange:
@@ -130,4 +127,9 @@ def _shape_row(fit: MedianFit) -> RowChange:
 
 
 def _spread(estimate: Estimate) -> RowChange:
-    return uncertain(estimate.value, *(estimate.interval() if estimate.log_standard_error else ()))
+    if not estimate.log_standard_error:
+        fixed = Distribution.FIXED.value
+        return {"value": estimate.value, "se": None, "low": None, "high": None, "distribution": fixed}
+    low, high = estimate.interval()
+    log_normal = Distribution.LOG_NORMAL.value
+    return {"value": estimate.value, "se": None, "low": low, "high": high, "distribution": log_normal}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.evidence.new_rows import NewRows, RowChange, correlations, uncertain
 from markov.analysis.evidence.synthesis import (
     Comparison,
     Contrast,
@@ -20,9 +19,16 @@ from markov.analysis.evidence.synthesis import (
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
-from markov.survival.effects import Effect, doubts, effect_from_interval, effect_from_p_value, effect_from_total_events
-from markov.terms import Family, weakest
+from markov.survival.effects import (
+    Effect,
+    doubts,
+    effect_from_interval,
+    effect_from_p_value,
+    effect_from_total_events,
+)
+from markov.terms import Distribution, Family, weakest
 
+RowChange = Mapping[str, object]
 MODEL_NAMES = {SynthesisModel.FIXED: "fixed effect", SynthesisModel.RANDOM: "random effects"}
 
 
@@ -109,40 +115,34 @@ def _doubts(row: TrialContrast) -> tuple[str, ...]:
 # --------------------------------------------------------------------------------------------- into the workbook
 
 
-def network_rows(inputs: Inputs, found: tuple[NetworkOfEndpoint, ...]) -> NewRows:
-    """Rows of hazard ratios: the mean with, under random effects, the spread of a new trial's effect.
-
-    A curve that is no hazard ratio stays as it is. One scenario an endpoint has the ratios of the other model.
-
-    >>> network_rows(calgb, ()).left_alone
-    ()
-    """
-    parameters: dict[str, RowChange | None] = {}
-    for network in found:
-        for comparison in network.comparisons():
-            if comparison.treatment in _written(inputs, network):
-                parameters |= _ratio_rows(network, comparison)
-    return NewRows(
-        parameters,
-        tuple(row for network in found for row in _correlated(inputs, network)),
-        tuple(row for network in found for row in _scenario(inputs, network)),
-        left_alone=tuple(sentence for network in found for sentence in _left_alone(inputs, network)),
+def written(inputs: Inputs, network: NetworkOfEndpoint) -> tuple[str, ...]:
+    """Strategies whose curve is a hazard ratio, or has no family yet, and that the network holds."""
+    open_to_it = (Family.HAZARD_RATIO, "")
+    return tuple(
+        treatment
+        for treatment in network.used.treatments[1:]
+        if treatment in inputs.labels and inputs.text(f"{network.endpoint}.family.{treatment}") in open_to_it
     )
 
 
-def _written(inputs: Inputs, network: NetworkOfEndpoint) -> tuple[str, ...]:
-    """Strategies whose curve is a hazard ratio, or has no family yet, and that the network holds."""
-    families = {t: inputs.text(f"{network.endpoint}.family.{t}") for t in network.used.treatments[1:]}
-    return tuple(t for t, family in families.items() if t in inputs.labels and family in (Family.HAZARD_RATIO, ""))
-
-
-def _left_alone(inputs: Inputs, network: NetworkOfEndpoint) -> Iterator[str]:
+def not_written(inputs: Inputs, network: NetworkOfEndpoint) -> Iterator[str]:
     """Why a treatment of the network leaves the workbook's curve alone."""
     for treatment in network.used.treatments[1:]:
-        if treatment not in _written(inputs, network):
-            family = inputs.text(f"{network.endpoint}.family.{treatment}")
-            reason = f"it has a {family} curve of its own" if treatment in inputs.labels else "it is no strategy here"
-            yield f"{network.endpoint.upper()} of {treatment} stays as it is, because {reason}."
+        if treatment in written(inputs, network):
+            continue
+        family = inputs.text(f"{network.endpoint}.family.{treatment}")
+        reason = f"it has a {family} curve of its own" if treatment in inputs.labels else "it is no strategy here"
+        yield f"{network.endpoint.upper()} of {treatment} stays as it is, because {reason}."
+
+
+def network_changes(inputs: Inputs, found: tuple[NetworkOfEndpoint, ...]) -> dict[str, RowChange | None]:
+    """Rows of hazard ratios: the mean with, under random effects, the spread of a new trial's effect."""
+    changes: dict[str, RowChange | None] = {}
+    for network in found:
+        for comparison in network.comparisons():
+            if comparison.treatment in written(inputs, network):
+                changes |= _ratio_rows(network, comparison)
+    return changes
 
 
 def _ratio_rows(network: NetworkOfEndpoint, comparison: Comparison) -> dict[str, RowChange | None]:
@@ -153,11 +153,19 @@ def _ratio_rows(network: NetworkOfEndpoint, comparison: Comparison) -> dict[str,
         "status": weakest(row.status for row in network.rows).value,
         "comment": comment_of(network, comparison),
     }
-    ratio = uncertain(comparison.effect.ratio, comparison.predicted.low, comparison.predicted.high)
+    ratio = {
+        "value": comparison.effect.ratio,
+        "unit": "ratio",
+        "se": None,
+        "low": comparison.predicted.low,
+        "high": comparison.predicted.high,
+        "distribution": Distribution.LOG_NORMAL.value,
+        **told,
+    }
     return {
         f"{endpoint}.family.{strategy}": {"value": Family.HAZARD_RATIO.value, **told},
         f"{endpoint}.reference.{strategy}": {"value": comparison.comparator, **told},
-        f"{endpoint}.hazard_ratio.{strategy}": {**ratio, "unit": "ratio", **told},
+        f"{endpoint}.hazard_ratio.{strategy}": ratio,
     }
 
 
@@ -175,26 +183,36 @@ def comment_of(network: NetworkOfEndpoint, comparison: Comparison) -> str:
     return f"{words}{indirect}."
 
 
-def _correlated(inputs: Inputs, network: NetworkOfEndpoint) -> Iterator[RowChange]:
-    """Correlations of ratios against the common reference."""
-    names, strategies = network.used.treatments[1:], _written(inputs, network)
-    at = [i for i, name in enumerate(names) if name in strategies]
-    ids = [f"{network.endpoint}.hazard_ratio.{names[i]}" for i in at]
-    status = weakest(row.status for row in network.rows).value
-    told: RowChange = {"source": "Covariance of the network's estimates", "status": status}
-    yield from correlations(ids, network.used.predictive_covariance[np.ix_(at, at)], told)
+def network_correlations(inputs: Inputs, found: tuple[NetworkOfEndpoint, ...]) -> Iterator[RowChange]:
+    """Correlations of ratios against the common reference within each network."""
+    for network in found:
+        names, strategies = network.used.treatments[1:], written(inputs, network)
+        covariance = network.used.predictive_covariance
+        errors = np.sqrt(np.diag(covariance))
+        for i, first in enumerate(names):
+            for j, second in enumerate(names[:i]):
+                value = float(covariance[i, j] / (errors[i] * errors[j]))
+                if first in strategies and second in strategies and abs(value) > 1e-3:
+                    yield {
+                        "first": f"{network.endpoint}.hazard_ratio.{second}",
+                        "second": f"{network.endpoint}.hazard_ratio.{first}",
+                        "correlation": value,
+                        "source": "Covariance of the network's estimates",
+                        "status": weakest(row.status for row in network.rows).value,
+                    }
 
 
-def _scenario(inputs: Inputs, network: NetworkOfEndpoint) -> Iterator[RowChange]:
-    """The ratios of the other model, fixed for random or the reverse."""
-    name = f"{network.endpoint.upper()}: network, {MODEL_NAMES[network.other.model]}"
-    for base, other in zip(network.comparisons(), network.comparisons(network.other), strict=True):
-        changed = abs(other.effect.ratio - base.effect.ratio) > 1e-9
-        if changed and other.treatment in _written(inputs, network):
-            yield {
-                "scenario": name,
-                "id": f"{network.endpoint}.hazard_ratio.{other.treatment}",
-                "value": other.effect.ratio,
-                "base case": base.effect.ratio,
-                "reason": "The other way to pool the trials.",
-            }
+def network_scenarios(inputs: Inputs, found: tuple[NetworkOfEndpoint, ...]) -> Iterator[RowChange]:
+    """One scenario an endpoint: the ratios of the other model, fixed for random or the reverse."""
+    for network in found:
+        strategies = written(inputs, network)
+        name = f"{network.endpoint.upper()}: network, {MODEL_NAMES[network.other.model]}"
+        for base, other in zip(network.comparisons(), network.comparisons(network.other), strict=True):
+            if other.treatment in strategies and abs(other.effect.ratio - base.effect.ratio) > 1e-9:
+                yield {
+                    "scenario": name,
+                    "id": f"{network.endpoint}.hazard_ratio.{other.treatment}",
+                    "value": other.effect.ratio,
+                    "base case": base.effect.ratio,
+                    "reason": "The other way to pool the trials.",
+                }

@@ -177,7 +177,7 @@ def synthesise(
 
     τ² by moments (DerSimonian and Laird 1986, Control Clin Trials 7:177; for networks Jackson, White, Riley 2012,
     Stat Med 31:3805): τ² = max(0, (Q − df)/tr(PB)), P = S⁻¹ − S⁻¹X(X'S⁻¹X)⁻¹X'S⁻¹.  Where no comparison has a
-    second source of evidence τ² cannot be estimated: `fell_back` says so.  Raises NetworkError as `_check_network`.
+    second source of evidence τ² cannot be estimated: `fell_back` says so.  Raises NetworkError as `check_network`.
 
     >>> rows = [Contrast("A", "new", "old", Effect(-0.6, 0.1)), Contrast("B", "new", "old", Effect(-0.4, 0.1))]
     >>> round(float(synthesise(rows, "old").estimates[0]), 12)
@@ -186,13 +186,25 @@ def synthesise(
     >>> round(random.tau_squared, 12), random.treatments
     (0.01, ('old', 'new'))
     """
-    _check_network(contrasts, reference)
+    check_network(contrasts, reference)
     treatments = _treatments(contrasts, reference)
     system = _system(contrasts, treatments)
     heterogeneity = _heterogeneity(system)
     tau_squared = (heterogeneity.tau_squared or 0.0) if model is SynthesisModel.RANDOM else 0.0
     fit = _fit(system.design, system.effects, system.within + tau_squared * system.shared)
     return Synthesis(tuple(contrasts), treatments, model, fit.estimates, fit.covariance, heterogeneity)
+
+
+def bucher(first: Effect, second: Effect) -> Effect:
+    """Indirect comparison along a chain, A over B and B over C to A over C: logs add, and so do variances.
+
+    Source: Bucher, Guyatt, Griffith, Walter 1997, J Clin Epidemiol 50:683.
+
+    >>> chained = bucher(Effect(-0.3, 0.3), Effect(-0.4, 0.4))
+    >>> chained.log_ratio, chained.standard_error
+    (-0.7, 0.5)
+    """
+    return Effect(first.log_ratio + second.log_ratio, math.hypot(first.standard_error, second.standard_error))
 
 
 def compare(synthesis: Synthesis, treatment: str, comparator: str) -> Comparison:
@@ -308,7 +320,7 @@ def layout(contrasts: Sequence[Contrast], reference: str) -> tuple[tuple[Node, .
     >>> [(node.treatment, round(node.y, 12)) for node in nodes], edges[0].trials
     ([('old', 1.0), ('new', -1.0)], ('A',))
     """
-    _check_network(contrasts, reference)
+    check_network(contrasts, reference)
     treatments, arms = _treatments(contrasts, reference), _arms(contrasts)
     turn = 2.0 * math.pi / len(treatments)
     held_by = [sum(name in members for members in arms.values()) for name in treatments]
@@ -318,9 +330,14 @@ def layout(contrasts: Sequence[Contrast], reference: str) -> tuple[tuple[Node, .
     return tuple(nodes), tuple(Edge(*pair, trials) for pair, trials in held.items() if trials)
 
 
-def _check_network(contrasts: Sequence[Contrast], reference: str) -> None:
+def check_network(contrasts: Sequence[Contrast], reference: str) -> None:
     """Raise NetworkError, in words, for no contrasts, one given twice, a standard error of 0, a trial of several arms
     whose contrasts lack what joins them, an unknown reference, and a network in parts.
+
+    >>> apart = [Contrast("A", "b", "a", Effect(0.1, 0.2)), Contrast("B", "d", "c", Effect(0.1, 0.2))]
+    >>> check_network(apart, "a")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    markov...NetworkError: No trial links {a, b} with {c, d}: add one, or synthesise each part alone.
     """
     if not contrasts:
         raise NetworkError("A synthesis needs at least one contrast.")

@@ -1,4 +1,4 @@
-"""Benefit and risk: quality-adjusted time without symptoms or toxicity, gains for each harm, second malignancies.
+"""Benefit and risk: quality-adjusted time without symptoms or toxicity, and what is gained for each harm.
 
 Q-TWiST divides life into time with severe toxicity before progression (TOX), the rest of the time before progression
 (TWiST), and the rest of life (REL), each with a utility; TWiST counts in full. TOX is the expected time with grade 3
@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.accounts import moved, so_far
-from markov.inputs.parameters import Inputs, Trusted
+from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import LANDMARK_YEARS, Outcomes
 from markov.terms import DAYS_PER_YEAR, LIVING, MALIGNANCIES, Array, QalyComponent, State
@@ -23,7 +22,6 @@ from markov.terms import DAYS_PER_YEAR, LIVING, MALIGNANCIES, Array, QalyCompone
 UTILITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 PROGRESSION_FREE = (State.MAINTENANCE, State.TOXICITY)
 SHOWN_YEARS = (3.0, 5.0)
-SHOWN_TO = 20  # years by which second malignancies are listed
 FEWEST = 0.5e-6  # a difference in shares or years below this is none: no trial sees one in a million
 
 
@@ -160,13 +158,15 @@ class BenefitRisk:
 def benefit_risk(inputs: Inputs) -> BenefitRisk:
     """Q-TWiST, years gained per harm and numbers needed to treat, every strategy against the reference.
 
-    >>> result = benefit_risk(calgb)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> result = benefit_risk(read_inputs(shipped("calgb_100104")))
     >>> [trade_off.harm for trade_off in result.trade_offs]
     ['stop for toxicity', 'second malignancy']
     >>> result.q_twist[0].grid[4][4] > result.q_twist[0].grid[4][0]  # longer life counts more, the better REL is
     True
     """
-    outcomes = evaluate(inputs, Trusted(_event_days(inputs)))
+    outcomes = evaluate(inputs, _event_days(inputs))
     periods = tuple(_periods(inputs, outcomes, i) for i in range(len(outcomes.strategies)))
     others = range(1, len(outcomes.strategies))
     return BenefitRisk(
@@ -233,8 +233,8 @@ def _q_twist(own: Periods, reference: Periods) -> QTwist:
 
 def _harms(outcomes: Outcomes) -> dict[str, Array]:
     """Shares of the cohort that ever suffer each harm within the horizon, (strategies,)."""
-    second = sum((outcomes.entered(state)[0] for state in MALIGNANCIES), np.zeros(len(outcomes.strategies)))
-    return {"stop for toxicity": outcomes.entered(State.TOXICITY)[0], "second malignancy": second}
+    malignancies = sum((outcomes.entered(state)[0] for state in MALIGNANCIES), np.zeros(len(outcomes.strategies)))
+    return {"stop for toxicity": outcomes.entered(State.TOXICITY)[0], "second malignancy": malignancies}
 
 
 def _trade_offs(inputs: Inputs, outcomes: Outcomes, i: int) -> Iterator[TradeOff]:
@@ -242,18 +242,22 @@ def _trade_offs(inputs: Inputs, outcomes: Outcomes, i: int) -> Iterator[TradeOff
     strategy, years = outcomes.strategies[i], float(free[i] - free[0])
     for harm, shares in _harms(outcomes).items():
         share = float(shares[i] - shares[0])
-        ratio, words = _trade_off(years, share, harm)
+        ratio, words = trade_off(years, share, harm)
         yield TradeOff(strategy, inputs.labels[strategy], inputs.reference, harm, years, share, ratio, words)
 
 
-def _trade_off(years: float, share: float, harm: str) -> tuple[float | None, str]:
+def trade_off(years: float, share: float, harm: str) -> tuple[float | None, str]:
     """Years without progression per additional harm, where that can be read, and the sentence that says so.
 
     Δyears/Δshare where both have one sign, None elsewhere, as for an ICER.
 
-    >>> _trade_off(2.0, 0.25, "stop for toxicity")
+    >>> trade_off(2.0, 0.25, "stop for toxicity")
     (8.0, '8.0 years without progression gained for each additional stop for toxicity')
-    >>> _trade_off(-0.5, 0.1, "second malignancy")
+    >>> trade_off(-0.5, -0.25, "stop for toxicity")
+    (2.0, '2.0 years without progression lost for each stop for toxicity avoided')
+    >>> trade_off(2.0, 0.0, "second malignancy")
+    (None, '2.00 years without progression gained, without an additional second malignancy')
+    >>> trade_off(-0.5, 0.1, "second malignancy")
     (None, '0.50 years without progression lost, with more of this harm: 10.0 per 100 patients')
     """
     benefit, risk = _sign(years), _sign(share)
@@ -285,72 +289,25 @@ def _numbers_needed(inputs: Inputs, outcomes: Outcomes, i: int) -> Iterator[Numb
     for outcome, is_benefit, found in shares:
         if np.isfinite(found).all():  # a landmark beyond the horizon has no share
             reference, own = float(found[0]), float(found[i])
-            number, words = _number_needed(own - reference, outcome)
+            number, words = number_needed(own - reference, outcome)
             label = inputs.labels[strategy]
             yield NumberNeeded(strategy, label, inputs.reference, outcome, is_benefit, reference, own, number, words)
 
 
-def _number_needed(difference: float, outcome: str) -> tuple[float | None, str]:
+def number_needed(difference: float, outcome: str) -> tuple[float | None, str]:
     """How many must be treated for one patient more, or one fewer, with an outcome: 1/|difference in shares|.
 
     Source: Laupacis, Sackett, Roberts 1988, N Engl J Med 318:1728.
 
-    >>> _number_needed(0.25, "alive at 5 years")
+    >>> number_needed(0.25, "alive at 5 years")
     (4.0, 'one more alive at 5 years for every 4.0 treated')
+    >>> number_needed(-0.02, "with a second malignancy")
+    (50.0, 'one fewer with a second malignancy for every 50.0 treated')
+    >>> number_needed(0.0, "alive at 5 years")
+    (None, 'no difference in the number alive at 5 years')
     """
     sign = _sign(difference)
     if sign == 0:
         return None, f"no difference in the number {outcome}"
     number = 1.0 / abs(difference)
     return number, f"one {'more' if sign > 0 else 'fewer'} {outcome} for every {number:.1f} treated"
-
-
-# ------------------------------------------------------------------------------------- second malignancies
-
-
-@dataclass(frozen=True)
-class Malignancies:
-    """Second malignancies of a base case, wherever the cohort then is: on treatment, off it, or after progression.
-
-    Cumulative shares of the whole cohort at whole years, (years + 1, strategies), and totals, (strategies,).
-    `incidence` counts those who ever entered, `haematologic` those of them with a haematologic one, `deaths` those who
-    died with one. `share_of_deaths` is of all deaths within the horizon, `life_years` the undiscounted time spent.
-    """
-
-    years: Array
-    incidence: Array
-    haematologic: Array
-    deaths: Array
-    ever: Array
-    ever_deaths: Array
-    share_of_deaths: Array
-    life_years: Array
-
-
-def malignancies(outcomes: Outcomes) -> Malignancies:
-    """Second malignancies by year, deaths with one, and the time spent with one, of a base case with its trace.
-
-    >>> found = malignancies(calgb_base.outcomes)
-    >>> bool(found.ever[1] > found.ever[0]), bool(np.all(found.deaths <= found.incidence))
-    (True, True)
-    """
-    trace = outcomes.trace
-    assert trace is not None
-    edges, years = trace.boundaries, np.arange(0.0, min(SHOWN_TO, int(trace.boundaries[-1])) + 1.0)
-    haematologic, solid = (so_far(moved(trace, into=[state])[0]) for state in MALIGNANCIES)
-    deaths = so_far(moved(trace, out_of=MALIGNANCIES, into=[State.DEATH])[0])
-    every, total = so_far(moved(trace, into=[State.DEATH])[0]), haematologic + solid
-    incidence, of_blood, died = (
-        np.stack([np.interp(years, edges, each) for each in c], axis=1) for c in (total, haematologic, deaths)
-    )
-    places = [list(State).index(state) for state in MALIGNANCIES]
-    return Malignancies(
-        years,
-        incidence,
-        of_blood,
-        died,
-        total[:, -1],
-        deaths[:, -1],
-        deaths[:, -1] / np.maximum(every[:, -1], 1e-300),
-        outcomes.life_years[0, :, 0][:, places].sum(axis=1),
-    )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.accounts import moved, so_far
 from markov.inputs.parameters import Columns, Inputs
 from markov.model.hazards import build_hazards
 from markov.model.outcomes import Outcomes, Trace
 from markov.model.partitioned_survival import partitioned_survival
+from markov.model.structure import MAINTENANCE_MODEL
 from markov.terms import MONTHS_PER_YEAR, Array, Endpoint, State
 
 YEARS = 15
@@ -54,7 +54,11 @@ def bridge(inputs: Inputs, outcomes: Outcomes, structures: Mapping[str, Outcomes
     """The bridge of a base case with its trace; `structures` are the readings of mortality after progression already
     run, or the reason why one was not. Partitioned survival is added where every strategy has an OS curve.
 
-    >>> found = bridge(calgb, calgb_base.outcomes, {})
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> from markov.model.evaluate import evaluate
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> found = bridge(inputs, evaluate(inputs, trace=True), {})
     >>> [structure.name for structure in found.structures], bool(found.gain_in_os[1] > 2.0)
     (['Partitioned survival'], True)
     """
@@ -94,16 +98,18 @@ def _structures(inputs: Inputs, known: Mapping[str, Outcomes | str]) -> list[Str
 
 def _yearly(boundaries: Array, by_cycle: Array, years: Array) -> Array:
     """Sums over each year of amounts by cycle, (strategies, cycles) to (years, strategies); cycles are split evenly."""
-    ends = np.stack([np.interp(np.append(0.0, years), boundaries, level) for level in so_far(by_cycle)], axis=1)
+    running = np.pad(np.cumsum(by_cycle, axis=-1), ((0, 0), (1, 0)))
+    ends = np.stack([np.interp(np.append(0.0, years), boundaries, level) for level in running], axis=1)
     return np.asarray(np.diff(ends, axis=0))
 
 
 def _death_rates(trace: Trace, years: Array) -> Array:
     """Deaths out of `progression` over time spent there, per month."""
-    inside = trace.occupancy[0, ..., list(State).index(State.PROGRESSION)]
+    state = MAINTENANCE_MODEL.index[State.PROGRESSION]
+    row = MAINTENANCE_MODEL.row[State.PROGRESSION, State.DEATH]
+    inside = trace.occupancy[0, ..., state]
     time = 0.5 * (inside[:, 1:] + inside[:, :-1]) * trace.boundaries[1]
-    died = moved(trace, out_of=[State.PROGRESSION], into=[State.DEATH])[0]
-    deaths, spent = (_yearly(trace.boundaries, each, years) for each in (died, time))
+    deaths, spent = (_yearly(trace.boundaries, a, years) for a in (trace.flows[0, ..., row], time))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(spent > MEANINGFUL, deaths / spent, np.nan) / MONTHS_PER_YEAR
 
@@ -125,7 +131,7 @@ def _hazard_ratios(boundaries: Array, alive: Array, reference: int, years: Array
 
 def _beyond(boundaries: Array, gap: Array, years: float) -> Array:
     """Share of the area between two survival curves that lies after a time, (strategies,); 0 without a gap."""
-    area = so_far(0.5 * (gap[:, 1:] + gap[:, :-1]) * boundaries[1])
+    area = np.pad(np.cumsum(0.5 * (gap[:, 1:] + gap[:, :-1]) * boundaries[1], axis=1), ((0, 0), (1, 0)))
     within = np.array([np.interp(years, boundaries, running) for running in area])
     total = area[:, -1]
     return np.where(np.abs(total) > MEANINGFUL, 1.0 - within / np.where(total == 0.0, 1.0, total), 0.0)

@@ -37,8 +37,10 @@ class Respect:
 def respects(inputs: Inputs) -> tuple[Respect, ...]:
     """Every respect in which a run is set against the reference case of `settings.agency`.
 
-    >>> from markov.inputs.given_values import with_values
-    >>> found = respects(with_values(calgb, {"settings.discount_rate.costs": 0.015}))
+    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> found = respects(with_values(read_inputs(shipped("calgb_100104")), {"settings.discount_rate.costs": 0.015}))
     >>> [(row.label, row.asked, row.done) for row in found if row.departs]
     [('Discount rate, costs', '3.5%', '1.5%')]
     """

@@ -101,7 +101,9 @@ def severity(inputs: Inputs, outcomes: Outcomes | None = None, current_care: str
     Absolute: Q_population − Q_care; proportional: that over Q_population; both discounted.  `outcomes` of a base case,
     one run, or None to run it.  Raises ValueError for a strategy that is not compared.
 
-    >>> result = severity(calgb)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> result = severity(read_inputs(shipped("calgb_100104")))
     >>> result.weight, result.absolute < 12.0, result.proportional < 0.85
     (1.0, True, True)
     """
@@ -115,7 +117,7 @@ def severity(inputs: Inputs, outcomes: Outcomes | None = None, current_care: str
         inputs.number("cohort.proportion_female"),
         care,
         inputs.labels[care],
-        _population(inputs),
+        population(inputs),
         absolute,
         proportional,
         float(lost.care[0]),
@@ -129,21 +131,28 @@ def severity(inputs: Inputs, outcomes: Outcomes | None = None, current_care: str
 
 
 def shortfalls(
-    inputs: Inputs, outcomes: Outcomes, values: Mapping[str, Array] | None = None, *, current_care: str | None = None
+    inputs: Inputs,
+    outcomes: Outcomes,
+    values: Mapping[str, Array] | None = None,
+    *,
+    current_care: str | None = None,
 ) -> Shortfalls:
     """Shortfall and weight of every run; `values` are the columns that the runs came from, age and sex mix included.
 
     Raises ValueError for a strategy that is not compared, and where values and outcomes differ in rows.
 
     >>> from markov.analysis.draws import random_draws
-    >>> draws = random_draws(calgb, 3).columns()
-    >>> shortfalls(calgb, evaluate(calgb, draws), draws).weight.tolist()
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> draws = random_draws(inputs, 3).columns()
+    >>> shortfalls(inputs, evaluate(inputs, draws), draws).weight.tolist()
     [1.0, 1.0, 1.0]
     """
     care = inputs.reference if current_care is None else current_care
     if care not in outcomes.strategies:
         raise ValueError(f'"{care}" is not among the strategies {", ".join(outcomes.strategies)}')
-    healthy = _population(inputs, values).qalys
+    healthy = population(inputs, values).qalys
     if len(healthy) not in (1, outcomes.runs):
         raise ValueError(f"{len(healthy)} rows of values for {outcomes.runs} runs")
     qalys = outcomes.qaly[:, outcomes.strategies.index(care)]
@@ -169,10 +178,16 @@ def severity_weight(absolute: Array | float, proportional: Array | float) -> Arr
     return found
 
 
-def _population(inputs: Inputs, values: Mapping[str, Array] | None = None) -> Population:
+def population(inputs: Inputs, values: Mapping[str, Array] | None = None) -> Population:
     """What the general population of the cohort's age and sex mix has left within the model's horizon.
 
     `values` may vary `cohort.age` and `cohort.proportion_female` by row; others are ignored.
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> left = population(read_inputs(shipped("calgb_100104")))
+    >>> bool(left.qalys[0] < left.qalys_undiscounted[0] < left.life_years[0])
+    True
     """
     block = {key: column for key, column in (values or {}).items() if key in ("cohort.age", "cohort.proportion_female")}
     columns = Columns(inputs, block, max((len(column) for column in block.values()), default=1))

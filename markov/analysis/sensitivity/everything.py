@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from markov.analysis.base_case import BaseCase
-from markov.analysis.checks_by_rerun import run_again
-from markov.analysis.interpretation.benefit_risk import BenefitRisk, Malignancies, benefit_risk, malignancies
+from markov.analysis.checks import run_again
+from markov.analysis.interpretation.benefit_risk import BenefitRisk, benefit_risk
+from markov.analysis.interpretation.malignancies import Malignancies, malignancies
 from markov.analysis.interpretation.severity import Severity, severity
 from markov.analysis.sensitivity.one_way import Bar, Member, OneWay, one_way
 from markov.analysis.sensitivity.scenarios import Scenarios, overall_survival_alternatives, scenarios
-from markov.analysis.sensitivity.threshold import NEXT_BEST, ThresholdValue, threshold
+from markov.analysis.sensitivity.threshold import NEXT_BEST, ThresholdValue, threshold_values
 from markov.analysis.sensitivity.two_way import Axis, TwoWay, axis, limits_of, moved_along, two_way, varies_by_row
 from markov.analysis.sensitivity.value_based_price import (
     BASE_CASE,
@@ -85,13 +86,15 @@ def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) ->
     `begun` is what was begun before the base case ran.  Raises InputError where the base case itself cannot run.
 
     >>> from markov import base_case, read_inputs
-    >>> found = deterministic(calgb, calgb_base)
+    >>> from markov.inputs.writing.template import shipped
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> found = deterministic(inputs, base_case(inputs))
     >>> [grid.second.id for grid in found.two_way], len(found.scenarios.scenarios)
     (['os.hazard_ratio.lenalidomide'], 22)
     """
     begun = begun or Begun(inputs)
     bars = one_way(inputs)
-    found = threshold(inputs, _searched(inputs, bars), base=base.outcomes)
+    found = threshold_values(inputs, _searched(inputs, bars), base=base.outcomes)
     follow_up = begun.follow_up()
     prices = tuple(_prices(inputs, follow_up))
     grids = tuple(_grids(inputs, bars, prices))
@@ -105,7 +108,7 @@ def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) ->
         follow_up=follow_up,
         severity=severity(inputs, base.outcomes),
         benefit_risk=risks,
-        malignancies=malignancies(base.outcomes),
+        malignancies=malignancies(inputs, base.outcomes),
     )
 
 

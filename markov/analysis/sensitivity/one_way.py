@@ -11,21 +11,22 @@ in probabilistic analysis; what happens if more or fewer stopped is a scenario o
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
+from markov.analysis.draws import sampled
 from markov.analysis.incremental import PairwiseRow, net_benefit, pairwise
-from markov.analysis.sources_of_uncertainty import is_of_compared, sources_of_uncertainty
-from markov.inputs.definitions.schema import label_of
-from markov.inputs.parameters import Inputs, Trusted
+from markov.inputs.correlations import blocks, stream
+from markov.inputs.definitions.schema import label_of, match
+from markov.inputs.dirichlet import Shares, following, share_groups
+from markov.inputs.distributions import inverse
+from markov.inputs.parameters import Inputs, Parameter
 from markov.model.evaluate import evaluate
 from markov.terms import Array
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PROBABILITIES = np.linspace(0.025, 0.975, 5)
 """Where each distribution is read: both ends of its 95 % interval, and three points between, to see the bends."""
@@ -166,36 +167,6 @@ class OneWay:
         """The bars of declared ranges at one threshold, largest first."""
         return self._of(threshold, strategy, declared=True)
 
-    def to_frame(self) -> "pd.DataFrame":
-        """All bars as a pandas frame, in their order: net benefit gained and differences at both ends of each range.
-
-        >>> one_way(calgb).to_frame()["factor"][0]
-        'toxicity.proportion.lenalidomide'
-        """
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "threshold": bar.threshold,
-                "strategy": bar.strategy,
-                "factor": bar.factor.name,
-                "label": bar.factor.label,
-                "declared": bar.factor.declared,
-                "base": bar.base,
-                "low": bar.low,
-                "high": bar.high,
-                "swing": bar.swing,
-                "monotone": bar.is_monotone,
-                "changes_decision": bar.changes_decision,
-                **{
-                    f"{name}_at_{end}": getattr(row, name)
-                    for end, row in (("low", bar.at_low), ("high", bar.at_high))
-                    for name in ("delta_cost", "delta_qaly", "icer")
-                },
-            }
-            for bar in self.bars
-        )
-
     def _of(self, threshold: float, strategy: str, *, declared: bool) -> tuple[Bar, ...]:
         return tuple(
             bar
@@ -211,14 +182,16 @@ def one_way(inputs: Inputs) -> OneWay:
     Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER);
     Briggs, Weinstein, Fenwick and others 2012, Value Health 15:835.
 
-    >>> result = one_way(calgb)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> result = one_way(read_inputs(shipped("calgb_100104")))
     >>> first, second, *_ = result.tornado(25000.0, "lenalidomide")
     >>> first.swing >= second.swing, first.swing == abs(first.high - first.low)
     (True, True)
     """
     varied = (*factors(inputs), *declared_factors(inputs))
-    outcomes = evaluate(inputs, Trusted(design(varied)))
-    found = _bars(outcomes, varied, inputs.thresholds)
+    outcomes = evaluate(inputs, design(varied))
+    found = bars(outcomes, varied, inputs.thresholds)
     return OneWay(outcomes.strategies, inputs.labels, inputs.currency, inputs.thresholds, found)
 
 
@@ -228,22 +201,53 @@ def one_way(inputs: Inputs) -> OneWay:
 def factors(inputs: Inputs) -> tuple[Factor, ...]:
     """Every sampled parameter over five points of its distribution, those of one group and correlated ones together.
 
-    >>> found = {factor.name: factor for factor in factors(calgb)}
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> found = {factor.name: factor for factor in factors(read_inputs(shipped("calgb_100104")))}
     >>> [member.id for member in found["utility_pf"].members]
     ['utility.maintenance', 'utility.toxicity']
     """
-    order = {identifier: i for i, identifier in enumerate(inputs.parameters)}
-    bars = [(source, key) for source in sources_of_uncertainty(inputs) for key in source.members]
-    bars.sort(key=lambda bar: order[bar[0].members[bar[1]][0].id])
+    streams: dict[str, list[Parameter]] = {}
+    for parameter in sampled(inputs):
+        streams.setdefault(stream(parameter), []).append(parameter)
+    correlated, wholes = _correlated(inputs), share_groups(sampled(inputs))
     return tuple(
-        _factor(
-            inputs,
-            key.removeprefix("group "),
-            source.moved(key, PROBABILITIES),
-            [parameter.id for parameter in source.members[key]],
+        next(
+            (_share(inputs, whole, key) for whole in wholes if key in whole.ids),
+            _moved(inputs, streams, key, correlated.get(key, {})),
         )
-        for source, key in bars
+        for key in streams
     )
+
+
+def _share(inputs: Inputs, whole: Shares, key: str) -> Factor:
+    """One share of a whole over its interval; the others share what it leaves as they do on average."""
+    values = {key: inverse(inputs.parameters[key])(PROBABILITIES)}
+    means = {other: float(inputs.parameters[other].value or 0.0) for other in whole.ids}
+    return _factor(inputs, key, values | following(whole, means, key, values[key]), (key,))
+
+
+def _moved(
+    inputs: Inputs, streams: Mapping[str, Sequence[Parameter]], key: str, correlations: Mapping[str, float]
+) -> Factor:
+    """One quantity over its interval, with what is correlated with it where it is then expected."""
+    scores = ndtri(PROBABILITIES)
+    values = {parameter.id: inverse(parameter)(PROBABILITIES) for parameter in streams[key]}
+    own = tuple(values)
+    for other, correlation in correlations.items():
+        for parameter in streams.get(other, ()):
+            values[parameter.id] = inverse(parameter)(ndtr(correlation * scores))
+    first = streams[key][0]
+    return _factor(inputs, first.group or first.id, values, own)
+
+
+def _correlated(inputs: Inputs) -> dict[str, dict[str, float]]:
+    """The correlations of each stream with others that are not 0."""
+    return {
+        key: {other: float(value) for other, value in zip(ids, row, strict=True) if other != key and value}
+        for ids, matrix in blocks(inputs)
+        for key, row in zip(ids, matrix, strict=True)
+    }
 
 
 def declared_factors(inputs: Inputs) -> tuple[Factor, ...]:
@@ -251,16 +255,30 @@ def declared_factors(inputs: Inputs) -> tuple[Factor, ...]:
 
     Choices of method and parameters of strategies that are not compared are left out.
 
-    >>> found = {factor.name: factor for factor in declared_factors(calgb)}
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> found = {factor.name: factor for factor in declared_factors(read_inputs(shipped("calgb_100104")))}
     >>> found["price.lenalidomide_10mg.generic"].declared
     True
     """
     return tuple(
         _factor(inputs, p.id, {p.id: np.linspace(p.low, p.high, len(PROBABILITIES))}, (p.id,), declared=True)
         for p in inputs.parameters.values()
-        if p.low is not None and p.high is not None and p.low < p.high
-        if not p.is_sampled and not p.definition.is_method and isinstance(p.value, int | float)
-        if is_of_compared(inputs, p)
+        if _has_declared_range(inputs, p) and p.low is not None and p.high is not None
+    )
+
+
+def _has_declared_range(inputs: Inputs, parameter: Parameter) -> bool:
+    found = match(parameter.id)
+    strategy = found[1].get("strategy") if found else None
+    return (
+        not parameter.is_sampled
+        and not parameter.definition.is_method
+        and isinstance(parameter.value, int | float)
+        and strategy in (None, *inputs.compared)
+        and parameter.low is not None
+        and parameter.high is not None
+        and parameter.low < parameter.high
     )
 
 
@@ -284,7 +302,9 @@ def _member(inputs: Inputs, identifier: str, values: Array, *, follows: bool) ->
 def label(inputs: Inputs, identifier: str) -> str:
     """A parameter's label as the workbook has it, or the schema's where it has none.
 
-    >>> label(calgb, "os.hazard_ratio.lenalidomide")
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> label(read_inputs(shipped("calgb_100104")), "os.hazard_ratio.lenalidomide")
     'OS: hazard ratio against its reference, Lenalidomide'
     """
     parameter = inputs.parameters.get(identifier)
@@ -320,14 +340,14 @@ def _places(varied: Sequence[Factor]) -> list[slice]:
     return [slice(int(start), int(stop)) for start, stop in itertools.pairwise(ends)]
 
 
-def _bars(outcomes: CostsAndEffects, varied: Sequence[Factor], thresholds: Sequence[float]) -> tuple[Bar, ...]:
+def bars(outcomes: CostsAndEffects, varied: Sequence[Factor], thresholds: Sequence[float]) -> tuple[Bar, ...]:
     """Bars from the outcomes of the rows of `design`: by threshold and strategy, the largest swing first.
 
     >>> from types import SimpleNamespace
     >>> factor = Factor("x", "X", (Member("x", "X", "", 2.0, 1.0, 3.0),), {"x": np.array([1.0, 3.0])})
     >>> cost = np.array([[0.0, 100.0 * x] for x in design([factor])["x"]])
     >>> rows = SimpleNamespace(strategies=("old", "new"), cost=cost, qaly=np.array([[1.0, 1.5]] * 3))
-    >>> [(bar.low, bar.base, bar.high, bar.swing) for bar in _bars(rows, [factor], [1000.0])]
+    >>> [(bar.low, bar.base, bar.high, bar.swing) for bar in bars(rows, [factor], [1000.0])]
     [(400.0, 300.0, 200.0, 200.0)]
     """
     gained, best = gains(outcomes, thresholds), optimal(outcomes, thresholds)
@@ -351,13 +371,23 @@ def _bar(
     gained: Array,
     best: Sequence[str],
 ) -> Bar:
-    names = [outcomes.strategies[0], outcomes.strategies[s]]
-    at_low, at_high = (
-        pairwise(names, outcomes.cost[row, [0, s]], outcomes.qaly[row, [0, s]], names[0])[0]
-        for row in (place.start, place.stop - 1)
-    )
+    at_low, at_high = (against_reference(outcomes, row, s) for row in (place.start, place.stop - 1))
     points = tuple(gained[place].tolist())
-    return Bar(factor, names[1], threshold, float(gained[0]), points, at_low, at_high, tuple(best[place]), best[0])
+    strategy = outcomes.strategies[s]
+    return Bar(factor, strategy, threshold, float(gained[0]), points, at_low, at_high, tuple(best[place]), best[0])
+
+
+def against_reference(outcomes: CostsAndEffects, row: int, s: int) -> PairwiseRow:
+    """Strategy number s of one row against the reference.
+
+    >>> from types import SimpleNamespace
+    >>> pair = SimpleNamespace(strategies=("old", "new"), cost=np.array([[0.0, 1e4]]), qaly=np.array([[2.0, 2.5]]))
+    >>> against_reference(pair, 0, 1).icer
+    20000.0
+    """
+    pair = [0, s]
+    names = [outcomes.strategies[i] for i in pair]
+    return pairwise(names, outcomes.cost[row, pair], outcomes.qaly[row, pair], names[0])[0]
 
 
 def gains(outcomes: CostsAndEffects, thresholds: Sequence[float]) -> Array:
@@ -382,5 +412,10 @@ def optimal(outcomes: CostsAndEffects, thresholds: Sequence[float]) -> tuple[tup
     >>> optimal(pair, [5e3, 1e4, 2e4])
     (('old',), ('old',), ('new',))
     """
-    best = np.argmax(gains(outcomes, thresholds), axis=-1)
-    return tuple(tuple(outcomes.strategies[i] for i in row) for row in best.tolist())
+    names = outcomes.strategies
+    return tuple(tuple(names[i] for i in row) for row in _best(outcomes, thresholds))
+
+
+def _best(outcomes: CostsAndEffects, thresholds: Sequence[float]) -> Iterator[list[int]]:
+    for row in np.argmax(gains(outcomes, thresholds), axis=-1):
+        yield row.tolist()

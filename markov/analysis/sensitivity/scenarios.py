@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from markov.analysis.base_case import Priceable, at_price_sets_together
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, icer_in_words, incremental, net_benefit, pairwise
 from markov.analysis.sensitivity.one_way import gains, label, optimal
-from markov.inputs.parameters import Inputs, ScenarioChange, Value, changed_inputs
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.problems import raise_errors
 from markov.inputs.rules import between_values
 from markov.model.hazards import crossing_problems
@@ -136,7 +136,9 @@ def scenarios(inputs: Inputs, names: Sequence[str] | None = None) -> Scenarios:
     Raises ValueError for a name that the workbook does not have, and InputError where the base itself cannot run.
     Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER).
 
-    >>> result = scenarios(calgb, ["Generic prices"])
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> result = scenarios(read_inputs(shipped("calgb_100104")), ["Generic prices"])
     >>> result.scenarios[0].own.of("lenalidomide").cost < result.base.own.of("lenalidomide").cost
     True
     >>> [(count.threshold, count.favouring, count.against) for count in result.balance if count.price_set is None]
@@ -165,11 +167,14 @@ def applied(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Inputs:
 
     Raises InputError, with every problem, where the result cannot be run.
 
-    >>> applied(calgb, [ScenarioChange("Older", "cohort.age", 63.0)]).value("cohort.age"), calgb.value("cohort.age")
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> applied(inputs, [ScenarioChange("Older", "cohort.age", 63.0)]).value("cohort.age"), inputs.value("cohort.age")
     (63.0, 58.0)
     """
     raise_errors(between_values.scenario_problems(replace(inputs, scenarios=tuple(rows))))
-    changed = changed_inputs(replace(inputs, scenarios=()), {row.id: row.value for row in rows})
+    changed = with_values(replace(inputs, scenarios=()), {row.id: row.value for row in rows})
     raise_errors(crossing_problems(changed))
     return changed
 
@@ -186,7 +191,10 @@ def overall_survival_alternatives(
     Waning is in the unit of the workbook's cell; None: never.
     Raises ValueError where deaths after progression do not follow an overall-survival curve, which then does nothing.
 
-    >>> list(overall_survival_alternatives(calgb, "lenalidomide", hazard_ratios=[0.7], waning=[(60.0, 120.0), None]))
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> list(overall_survival_alternatives(inputs, "lenalidomide", hazard_ratios=[0.7], waning=[(60.0, 120.0), None]))
     ['OS hazard ratio 0.7', 'OS effect wanes from 60 to 120 months', 'OS effect never wanes']
     """
     if inputs.text("settings.post_progression") != PostProgression.OVERALL_SURVIVAL:

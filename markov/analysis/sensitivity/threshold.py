@@ -104,7 +104,7 @@ class ThresholdValue:
         return f"{side.label}: net benefit {', and '.join(crossing.words for crossing in self.crossings)}{unit}"
 
 
-def threshold(
+def threshold_values(
     inputs: Inputs,
     identifiers: Sequence[str],
     *,
@@ -121,7 +121,10 @@ def threshold(
     range is missed. `limits` by id default to `limits_of`, `base` is the base case where it has been run already.
     Raises ValueError for a parameter that is no number or has no limits, or a strategy that is not compared.
 
-    >>> found, = threshold(calgb, ["price.lenalidomide_10mg.brand"], thresholds=[35000.0])
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> found, = threshold_values(inputs, ["price.lenalidomide_10mg.brand"], thresholds=[35000.0])
     >>> found.crossings[0].is_verified, found.at_low > 0.0 > found.at_high
     (True, True)
     """
@@ -135,7 +138,7 @@ def threshold(
     at = inputs.thresholds if thresholds is None else thresholds
     questions = [Question(a, float(t), s, against) for a in axes for t in at for s in chosen if s != against]
     base = base or evaluate(inputs)
-    found = _search(lambda requests: along_axes(inputs, requests), questions)
+    found = search(lambda requests: along_axes(inputs, requests), questions)
     runs = iter(
         _verified(inputs, [(q, value) for q, (_, values) in zip(questions, found, strict=True) for value in values])
     )
@@ -145,7 +148,7 @@ def threshold(
             float(curve.values[0]),
             float(curve.values[-1]),
             float(curve.gains[0]),
-            float(_gain(base, question)[0]),
+            float(gain(base, question)[0]),
             float(curve.gains[-1]),
             tuple(itertools.islice(runs, len(values))),
         )
@@ -163,14 +166,17 @@ def _verified(inputs: Inputs, found: Sequence[tuple[Question, float]]) -> list[C
         if isinstance(run, Exception):
             crossings.append(Crossing(value, None, str(run)))
         else:
-            crossings.append(Crossing(value, float(_gain(run, question)[0])))
+            crossings.append(Crossing(value, float(gain(run, question)[0])))
     return crossings
 
 
 def changed_or_error(inputs: Inputs, name: str, changes: Mapping[str, Value]) -> Inputs | Exception:
     """Checked inputs with some values changed, or why they cannot be run.
 
-    >>> isinstance(changed_or_error(calgb, "Too good", {"utility.progression": 2.0}), InputError)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> isinstance(changed_or_error(inputs, "Too good", {"utility.progression": 2.0}), InputError)
     True
     """
     try:
@@ -190,8 +196,15 @@ class Curve:
     gains: Array
 
 
-def _gain(outcomes: CostsAndEffects, question: Question) -> Array:
-    """Net benefit of the strategy less that of the one it is compared with, or of the best other, (rows,)."""
+def gain(outcomes: CostsAndEffects, question: Question) -> Array:
+    """Net benefit of the strategy less that of the one it is compared with, or of the best other, (rows,).
+
+    >>> from markov.analysis.sensitivity.two_way import Totals
+    >>> rows = Totals(("old", "new", "newest"), np.array([[0.0, 100.0, 300.0]]), np.array([[1.0, 2.0, 3.0]]))
+    >>> side = Axis("x", "X", "", None, (0.0, 1.0))
+    >>> [gain(rows, Question(side, 400.0, "newest", versus)).tolist() for versus in ("old", NEXT_BEST)]
+    [[500.0], [200.0]]
+    """
     return gain_over(outcomes, question.threshold, question.strategy, question.versus)
 
 
@@ -199,9 +212,9 @@ def gain_over(outcomes: CostsAndEffects, threshold: float, strategy: str, versus
     """Net benefit of a strategy at a threshold less that of another, or of the best other for NEXT_BEST, (rows,).
 
     >>> from markov.analysis.sensitivity.two_way import Totals
-    >>> rows = Totals(("old", "new", "newest"), np.array([[0.0, 100.0, 300.0]]), np.array([[1.0, 2.0, 3.0]]))
-    >>> [gain_over(rows, 400.0, "newest", versus).tolist() for versus in ("old", NEXT_BEST)]
-    [[500.0], [200.0]]
+    >>> rows = Totals(("old", "new"), np.array([[0.0, 100.0]]), np.array([[1.0, 2.0]]))
+    >>> gain_over(rows, 400.0, "new", "old").tolist()
+    [300.0]
     """
     benefit = threshold * outcomes.qaly - outcomes.cost
     own = outcomes.strategies.index(strategy)
@@ -210,18 +223,26 @@ def gain_over(outcomes: CostsAndEffects, threshold: float, strategy: str, versus
     return np.asarray(benefit[:, own] - np.delete(benefit, own, axis=1).max(axis=1))
 
 
-def _search(run: Run, questions: Sequence[Question]) -> list[tuple[Curve, tuple[float, ...]]]:
+def search(run: Run, questions: Sequence[Question]) -> list[tuple[Curve, tuple[float, ...]]]:
     """The curve over each question's axis, and every value at which it changes sign, by bracketing.
 
     Brackets of all questions are narrowed together, by 8 in each run, until one end is close to 0, or there is a jump;
     the rest is linear interpolation. Values without a finite net benefit are left out.
     Raises ValueError where fewer than two values of an axis have one.
+
+    >>> from markov.analysis.sensitivity.two_way import Totals
+    >>> def run(requests):  # the new strategy costs x² − 2
+    ...     costs = [np.column_stack([0.0 * x, x**2 - 2.0]) for _, x in requests]
+    ...     return [Totals(("old", "new"), cost, np.zeros(cost.shape)) for cost in costs]
+    >>> (_, (value,)), = search(run, [Question(Axis("x", "X", "", None, (0.0, 3.0)), 0.0, "new", "old")])
+    >>> round(value, 9)
+    1.414213562
     """
     axes = list({question.axis.id: question.axis for question in questions}.values())
     grids = [np.linspace(side.values[0], side.values[-1], COARSE) for side in axes]
     outcomes = dict(zip([side.id for side in axes], run(list(zip(axes, grids, strict=True))), strict=True))
     values = dict(zip([side.id for side in axes], grids, strict=True))
-    curves = [_finite(values[q.axis.id], _gain(outcomes[q.axis.id], q), q) for q in questions]
+    curves = [_finite(values[q.axis.id], gain(outcomes[q.axis.id], q), q) for q in questions]
     brackets = [(i, k) for i, curve in enumerate(curves) for k in _turns(curve)]
     found = _narrowed(run, questions, [(i, _piece(curves[i], k, k + 2)) for i, k in brackets])
     return [(curve, tuple(v for j, v in found if j == i)) for i, curve in enumerate(curves)]
@@ -260,7 +281,7 @@ def _narrowed(run: Run, questions: Sequence[Question], brackets: list[tuple[int,
         inner = [_between(piece) for _, piece in asked]
         results = run([(questions[i].axis, values) for (i, _), values in zip(asked, inner, strict=True)])
         for place, (i, _), values, result in zip(wide, asked, inner, results, strict=True):
-            curve = Curve(values, _gain(result, questions[i]))
+            curve = Curve(values, gain(result, questions[i]))
             k = (_turns(curve) or [0])[0]
             brackets[place] = i, _piece(curve, k, k + 2)
     return [(i, _zero(piece)) for i, piece in brackets]

@@ -16,7 +16,7 @@ import numpy as np
 from markov.analysis.sensitivity.one_way import CostsAndEffects, gains, label, optimal
 from markov.inputs.definitions.schema import match, units_of
 from markov.inputs.distributions import interval
-from markov.inputs.parameters import Inputs, Trusted, Value, changed_inputs
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.terms import Array, Distribution
 
@@ -96,25 +96,26 @@ class Totals:
     qaly: Array
 
 
-def two_way(inputs: Inputs, first: Axis | str, second: Axis | str, thresholds: Sequence[float] | None = None) -> TwoWay:
-    """Costs, QALYs, best strategies and the border of the decision over a grid of two axes, or of two parameters.
+def two_way(inputs: Inputs, first: Axis, second: Axis, thresholds: Sequence[float] | None = None) -> TwoWay:
+    """Costs, QALYs, best strategies and the border of the decision over the grid of two axes.
 
-    A parameter is moved over its 95 % interval or its limits (`axis`). One evaluation holds the whole grid.
-    Raises ValueError as `axis` does, and where the axes share a parameter.
+    One evaluation holds the whole grid.  Raises ValueError where the axes share a parameter.
     Source: Briggs, Claxton, Sculpher 2006, Decision Modelling for Health Economic Evaluation, ch. 1.
 
-    >>> price = axis(calgb, "price.lenalidomide_10mg.brand", [0.0, 1000.0])
-    >>> grid = two_way(calgb, price, axis(calgb, "os.hazard_ratio.lenalidomide", points=3), [35000.0])
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> price = axis(inputs, "price.lenalidomide_10mg.brand", [0.0, 1000.0])
+    >>> grid = two_way(inputs, price, axis(inputs, "os.hazard_ratio.lenalidomide", points=3), [35000.0])
     >>> grid.optimal[0]
     (('lenalidomide', 'lenalidomide', 'lenalidomide'), ('no_maintenance', 'no_maintenance', 'no_maintenance'))
     """
-    first, second = (axis(inputs, side) if isinstance(side, str) else side for side in (first, second))
     shared = set(first.ids) & set(second.ids)
     if shared:
         raise ValueError(f"both axes move {sorted(shared)[0]}")
-    outcomes = _totals(inputs, _grid_design(first, second))
+    outcomes = totals(inputs, grid_design(first, second))
     at = tuple(inputs.thresholds if thresholds is None else thresholds)
-    return _summarise(outcomes, first, second, at, inputs.labels, inputs.currency)
+    return summarise(outcomes, first, second, at, inputs.labels, inputs.currency)
 
 
 def axis(inputs: Inputs, identifier: str, values: Sequence[float] | None = None, points: int = POINTS) -> Axis:
@@ -123,7 +124,9 @@ def axis(inputs: Inputs, identifier: str, values: Sequence[float] | None = None,
     Raises ValueError for a parameter that is no number, or that has no limits where no values are given, and for
     values that do not rise.
 
-    >>> side = axis(calgb, "utility.maintenance", points=3)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> side = axis(read_inputs(shipped("calgb_100104")), "utility.maintenance", points=3)
     >>> len(side.values), side.together
     (3, ('utility.toxicity',))
     """
@@ -159,7 +162,10 @@ def limits_of(inputs: Inputs, identifier: str) -> tuple[float, float]:
 
     Raises ValueError where neither the quantity nor the value says where to look.
 
-    >>> limits_of(calgb, "os.hazard_ratio.lenalidomide"), limits_of(calgb, "toxicity.proportion.lenalidomide")
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> limits_of(inputs, "os.hazard_ratio.lenalidomide"), limits_of(inputs, "toxicity.proportion.lenalidomide")
     ((0.05, 20.0), (0.0, 1.0))
     """
     found = match(identifier)
@@ -185,7 +191,9 @@ def moved_along(inputs: Inputs, identifier: str) -> tuple[str, ...]:
     Other members of a group stay where they are: what they would be at a given value of this one is not a question
     with one answer.
 
-    >>> moved_along(calgb, "utility.progression")
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> moved_along(read_inputs(shipped("calgb_100104")), "utility.progression")
     ('utility.spm_solid',)
     """
     own = inputs.parameters.get(identifier)
@@ -199,16 +207,23 @@ def moved_along(inputs: Inputs, identifier: str) -> tuple[str, ...]:
     )
 
 
-def _totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
+def totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     """Costs and QALYs of rows of values that are changed on purpose, by parameter id, (rows,) in each cell's own unit.
 
     Rows go through in one evaluation, or one for each combination of what the engine takes once a run.
     Stops for toxicity keep the hazard of progression that was observed with them (see `with_values`).
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> found = totals(inputs, {"settings.horizon_years": np.array([5.0, 10.0])})
+    >>> found.strategies, bool(np.all(found.qaly[1] > found.qaly[0]))
+    (('no_maintenance', 'lenalidomide'), True)
     """
-    what_if = changed_inputs(inputs, _observed(inputs, columns))
+    what_if = with_values(inputs, _observed(inputs, columns))
     slow = [key for key in columns if not varies_by_row(inputs, key)]
     if not slow:
-        outcomes = evaluate(what_if, Trusted(columns))
+        outcomes = evaluate(what_if, columns)
         return Totals(outcomes.strategies, outcomes.cost, outcomes.qaly)
     rows = len(columns[slow[0]])
     cost, qaly = np.empty((2, rows, len(inputs.compared)))
@@ -216,8 +231,8 @@ def _totals(inputs: Inputs, columns: Mapping[str, Array]) -> Totals:
     masks = [which.ravel() == i for i in range(len(chosen))]
     asked = [
         (
-            changed_inputs(what_if, dict(zip(slow, values, strict=True))),
-            Trusted({key: column[mask] for key, column in columns.items() if key not in slow}),
+            with_values(what_if, dict(zip(slow, values, strict=True))),
+            {key: column[mask] for key, column in columns.items() if key not in slow},
         )
         for values, mask in zip(chosen.tolist(), masks, strict=True)
     ]
@@ -239,8 +254,11 @@ def along_axes(inputs: Inputs, requests: Sequence[Request]) -> list[Totals]:
     One evaluation for all whose parameters vary by row, one more for each of the others. Values at the limits of what
     is possible may have no finite result.
 
-    >>> death = axis(calgb, "cost.event.death", [0.0, 20000.0])
-    >>> found, = along_axes(calgb, [(death, np.array([0.0, 8714.0]))])
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> death = axis(inputs, "cost.event.death", [0.0, 20000.0])
+    >>> found, = along_axes(inputs, [(death, np.array([0.0, 8714.0]))])
     >>> bool(np.all(found.cost[1] > found.cost[0]))
     True
     """
@@ -252,7 +270,7 @@ def along_axes(inputs: Inputs, requests: Sequence[Request]) -> list[Totals]:
             found |= zip(together, _stacked(inputs, [requests[i] for i in together]), strict=True)
         for i, (side, values) in enumerate(requests):
             if i not in found:
-                found[i] = _totals(inputs, dict.fromkeys(side.ids, values))
+                found[i] = totals(inputs, dict.fromkeys(side.ids, values))
     return [found[i] for i in range(len(requests))]
 
 
@@ -264,7 +282,7 @@ def _stacked(inputs: Inputs, requests: Sequence[Request]) -> Iterator[Totals]:
     for (side, values), start, stop in zip(requests, ends[:-1], ends[1:], strict=True):
         for key in side.ids:
             columns[key][start:stop] = values
-    whole = _totals(inputs, columns)
+    whole = totals(inputs, columns)
     for start, size in zip(ends[:-1].tolist(), sizes, strict=True):
         rows = slice(start, start + size)
         yield Totals(whole.strategies, whole.cost[rows], whole.qaly[rows])
@@ -273,7 +291,10 @@ def _stacked(inputs: Inputs, requests: Sequence[Request]) -> Iterator[Totals]:
 def varies_by_row(inputs: Inputs, identifier: str) -> bool:
     """Whether the engine takes the parameter row by row; without a horizon of its own, age also sets the horizon.
 
-    >>> varies_by_row(calgb, "cost.event.death"), varies_by_row(calgb, "treatment.planned_stop.lenalidomide")
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> varies_by_row(inputs, "cost.event.death"), varies_by_row(inputs, "treatment.planned_stop.lenalidomide")
     (True, False)
     """
     found = match(identifier)
@@ -285,14 +306,19 @@ def varies_by_row(inputs: Inputs, identifier: str) -> bool:
 # ------------------------------------------------------------------------------------------ rows and summary
 
 
-def _grid_design(first: Axis, second: Axis) -> dict[str, Array]:
-    """Rows of the grid by parameter id, (first points × second points,): the second value runs fastest."""
+def grid_design(first: Axis, second: Axis) -> dict[str, Array]:
+    """Rows of the grid by parameter id, (first points × second points,): the second value runs fastest.
+
+    >>> one, two = Axis("a", "", "", None, (1.0, 2.0)), Axis("b", "", "", None, (5.0, 6.0), ("c",))
+    >>> {key: column.tolist() for key, column in grid_design(one, two).items()}
+    {'a': [1.0, 1.0, 2.0, 2.0], 'b': [5.0, 6.0, 5.0, 6.0], 'c': [5.0, 6.0, 5.0, 6.0]}
+    """
     outer = np.repeat(first.values, len(second.values))
     inner = np.tile(second.values, len(first.values))
     return dict.fromkeys(first.ids, outer) | dict.fromkeys(second.ids, inner)
 
 
-def _summarise(
+def summarise(
     outcomes: CostsAndEffects,
     first: Axis,
     second: Axis,
@@ -300,7 +326,14 @@ def _summarise(
     labels: Mapping[str, str],
     currency: str,
 ) -> TwoWay:
-    """The grid from the outcomes of the rows of `_grid_design`."""
+    """The grid from the outcomes of the rows of `grid_design`.
+
+    >>> x, y = Axis("x", "X", "", None, (0.0, 4.0)), Axis("y", "Y", "", None, (0.0, 1.0))
+    >>> new = 1.0 - grid_design(x, y)["x"]  # what the new strategy costs
+    >>> rows = Totals(("old", "new"), np.column_stack([0.0 * new, new]), np.zeros((4, 2)))
+    >>> [(point.first, point.second) for point in summarise(rows, x, y, [1000.0], {}, "GBP").border]
+    [(1.0, 0.0), (1.0, 1.0)]
+    """
     shape = len(first.values), len(second.values), len(outcomes.strategies)
     at = tuple(float(threshold) for threshold in thresholds)
     best = tuple(tuple(row[i : i + shape[1]] for i in range(0, len(row), shape[1])) for row in optimal(outcomes, at))

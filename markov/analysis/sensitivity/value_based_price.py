@@ -95,7 +95,9 @@ def value_based_prices(
     Raises ValueError for a strategy that is not compared, or without such a product.
     Source: Claxton, Briggs, Buxton and others 2008, BMJ 336:251.
 
-    >>> price, = value_based_prices(calgb, "lenalidomide", thresholds=[35000.0])
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> price, = value_based_prices(read_inputs(shipped("calgb_100104")), "lenalidomide", thresholds=[35000.0])
     >>> 0.0 < price.packs[0].price < price.packs[0].list_price, abs(price.net_benefit) < 1e-6
     (True, True)
     """
@@ -171,8 +173,11 @@ def value_based_price_table(
     A set that cannot be run has its message instead of a price.
 
     >>> from markov.analysis.sensitivity.scenarios import overall_survival_alternatives
-    >>> ratios = overall_survival_alternatives(calgb, "lenalidomide", hazard_ratios=[0.5, 0.8])
-    >>> table = value_based_price_table(calgb, "lenalidomide", ratios, thresholds=[35000.0])
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> ratios = overall_survival_alternatives(inputs, "lenalidomide", hazard_ratios=[0.5, 0.8])
+    >>> table = value_based_price_table(inputs, "lenalidomide", ratios, thresholds=[35000.0])
     >>> [row.alternative for row in table], table[1].share == table[2].share
     (['Base case', 'OS hazard ratio 0.5', 'OS hazard ratio 0.8'], False)
     """
@@ -216,7 +221,9 @@ def _delta_qaly(outcomes: CostsAndEffects, row: int, threshold: float, strategy:
 def list_price(inputs: Inputs, product: str) -> float:
     """The brand's price per pack in the report's money, or the price paid where there is no brand price.
 
-    >>> list_price(calgb, "lenalidomide_10mg")
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> list_price(read_inputs(shipped("calgb_100104")), "lenalidomide_10mg")
     3780.0
     """
     brand, paid = f"price.{product}.{PriceSet.BRAND}", f"price.{product}.{inputs.text('settings.price_set')}"

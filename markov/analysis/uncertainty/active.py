@@ -8,13 +8,13 @@ Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomi
 linked to the model).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from markov.analysis.calibration import following_targets
-from markov.analysis.sources_of_uncertainty import Source, sampled, sources_of_uncertainty
+from markov.analysis.draws import sampled
 from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
@@ -28,26 +28,16 @@ ROUNDING = 1e-9  # relative: what rates that are solved for may differ by
 def idle_parameters(inputs: Inputs) -> tuple[str, ...]:
     """Sampled parameters that change nothing when they alone are at their 10 or 90 % point.
 
-    >>> idle_parameters(calgb)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> idle_parameters(read_inputs(shipped("calgb_100104")))
     ()
     """
     alone = {p.id: {p.id: inverse(p)(PROBABILITIES)} for p in sampled(inputs)}
-    return tuple(name for name, used in _in_use(inputs, alone).items() if not used)
+    return tuple(name for name, used in in_use(inputs, alone).items() if not used)
 
 
-def active_sources(inputs: Inputs) -> tuple[Source, ...]:
-    """The sources of uncertainty that change an output when they alone change: what indices are worth paying for.
-
-    >>> [source.name for source in active_sources(calgb)][1]  # one block: uncertain effects of one trial
-    'os.hazard_ratio.lenalidomide + os.median.no_maintenance'
-    """
-    sources = [source.without_unused_streams for source in sources_of_uncertainty(inputs)]
-    ends = {source.name: source.values([PROBABILITIES for _ in source.streams]) for source in sources}
-    used = _in_use(inputs, ends)
-    return tuple(source for source in sources if used[source.name])
-
-
-def _in_use(inputs: Inputs, moved: Mapping[str, Mapping[str, Array]]) -> dict[str, bool]:
+def in_use(inputs: Inputs, moved: Mapping[str, Mapping[str, Array]]) -> dict[str, bool]:
     """Whether values of some parameters, by name of the move and id, (2,) each, change any cost, QALY or life-year."""
     if not moved:
         return {}
@@ -78,8 +68,9 @@ class _Held:
 
 def _gaps(outcomes: Outcomes) -> Array:
     """Largest relative change of an output from the first run, (runs,)."""
+    kept: Sequence[Array] = (outcomes.costs, outcomes.qalys, outcomes.life_years, outcomes.entries)
     gaps = []
-    for values in (outcomes.costs, outcomes.qalys, outcomes.life_years, outcomes.entries):
+    for values in kept:
         flat = values.reshape(outcomes.runs, -1)
         size = max(float(np.abs(flat[0]).max()), 1e-300)
         gaps.append(np.abs(flat - flat[0]).max(axis=1) / size)

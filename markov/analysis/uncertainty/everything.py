@@ -9,7 +9,7 @@ from markov.analysis.uncertainty.follow_up import YEARS, FollowUp, followed_stra
 from markov.analysis.uncertainty.importance import ImportanceTable, importance_tables
 from markov.analysis.uncertainty.probabilistic import Probabilistic, probabilistic
 from markov.analysis.uncertainty.sample import Done, Sample
-from markov.analysis.uncertainty.sobol import POINTS, RESAMPLES, Sobol, sobol
+from markov.analysis.uncertainty.sobol import POINTS, RESAMPLES, Sobol, sobol_analysis
 from markov.analysis.uncertainty.value_of_information import ValueOfInformation, value_of_information
 from markov.inputs.parameters import Inputs
 
@@ -57,24 +57,26 @@ def uncertainty(
     Value of information uses the draws of the probabilistic analysis.  Raises ValueError as the analyses do, and where
     fewer than two strategies are compared.
 
-    >>> found = uncertainty(calgb, 40, 4, years=[2.0], second_order=False, resamples=10)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> found = uncertainty(read_inputs(shipped("calgb_100104")), 40, 4, years=[2.0], second_order=False, resamples=10)
     >>> found.probabilistic.sample.runs, len(found.importance), found.follow_up[0].strategy
     (40, 2, 'lenalidomide')
     """
     with steps("Random draws") as done:
         drawn = probabilistic(inputs, runs, seed, workers=workers, done=done)
     with steps("Sobol design") as done:
-        shares = sobol(
+        shares = sobol_analysis(
             inputs, points, second_order=second_order, resamples=resamples, seed=seed, workers=workers, done=done
         )
     with steps("Value of information"):
         information = value_of_information(inputs, drawn.sample)
-    followed, note = follow_up(inputs, drawn.sample, years, seed=seed, workers=workers, steps=steps)
-    tables = importance_tables(shares, information, bars or one_way(inputs), drawn.sample)
-    return Uncertainty(drawn, shares, information, followed, note, tables)
+    follow_up, note = value_of_waiting(inputs, drawn.sample, years, seed=seed, workers=workers, steps=steps)
+    tables = importance_tables(shares, information, bars or one_way(inputs))
+    return Uncertainty(drawn, shares, information, follow_up, note, tables)
 
 
-def follow_up(
+def value_of_waiting(
     inputs: Inputs,
     sample: Sample,
     years: Sequence[float] = YEARS,
@@ -83,13 +85,7 @@ def follow_up(
     workers: int | None = None,
     steps: Steps = silent,
 ) -> tuple[tuple[FollowUp, ...], str]:
-    """Longer follow-up of every strategy whose trial's size is known, or why it is not valued.
-
-    >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> (found,), note = follow_up(calgb, draw_sample(calgb, 40), [2.0])
-    >>> found.strategy, [wait.years for wait in found.waits]
-    ('lenalidomide', [2.0, 2.0])
-    """
+    """Longer follow-up of every strategy whose trial's size is known, or why it is not valued."""
     strategies, note = followed_strategies(inputs)
     found = []
     for strategy in strategies:

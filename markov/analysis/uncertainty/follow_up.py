@@ -29,7 +29,7 @@ from markov.analysis.draws import uniforms
 from markov.analysis.uncertainty.sample import Done, Sample
 from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.uncertainty.value_of_information import REFITS, InformationValue, effective_population
-from markov.inputs.parameters import Inputs, Trusted, changed_inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.rules.between_values import reference_of
 from markov.model.evaluate import Rows, evaluate
 from markov.model.hazards import LATE_EFFECT
@@ -98,24 +98,28 @@ class FollowUp:
         return best if best is not None and (best.net_benefit or 0.0) > 0.0 else None
 
 
-def _expected_events(
+def expected_events(
     boundaries: Array, survival: Array, followed: float, years: Sequence[float], patients: Sequence[float]
 ) -> Array:
     """Further deaths (years, arms): n·(S(t_f) − S(t_f + y)), n the patients at time zero who would be followed.
 
     `boundaries` (cycles + 1,) in years, `survival` (arms, cycles + 1); log-linear between boundaries.
     Raises ValueError beyond the last boundary.
+
+    >>> t = np.arange(0.0, 41.0)
+    >>> expected_events(t, np.exp(-0.1 * t)[None], 2.5, [1.0, 10.0], [100.0]).round(2).tolist()
+    [[7.41], [49.23]]
     """
     times = followed + np.asarray(years, dtype=float)
     if times.max() > boundaries[-1] + 1e-9:
         raise ValueError(f"follow-up to year {times.max():g} goes beyond the horizon of {boundaries[-1]:g} years")
     return np.asarray(
         np.asarray(patients, dtype=float)
-        * (_survival_at(boundaries, survival, [followed]) - _survival_at(boundaries, survival, times.tolist()))
+        * (survival_at(boundaries, survival, [followed]) - survival_at(boundaries, survival, times.tolist()))
     )
 
 
-def _survival_at(boundaries: Array, survival: Array, times: Sequence[float]) -> Array:
+def survival_at(boundaries: Array, survival: Array, times: Sequence[float]) -> Array:
     """Survival (…, cycles + 1) at some times, (times, …), log-linear between boundaries."""
     logs = np.log(np.maximum(survival, 1e-300))
     place = np.clip(np.searchsorted(boundaries, times, side="right") - 1, 0, len(boundaries) - 2)
@@ -129,7 +133,9 @@ def _survival_at(boundaries: Array, survival: Array, times: Sequence[float]) -> 
 def followed_strategies(inputs: Inputs) -> tuple[tuple[str, ...], str]:
     """Strategies whose longer follow-up can be valued, and in words what is missing where there are none.
 
-    >>> followed_strategies(calgb)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> followed_strategies(read_inputs(shipped("calgb_100104")))
     (('lenalidomide',), '')
     """
     found = tuple(s for s in inputs.compared if s != inputs.reference and not _missing(inputs, s))
@@ -156,7 +162,10 @@ def longer_follow_up(
     Raises ValueError for a sample without its draws, and for follow-up beyond the horizon.
 
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> found = longer_follow_up(calgb, draw_sample(calgb, 60, 1, traced=False), "lenalidomide", [2.0], refits=5)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> found = longer_follow_up(inputs, draw_sample(inputs, 60, 1, traced=False), "lenalidomide", [2.0], refits=5)
     >>> 20 < sum(found.waits[0].events) < 80, found.mean < 0.0, found.is_share
     (True, True, True)
     """
@@ -221,7 +230,7 @@ class _Trial:
         waning = {f"{Endpoint.OS}.waning_{end}.{strategy}": None for end in ("start", "end")}
         return cls(
             inputs,
-            changed_inputs(inputs, waning) if anchored else inputs,
+            with_values(inputs, waning) if anchored else inputs,
             strategy,
             _versus(inputs, strategy),
             inputs.number(f"follow_up.{Endpoint.OS}"),
@@ -244,17 +253,17 @@ class _Trial:
 
     def events(self) -> Array:
         """Further deaths (years, arms) in the deterministic run, half-way between the limits of the share."""
-        rows = Trusted({LATE_EFFECT.format(strategy=self.strategy): np.array([sum(self.share) / 2.0])})
+        rows = {LATE_EFFECT.format(strategy=self.strategy): np.array([sum(self.share) / 2.0])}
         trace = evaluate(self.changed, rows if self.is_anchored else None, trace=True).trace
         assert trace is not None
         survival = trace.curves["os"][0, self.arms]
         patients = [
             _followed(self.inputs, s, float(now))
             for s, now in zip(
-                (self.strategy, self.versus), _survival_at(trace.boundaries, survival, [self.followed])[0], strict=True
+                (self.strategy, self.versus), survival_at(trace.boundaries, survival, [self.followed])[0], strict=True
             )
         ]
-        return _expected_events(trace.boundaries, survival, self.followed, self.years, patients)
+        return expected_events(trace.boundaries, survival, self.followed, self.years, patients)
 
     def late(self, sample: Sample, seed: int, workers: int | None, done: Done | None) -> _Late:
         """Draws and their effect after follow-up."""
@@ -313,7 +322,7 @@ class _Run:
         end = self.trial.followed
         times = [end, *(end + year for year in self.trial.years)]
         hazard = -np.log(
-            _survival_at(trace.boundaries, trace.curves["os"][:, self.trial.arms], times)
+            survival_at(trace.boundaries, trace.curves["os"][:, self.trial.arms], times)
         )  # (times, runs, 2)
         gained = hazard[1:] - hazard[0]
         early, late = (np.log(np.maximum(h[..., 0], 1e-12) / np.maximum(h[..., 1], 1e-12)) for h in (hazard[0], gained))

@@ -1,4 +1,4 @@
-"""What must hold in every draw, and whether draws are what was asked for: each breach is counted, no draw is dropped.
+"""What must hold in every draw, not in the base case alone: each breach is counted and named, no draw is dropped.
 
 Draws in which a declared rule changed a curve (a cap where curves cross, deaths at their limit) are no breaches: they
 are counted apart, because a rule that acts in many draws is an assumption that the reader should see.
@@ -6,20 +6,17 @@ are counted apart, because a rule that acts in many draws is an assumption that 
 Source: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER).
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from markov.analysis.accounts import above_population, unbalanced
 from markov.analysis.checks import Check
-from markov.analysis.sources_of_uncertainty import sampled
-from markov.inputs.distributions import inverse
 from markov.inputs.parameters import Columns, Inputs
-from markov.model.evaluate import Rows
 from markov.model.outcomes import LANDMARK_YEARS, Outcomes, Trace
-from markov.terms import DAYS_PER_YEAR, Array, Correction, Verdict
+from markov.model.structure import MAINTENANCE_MODEL
+from markov.survival.life_table import LifeTable
+from markov.terms import DAYS_PER_YEAR, Array, Correction, State, Verdict
 
 LISTED = 20
 """Draws that are named; the count is always complete."""
@@ -73,8 +70,20 @@ class Invariant:
 Excess = tuple[Rule, Array]
 """A rule, and by draw how far it is off, (runs,)."""
 
+FINITE = Rule("finite", "cost, QALYs and life-years are numbers", "finite", 0.0)
+PARTS = Rule("parts", "QALYs by state and by component sum to one total", "equal, within 1e-9", 1e-9)
+DISCOUNTED = Rule("discounted", "discounting does not add life-years or costs", "at most undiscounted", 1e-9)
+POSITIVE = Rule("positive", "no state gives negative life-years, no category a negative cost", "at least 0", 1e-9)
+QUALITY = Rule("quality", "QALYs do not exceed life-years", "at most life-years", 1e-9)
+ENTRIES = Rule("entries", "no state is entered by more than the cohort", "0 to 1", 1e-12)
+CURVES = Rule("curves", "time on treatment lies within progression-free time, and that within survival", "within", 1e-9)
+FALLING = Rule("falling", "survival never rises", "falling landmarks", 1e-12)
 AREA = Rule("area", "undiscounted life-years are the area under modelled survival", "equal, within 1e-9", 1e-9)
 WITHIN_CYCLE = Rule("area", "undiscounted life-years are the area under modelled survival", "within a cycle", 0.0)
+OCCUPANCY = Rule("occupancy", "no state holds less than nobody", "at least 0", 1e-15)
+WHOLE = Rule("whole", "states sum to the whole cohort in every cycle", "1, within 1e-12", 1e-12)
+DEATH = Rule("death", "nobody returns from death", "deaths never fall", 1e-15)
+FLOWS = Rule("flows", "entries equal exits plus those still there", "equal, within 1e-12", 1e-12)
 POPULATION = Rule("population", "survival stays below the general population's", "below it, within 1e-4", 1e-4)
 
 
@@ -83,7 +92,11 @@ def excesses(inputs: Inputs, outcomes: Outcomes, values: Mapping[str, Array]) ->
 
     Rules on occupancy, flows and the general population need the trace.
 
-    >>> found = list(excesses(calgb, calgb_base.outcomes, {}))
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> from markov.model.evaluate import evaluate
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> found = list(excesses(inputs, evaluate(inputs, trace=True), {}))
     >>> len(found), any((gap > rule.tolerance).any() for rule, gap in found)
     (14, False)
     """
@@ -93,13 +106,13 @@ def excesses(inputs: Inputs, outcomes: Outcomes, values: Mapping[str, Array]) ->
     if outcomes.trace is not None:
         for rule, of_trace in _OF_TRACE.items():
             yield rule, _largest(of_trace(outcomes.trace))
-        yield POPULATION, above_population(Columns(inputs, values, outcomes.runs), outcomes.trace)
+        yield POPULATION, _above_population(Columns(inputs, values, outcomes.runs), outcomes.trace)
 
 
 def merge(found: Mapping[Rule, list[tuple[int, Array]]]) -> tuple[Invariant, ...]:
     """Invariants over all blocks: by rule, the first draw of each block and its excesses (runs,).
 
-    >>> merge({AREA: [(0, np.zeros(3)), (3, np.array([0.0, 0.5]))]})[0].first
+    >>> merge({PARTS: [(0, np.zeros(3)), (3, np.array([0.0, 0.5]))]})[0].first
     (4,)
     """
     return tuple(_invariant(rule, blocks) for rule, blocks in found.items())
@@ -150,30 +163,31 @@ def _entered_twice(outcomes: Outcomes) -> Array:
 
 def _not_nested(outcomes: Outcomes) -> Array:
     """Excess of an inner curve over the outer one, at landmarks within the horizon and in the mean."""
-    curves = (outcomes.curves[name] for name in ("on_treatment", "progression_and_spm_free", "os"))
-    inner, middle, outer = (np.concatenate([c.landmarks, c.mean[..., None]], axis=-1) for c in curves)
-    return np.asarray(np.nan_to_num(np.stack([inner - middle, middle - outer], axis=-1), nan=0.0))
+    order = ("on_treatment", "progression_and_spm_free", "os")
+    levels = [
+        np.concatenate([outcomes.curves[name].landmarks, outcomes.curves[name].mean[..., None]], axis=-1)
+        for name in order
+    ]
+    return np.asarray(np.nan_to_num(np.stack([levels[0] - levels[1], levels[1] - levels[2]], axis=-1), nan=0.0))
 
 
 def _rising(outcomes: Outcomes) -> Array:
     landmarks = outcomes.curves["os"].landmarks
     reached = landmarks[..., ~np.isnan(landmarks).all(axis=(0, 1))]
-    return np.diff(reached, axis=-1, prepend=1.0) if reached.shape[-1] else np.zeros((outcomes.runs, 1))
+    if reached.shape[-1] == 0:
+        return np.zeros((outcomes.runs, 1))
+    return np.diff(np.concatenate([np.ones((*reached.shape[:2], 1)), reached], axis=-1), axis=-1)
 
 
 _OF_OUTCOMES: dict[Rule, Callable[[Outcomes], Array]] = {
-    Rule("finite", "cost, QALYs and life-years are numbers", "finite", 0.0): _not_finite,
-    Rule("parts", "QALYs by state and by component sum to one total", "equal, within 1e-9", 1e-9): _parts,
-    Rule(
-        "discounted", "discounting does not add life-years or costs", "at most undiscounted", 1e-9
-    ): _added_by_discounting,
-    Rule("positive", "no state gives negative life-years, no category a negative cost", "at least 0", 1e-9): _negative,
-    Rule("quality", "QALYs do not exceed life-years", "at most life-years", 1e-9): _above_life_years,
-    Rule("entries", "no state is entered by more than the cohort", "0 to 1", 1e-12): _entered_twice,
-    Rule(
-        "curves", "time on treatment lies within progression-free time, and that within survival", "within", 1e-9
-    ): _not_nested,
-    Rule("falling", "survival never rises", "falling landmarks", 1e-12): _rising,
+    FINITE: _not_finite,
+    PARTS: _parts,
+    DISCOUNTED: _added_by_discounting,
+    POSITIVE: _negative,
+    QUALITY: _above_life_years,
+    ENTRIES: _entered_twice,
+    CURVES: _not_nested,
+    FALLING: _rising,
 }
 
 
@@ -200,75 +214,34 @@ def _returns(trace: Trace) -> Array:
     return -np.diff(trace.occupancy[..., -1], axis=-1)
 
 
+def _unbalanced(trace: Trace) -> Array:
+    """Entries less exits less the change in those present, by state."""
+    total = trace.flows.sum(axis=2)
+    change = trace.occupancy[:, :, -1] - trace.occupancy[:, :, 0]
+    gaps = []
+    for i, state in enumerate(State):
+        into = [row for pair, row in MAINTENANCE_MODEL.row.items() if pair[1] == state]
+        out = [row for pair, row in MAINTENANCE_MODEL.row.items() if pair[0] == state]
+        gaps.append(total[..., into].sum(axis=-1) - total[..., out].sum(axis=-1) - change[..., i])
+    return np.asarray(np.abs(np.stack(gaps, axis=-1)))
+
+
 _OF_TRACE: dict[Rule, Callable[[Trace], Array]] = {
-    Rule("occupancy", "no state holds less than nobody", "at least 0", 1e-15): _below_nobody,
-    Rule("whole", "states sum to the whole cohort in every cycle", "1, within 1e-12", 1e-12): _not_whole,
-    Rule("death", "nobody returns from death", "deaths never fall", 1e-15): _returns,
-    Rule("flows", "entries equal exits plus those still there", "equal, within 1e-12", 1e-12): unbalanced,
+    OCCUPANCY: _below_nobody,
+    WHOLE: _not_whole,
+    DEATH: _returns,
+    FLOWS: _unbalanced,
 }
 
 
+def _above_population(columns: Columns, trace: Trace) -> Array:
+    """Excess of survival over the general population's of the draw's age and sex; 0 where the draw's SMR is below 1."""
+    table = columns.inputs.life_table
+    life = LifeTable.from_probabilities(table.ages, table.male, table.female)
+    age, female = columns.number("cohort.age"), columns.number("cohort.proportion_female")
+    population = life.survival(age, female, trace.boundaries[:, None]).T  # (runs or 1, cycles + 1)
+    excess = (trace.curves["os"] - population[:, None]).max(axis=(1, 2))
+    return np.where(columns.number("mortality.smr") >= 1.0, np.maximum(excess, 0.0), 0.0)
+
+
 assert tuple(sorted(LANDMARK_YEARS)) == LANDMARK_YEARS, "landmarks rise: survival at them falls"
-
-
-# ------------------------------------------------------------------------------------------- drawn as asked for
-
-QUADRATURE = 20_000
-FAR = 4.0
-"""Standard errors between the mean of the draws and that of the distribution that chance does not explain."""
-
-BLOCK = 5000
-
-
-@dataclass(frozen=True)
-class DrawnMean:
-    """A sampled parameter, in its cell's unit: its value, the mean and spread of its distribution, and of its draws.
-
-    The value need not be the mean: under a log-normal with limits it is the median. `distance` is the gap between the
-    two means in standard errors.
-    """
-
-    id: str
-    value: float
-    mean: float
-    spread: float
-    drawn_mean: float
-    drawn_spread: float
-    distance: float
-
-    @property
-    def is_as_asked(self) -> bool:
-        """Whether the draws' mean is that of the distribution, but for chance."""
-        return abs(self.distance) <= FAR
-
-
-def drawn_means(inputs: Inputs, rows: Rows) -> tuple[DrawnMean, ...]:
-    """Means of all sampled parameters in some draws, beside those of their distributions, by a midpoint rule.
-
-    >>> from markov.analysis.draws import random_draws
-    >>> all(one.is_as_asked for one in drawn_means(calgb, random_draws(calgb, 200, seed=1)))
-    True
-    """
-    parameters = sampled(inputs)
-    if not parameters:
-        return ()
-    count = len(rows)
-    sums, squares = np.zeros(len(parameters)), np.zeros(len(parameters))
-    centre = np.array([float(parameter.value or 0.0) for parameter in parameters])
-    for start in range(0, count, BLOCK):
-        block = rows.block(start, min(start + BLOCK, count))
-        off = np.stack([block[parameter.id] for parameter in parameters]) - centre[:, None]
-        sums += off.sum(axis=1)
-        squares += (off**2).sum(axis=1)
-    mean = centre + sums / count
-    spread = np.sqrt(np.maximum(squares - sums**2 / count, 0.0) / max(count - 1, 1))
-    return tuple(_drawn_means(inputs, mean.tolist(), spread.tolist(), count))
-
-
-def _drawn_means(inputs: Inputs, drawn: list[float], spreads: list[float], count: int) -> Iterator[DrawnMean]:
-    middles = (np.arange(QUADRATURE) + 0.5) / QUADRATURE
-    for parameter, mean, spread in zip(sampled(inputs), drawn, spreads, strict=True):
-        values = inverse(parameter)(middles)
-        asked, expected = float(values.mean()), float(values.std())
-        distance = (mean - asked) / (expected / math.sqrt(count))
-        yield DrawnMean(parameter.id, float(parameter.value or 0.0), asked, expected, mean, spread, distance)

@@ -22,7 +22,7 @@ from markov.analysis.incremental import IncrementalRow, PairwiseRow, incremental
 from markov.analysis.interpretation.severity import LEVELS
 from markov.analysis.uncertainty.acceptability import Acceptability, Plane, acceptability, plane, threshold_range
 from markov.analysis.uncertainty.active import idle_parameters
-from markov.analysis.uncertainty.invariants import DrawnMean, drawn_means
+from markov.analysis.uncertainty.drawn_means import DrawnMean, drawn_means
 from markov.analysis.uncertainty.sample import Collected, Done, Sample, draw_sample, standard_error, totals
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
@@ -139,7 +139,9 @@ def probabilistic(
     `traced` also checks occupancy, flows and the general population's survival in every draw, which takes
     two to three times as long.  Raises ValueError for less than two draws.
 
-    >>> result = probabilistic(calgb, 20, seed=1)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> result = probabilistic(read_inputs(shipped("calgb_100104")), 20, seed=1)
     >>> result.sample.cost.shape, sum(invariant.breaches for invariant in result.sample.invariants)
     ((20, 2), 0)
     """
@@ -165,7 +167,10 @@ def until_precision(
     The result equals that of the same number of draws asked for at once.  Raises ValueError for a half-width of 0.
     Source: Hatswell, Bullement, Briggs and others 2018, PharmacoEconomics 36:1421.
 
-    >>> until_precision(calgb, 10_000.0, extension=25, seed=1, traced=False).is_precise
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> until_precision(inputs, 10_000.0, extension=25, seed=1, traced=False).is_precise
     True
     """
     if half_width <= 0.0:
@@ -217,11 +222,11 @@ def summarise(sample: Sample, thresholds: Sequence[float], base: Sample) -> Prob
         acceptability(sample.cost, sample.qaly, grid),
         acceptability(sample.cost, sample.qaly, thresholds),
         tuple(_planes(sample)),
-        _running_means(sample, thresholds),
+        running_means(sample, thresholds),
     )
 
 
-def _running_means(sample: Sample, thresholds: Sequence[float], points: int = RUNNING_POINTS) -> Running:
+def running_means(sample: Sample, thresholds: Sequence[float], points: int = RUNNING_POINTS) -> Running:
     """Mean incremental net benefit against the reference after more and more draws, with its 95 % half-width.
 
     Half-widths take the draws so far as one sample: under structural averaging they are a little too wide.

@@ -115,7 +115,7 @@ def regress(inputs: Array, outputs: Array, *, refits: int = 50, seed: int = 1) -
         raise ValueError(f"inputs {inputs.shape} and outputs {outputs.shape} must have the same runs")
     if not (np.isfinite(inputs).all() and np.isfinite(outputs).all()):
         raise ValueError("a regression needs finite inputs and outputs")
-    inputs = inputs[:, _distinct(inputs)]
+    inputs = inputs[:, distinct(inputs)]
     ranks = np.stack([average_ranks(column) for column in inputs.T] or [np.ones(len(inputs))], axis=1)
     random = np.random.default_rng(seed)
     cells = _cells(ranks)
@@ -126,8 +126,12 @@ def regress(inputs: Array, outputs: Array, *, refits: int = 50, seed: int = 1) -
     return _smooth(_basis(additive, _interactions(additive, order)), outputs, random, refits)
 
 
-def _distinct(inputs: Array) -> list[int]:
-    """Which inputs (runs, inputs) say something of their own: constants, and those another one determines, do not."""
+def distinct(inputs: Array) -> list[int]:
+    """Which inputs (runs, inputs) say something of their own: constants, and those another one determines, do not.
+
+    >>> distinct(np.array([[3.0, 9.0, 1.0], [5.0, 25.0, 1.0], [3.0, 9.0, 1.0]]))
+    [0]
+    """
     kept: dict[int, Array] = {}
     for i, column in enumerate(inputs.T):
         ranks = average_ranks(column)

@@ -77,7 +77,10 @@ def draw_sample(
     `traced` also checks occupancy, flows and the general population's survival, which takes two to three times as long.
     Raises ValueError for less than two draws.
 
-    >>> part, whole = draw_sample(calgb, 5, seed=1, first=10), draw_sample(calgb, 15, seed=1)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> part, whole = draw_sample(inputs, 5, seed=1, first=10), draw_sample(inputs, 15, seed=1)
     >>> bool(np.allclose(part.cost, whole.cost[10:], rtol=1e-12))
     True
     """

@@ -1,21 +1,19 @@
 """The Sobol design: which rows are run so that variance can be shared out among sources of uncertainty.
 
-Two samples A and B, (n, dimensions) each, are the halves of one scrambled Sobol sequence: SALib's sampler draws them.
-For every factor j the rows AB_j are those of A with factor j taken from B, and BA_j those of B with factor j from A
-(second order only). Per point of the sequence the rows stand in the order A, AB_1 … AB_k, BA_1 … BA_k, B, as in SALib.
+Two samples A and B, (n, dimensions) each, are the halves of one scrambled Sobol sequence. For every factor j the rows
+AB_j are those of A with factor j taken from B, and BA_j those of B with factor j from A (second order only). Per point
+of the sequence the rows stand in the order A, AB_1 … AB_k, BA_1 … BA_k, B, as in SALib, whose uniforms these are.
 
-A factor is what varies independently of the rest (`sources_of_uncertainty`). It may be one parameter, several that
-move together perfectly (one uniform), or several that are correlated (as many uniforms, a group of SALib's). Sobol
-indices are defined for independent factors only; a correlated block is one factor, and its index is that of the block.
+A factor is what varies independently of the rest. It may be one parameter, several that move together perfectly (one
+uniform), or several that are correlated (as many uniforms, put through their joint distribution). Sobol indices are
+defined for independent factors only; a correlated block is one factor, and its index is that of the whole block.
 
 Source: Saltelli 2002, Comput Phys Commun 145:280; Jacques, Lavergne, Devictor 2006, Reliab Eng Syst Saf 91:1126
-(blocks of dependent inputs); Owen 2020, arXiv:2008.08051 (scrambling, powers of two); Iwanaga, Usher, Herman 2022,
-Socio-Environ Syst Model 4:18155 (SALib).
+(blocks of dependent inputs); Owen 2020, arXiv:2008.08051 (scrambling, powers of two).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,23 +22,28 @@ from markov.inputs.distributions import EDGE
 from markov.terms import Array
 
 
-class Factor(Protocol):
-    """What a design asks of a source of uncertainty: `values` takes a uniform (rows,) for each of its `streams`."""
+@dataclass(frozen=True)
+class Factor:
+    """A source of uncertainty, independent of all others: `dimensions` uniforms that become values of parameters.
 
-    @property
-    def name(self) -> str:
-        """Its name, of which there is no other in a design."""
+    `values` takes uniforms (rows, dimensions) in (0, 1) to columns (rows,) of each of the `parameters`.
+    """
 
-    @property
-    def streams(self) -> tuple[str, ...]:
-        """What it takes a uniform for; one stream has the factor's name."""
+    name: str
+    parameters: tuple[str, ...]
+    values: Callable[[Array], Mapping[str, Array]] = field(repr=False)
+    dimensions: int = 1
+    label: str = ""
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Ids of the parameters that it moves."""
 
-    def values(self, uniforms: Sequence[Array]) -> Mapping[str, Array]:
-        """Values by parameter id, each (rows,)."""
+def uniform_factor(name: str, inverse: Callable[[Array], Array]) -> Factor:
+    """A factor of one parameter of the same name, by its inverse distribution function.
+
+    >>> factor = uniform_factor("price", lambda u: 100.0 + 50.0 * u)
+    >>> {key: column.tolist() for key, column in factor.values(np.array([[0.5], [0.9]])).items()}
+    {'price': [125.0, 145.0]}
+    """
+    return Factor(name, (name,), lambda uniforms: {name: inverse(uniforms[:, 0])})
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,9 @@ class SobolRows:
     def where(self, row: int) -> str:
         """What a row is, in words.
 
-        >>> from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
-        >>> rows = sobol_rows(sources_of_uncertainty(calgb)[:2], 4, seed=1, second_order=False)
-        >>> rows.where(1), rows.where(7)
-        ('point 1 of sample A with cohort.proportion_female from B', 'point 2 of sample B')
+        >>> rows = sobol_rows([uniform_factor("a", abs), uniform_factor("b", abs)], 4, seed=1, second_order=False)
+        >>> rows.where(2), rows.where(7)
+        ('point 1 of sample A with b from B', 'point 2 of sample B')
         """
         point, place = divmod(row, self.step)
         k, names = len(self.factors), [factor.name for factor in self.factors]
@@ -102,28 +104,14 @@ class SobolRows:
         return f"point {point + 1} of sample {base} with {names[(place - 1) % k]} from {other}"
 
 
-def problem_of(factors: Sequence[Factor]) -> dict[str, Any]:
-    """The factors as a SALib problem: a variable from 0 to 1 for each uniform; factors of several are its groups.
-
-    >>> from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
-    >>> problem_of(sources_of_uncertainty(calgb)[:1])
-    {'num_vars': 1, 'names': ['cohort.proportion_female'], 'bounds': [[0.0, 1.0]]}
-    """
-    names = [key for factor in factors for key in factor.streams]
-    groups = [factor.name for factor in factors for _ in factor.streams]
-    problem = {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
-    return problem if groups == names else problem | {"groups": groups}
-
-
 def sobol_rows(factors: Sequence[Factor], points: int, seed: int, *, second_order: bool = True) -> SobolRows:
     """A Sobol design of `points` (a power of two) over independent factors, the same for the same seed, 0 included.
 
     Uniforms are kept inside (0, 1), because an inverse normal of 0 is infinite.  Raises ValueError where `points` is
     no power of two above 1, no factor is given, or a name or a parameter comes twice.
 
-    >>> from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
-    >>> rows = sobol_rows(sources_of_uncertainty(calgb)[:2], 8, seed=1)
-    >>> b = rows.block(0, 6)["os.median.no_maintenance"]  # of the rows A, AB_1, AB_2, BA_1, BA_2, B
+    >>> rows = sobol_rows([uniform_factor("a", lambda u: u), uniform_factor("b", lambda u: 10 * u)], 8, seed=1)
+    >>> b = rows.block(0, 6)["b"]  # of the rows A, AB_a, AB_b, BA_a, BA_b, B
     >>> len(rows), (b == b[0]).tolist()
     (48, [True, True, False, False, True, False])
     """
@@ -133,30 +121,20 @@ def sobol_rows(factors: Sequence[Factor], points: int, seed: int, *, second_orde
         raise ValueError("a Sobol design needs at least one factor that varies")
     if len({factor.name for factor in factors}) < len(factors):
         raise ValueError(f"a factor is named twice: {', '.join(factor.name for factor in factors)}")
+    from scipy.stats import qmc  # scipy.stats takes half a second to import
+
+    dimensions = sum(factor.dimensions for factor in factors)
+    # `seed`, not `rng`: SALib's sequence for a seed is the one under that name.
+    sequence = qmc.Sobol(d=2 * dimensions, scramble=True, seed=int(seed)).random(points)
+    halves = np.clip(sequence, EDGE, 1.0 - EDGE).reshape(points, 2, dimensions)
     named = [key for factor in factors for key in factor.parameters]
     if len(set(named)) < len(named):
         raise ValueError(f"two factors give values to one parameter: {', '.join(named)}")
-    a, b = _samples(factors, points, seed)
     values: dict[str, tuple[int, Array]] = {}
     first = 0
     for i, factor in enumerate(factors):
-        mine = slice(first, first + len(factor.streams))
-        first = mine.stop
-        in_a, in_b = factor.values(a[mine]), factor.values(b[mine])
-        values |= {key: (i, np.stack([in_a[key], in_b[key]])) for key in factor.parameters}
+        mine = halves[:, :, first : first + factor.dimensions]
+        first += factor.dimensions
+        a, b = (factor.values(np.ascontiguousarray(mine[:, half])) for half in (0, 1))
+        values |= {key: (i, np.stack([a[key], b[key]])) for key in factor.parameters}
     return SobolRows(points, tuple(factors), second_order, values)
-
-
-def _samples(factors: Sequence[Factor], points: int, seed: int) -> tuple[list[Array], list[Array]]:
-    """The samples A and B of SALib's design, a uniform (points,) for each stream of the factors.
-
-    SALib puts A first and B last of the rows of a point. It takes a single group for no groups at all, so that their
-    number is read off and not counted; the rows between are not kept, whose values are those of A and B.
-    """
-    from SALib.sample import sobol  # takes a second to import
-
-    problem = problem_of(factors)
-    rows = sobol.sample(problem, points, calc_second_order=False, seed=int(seed))
-    kept = np.clip(rows.reshape(points, -1, problem["num_vars"])[:, [0, -1]], EDGE, 1.0 - EDGE)
-    a, b = ([np.ascontiguousarray(column) for column in kept[:, half].T] for half in (0, 1))
-    return a, b

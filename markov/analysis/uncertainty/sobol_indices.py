@@ -16,20 +16,19 @@ An index may come out below 0 or above 1 by chance: it is left as it is, with it
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from markov.analysis.uncertainty.sobol_design import SobolRows
 from markov.terms import Array
 
 Z = float(ndtri(0.975))
-WEIGHTS, KEPT_WEIGHTS = 2**20, 2**23
-"""Numbers in a block of weights, 8 MB, and in all blocks up to which they are kept for the next output."""
+WEIGHTS = 2**20
+"""Numbers in a block of weights: 8 MB."""
 
 NO_VARIANCE = 1e-12
 """A standard deviation below this share of an output's size is rounding: the output does not vary."""
@@ -44,13 +43,6 @@ MATERIAL = 0.01
 LEADING = 5
 
 
-class Output(NamedTuple):
-    """A result to explain: (rows,) `values`, and the `scale` of what it is a difference of."""
-
-    values: Array
-    scale: float = 0.0
-
-
 @dataclass(frozen=True)
 class Indices:
     """Sobol indices of one output; arrays (factors,), second order (factors, factors) above the diagonal, else NaN.
@@ -61,7 +53,6 @@ class Indices:
 
     output: str
     factors: tuple[str, ...]
-    points: int
     mean: float
     variance: float
     first: Array | None = None
@@ -87,47 +78,21 @@ class Indices:
         second = self.second
         return tuple(sorted(found, key=lambda pair: -float(second[pair])))
 
-    @property
-    def statement(self) -> "Statement | None":
-        """What can be said of their convergence; None where there are none.
-
-        A total index must not be below the first order by more than both half-widths and 0.01; the order of the leading
-        five must be that of the first half of the points, but for factors whose intervals overlap.
-        """
-        if self.total is None or self.first is None:
-            return None
-        assert self.total_half_width is not None and self.first_half_width is not None
-        total, width = self.total, self.total_half_width
-        half = np.zeros_like(total) if self.half_total is None else self.half_total
-        below = np.flatnonzero(self.first - total > np.maximum(width + self.first_half_width, MATERIAL))
-        order = self.ranking
-        unstable = [
-            i
-            for place, i in enumerate(order[:LEADING])
-            if any(half[j] > half[i] and total[i] - total[j] > width[i] + width[j] for j in order[place + 1 :])
-        ]
-        return Statement(
-            float(self.first.sum()),
-            float(width.max()),
-            tuple(self.factors[i] for i in below),
-            tuple(self.factors[i] for i in unstable),
-            self.points,
-        )
-
 
 @dataclass(frozen=True)
 class Statement:
     """Whether indices can be relied on.
 
     `below_first` names factors whose total is below the first order by more than their intervals and 0.01; `unstable`
-    those among the leading five whose rank at half the points differs beyond their intervals.
+    those among the leading five whose rank at half the points differs beyond their intervals. `points` is 0 where it is
+    not known.
     """
 
     sum_first: float
     widest_total: float
     below_first: tuple[str, ...]
     unstable: tuple[str, ...]
-    points: int
+    points: int = 0
 
     @property
     def interactions(self) -> float:
@@ -152,7 +117,7 @@ class Statement:
         >>> Statement(0.9, 0.09, (), (), 1024).enough
         4096
         """
-        if self.is_converged:
+        if self.is_converged or not self.points:
             return None
         needed = self.points * max((self.widest_total / WIDE) ** 2, 2.0)
         return int(2 ** math.ceil(math.log2(needed)))
@@ -161,7 +126,8 @@ class Statement:
     def _verdict(self) -> str:
         if self.is_converged:
             return "Converged."
-        return f"Not converged at {self.points:,} points: about {self.enough:,} would be enough."
+        told = f"Not converged at {self.points:,} points" if self.points else "Not converged"
+        return f"{told}: about {self.enough:,} would be enough." if self.enough else f"{told}: more points are needed."
 
     @property
     def words(self) -> str:
@@ -177,69 +143,6 @@ class Statement:
         return " ".join([*said, self._verdict])
 
 
-def sobol_indices(rows: SobolRows, outputs: Mapping[str, Output], *, resamples: int, seed: int) -> tuple[Indices, ...]:
-    """Indices of every output of a design, with intervals from the same resamples of its points.
-
-    Every output is checked before any index is computed.  Raises ValueError for one that is not finite or has another
-    number of rows than the design, with the first such row.
-
-    >>> from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
-    >>> from markov.analysis.uncertainty.sobol_design import sobol_rows
-    >>> rows = sobol_rows(sources_of_uncertainty(calgb)[:2], 256, seed=1)
-    >>> output = Output(rows.columns()["cohort.proportion_female"])
-    >>> sobol_indices(rows, {"share": output}, resamples=10, seed=1)[0].total.round(2).tolist()
-    [1.0, 0.0]
-    """
-    for name, output in outputs.items():
-        _check(name, output.values, rows)
-    blocks = _resampled(rows.points, resamples, seed)
-    # The same resamples for every output; kept where they fit into 64 MB, else drawn again.
-    kept = list(blocks) if rows.points * resamples <= KEPT_WEIGHTS else None
-    return tuple(
-        _of_one(rows, name, output, _resampled(rows.points, resamples, seed) if kept is None else kept)
-        for name, output in outputs.items()
-    )
-
-
-def _check(name: str, values: Array, rows: SobolRows) -> None:
-    """Every row has a finite output: one that is not would turn all indices into numbers that mean nothing."""
-    if values.shape != (len(rows),):
-        raise ValueError(f"{name} has shape {values.shape}, but the design has {len(rows)} rows")
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if wrong.size:
-        first = int(wrong[0])
-        many = f", and in {wrong.size - 1} more rows" if wrong.size > 1 else ""
-        raise ValueError(f"{name} is {values[first]} in row {first} ({rows.where(first)}){many}: no index is computed")
-
-
-def _of_one(rows: SobolRows, name: str, output: Output, weights: Iterable[Array]) -> Indices:
-    """Indices of one output; a spread below 1e-12 of what it is a difference of is rounding."""
-    names, k, values = tuple(factor.name for factor in rows.factors), len(rows.factors), output.values
-    table = values.reshape(-1, rows.step)
-    both = np.concatenate([table[:, 0], table[:, -1]])
-    mean, variance = float(both.mean()), float(both.var())
-    smallest = NO_VARIANCE * max(float(np.abs(values).max()), output.scale)
-    if max(float(values.std()), np.sqrt(variance)) <= smallest or variance == 0.0:
-        return Indices(name, names, rows.points, mean, variance, reason=f"{name} does not vary: it has no indices")
-    split = _Split.of(table, k)
-    point = _indices(split)
-    widths = _half_widths(split, point, weights)
-    return Indices(
-        name,
-        names,
-        rows.points,
-        mean,
-        variance,
-        point[0],
-        widths[0],
-        point[1],
-        widths[1],
-        None if point[2] is None else _square(point[2], k),
-        None if widths[2] is None else _square(widths[2], k),
-        _half_total(table[: rows.points // 2], k),
-    )
-
-
 @dataclass(frozen=True)
 class _Split:
     """Standardised outputs by their place in the design: `a`, `b` (points,), `ab`, `ba` (points, factors)."""
@@ -250,10 +153,10 @@ class _Split:
     ba: Array | None
 
     @classmethod
-    def of(cls, table: Array, factors: int) -> "_Split":
-        """Outputs (points, step) of a design."""
-        table = (table - table.mean()) / table.std()
-        second_order = table.shape[1] > factors + 2
+    def of(cls, output: Array, factors: int, second_order: bool) -> "_Split":
+        """Outputs (rows,) of a design; points may be cut off at the end by whole steps."""
+        standard = (output - output.mean()) / output.std()
+        table = standard.reshape(-1, (2 if second_order else 1) * factors + 2)
         ba = np.ascontiguousarray(table[:, factors + 1 : 2 * factors + 1]) if second_order else None
         return cls(table[:, 0].copy(), table[:, -1].copy(), np.ascontiguousarray(table[:, 1 : factors + 1]), ba)
 
@@ -262,20 +165,106 @@ _Part = tuple[Array, Array, Array | None]
 """First (…, factors), total (…, factors) and second order (…, pairs)."""
 
 
-def _resampled(points: int, resamples: int, seed: int) -> Iterator[Array]:
-    """Weights of bootstrap resamples, in blocks (resamples, points): how often each point was drawn, over `points`."""
+def sobol_indices(
+    output: str,
+    values: Array,
+    factors: Sequence[str],
+    *,
+    second_order: bool = True,
+    resamples: int = 1000,
+    seed: int = 1,
+    weights: Iterable[Array] | None = None,
+    scale: float = 0.0,
+) -> Indices:
+    """Sobol indices of one output (rows,) of a design, with bootstrap intervals.
+
+    `scale` is the size of what the output is a difference of: a spread below 1e-12 of it is rounding. `weights`
+    replaces the resampling: blocks (resamples, points) of how often each point was drawn, over the points' number.
+    Raises ValueError where the number of rows does not fit the factors, or a value is not finite, with its row.
+
+    >>> from markov.analysis.uncertainty.sobol_design import sobol_rows, uniform_factor
+    >>> x = sobol_rows([uniform_factor("a", lambda u: u), uniform_factor("b", lambda u: u)], 256, seed=1).columns()
+    >>> sobol_indices("sum", 2 * x["a"] + x["b"], ["a", "b"], resamples=10).first.round(2).tolist()
+    [0.8, 0.2]
+    """
+    k = len(factors)
+    step = (2 if second_order else 1) * k + 2
+    if values.ndim != 1 or len(values) == 0 or len(values) % step:
+        raise ValueError(f"{len(values)} rows do not fit {k} factors, which need a multiple of {step}")
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        raise ValueError(f"{output} is {values[wrong[0]]} in row {wrong[0]}, and not finite in {wrong.size} rows")
+    table = values.reshape(-1, step)
+    both = np.concatenate([table[:, 0], table[:, -1]])
+    mean, variance = float(both.mean()), float(both.var())
+    smallest = NO_VARIANCE * max(float(np.abs(values).max()), scale)
+    if max(float(values.std()), np.sqrt(variance)) <= smallest or variance == 0.0:
+        return Indices(output, tuple(factors), mean, variance, reason=f"{output} does not vary: it has no indices")
+    split = _Split.of(values, k, second_order)
+    point = _indices(split)
+    points = len(split.a)
+    widths = _half_widths(split, point, resampled(points, resamples, seed) if weights is None else weights)
+    return Indices(
+        output,
+        tuple(factors),
+        mean,
+        variance,
+        point[0],
+        widths[0],
+        point[1],
+        widths[1],
+        None if point[2] is None else _square(point[2], k),
+        None if widths[2] is None else _square(widths[2], k),
+        _half_total(table[: points // 2], k),
+    )
+
+
+def resampled(points: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Weights of bootstrap resamples, in blocks (resamples, points): how often each point was drawn, over `points`.
+
+    >>> block, = resampled(4, 2, seed=1)
+    >>> block.sum(axis=1).tolist()
+    [1.0, 1.0]
+    """
     random = np.random.default_rng(seed)
     size = max(1, WEIGHTS // points)
     for start in range(0, resamples, size):
-        yield _weights(random.integers(points, size=(min(size, resamples - start), points)), points)
+        yield weights_of(random.integers(points, size=(min(size, resamples - start), points)), points)
 
 
-def _weights(drawn: NDArray[np.integer[Any]], points: int) -> Array:
+def weights_of(drawn: NDArray[np.integer[Any]], points: int) -> Array:
     """Weights (resamples, points) of the points that each resample drew, (resamples, draws)."""
     rows = len(drawn)
     places = np.asarray(drawn, dtype=np.intp) + points * np.arange(rows)[:, None]
     counts = np.bincount(places.ravel(), minlength=rows * points).reshape(rows, points)
     return np.asarray(counts / drawn.shape[1])
+
+
+def statement(indices: Indices, points: int = 0) -> Statement | None:
+    """What can be said of the convergence of indices; None where there are none.
+
+    A total index must not be below the first order by more than both half-widths and 0.01; the order of the leading
+    five must be that of the first half of the points, but for factors whose intervals overlap.
+    """
+    if indices.total is None or indices.first is None:
+        return None
+    assert indices.total_half_width is not None and indices.first_half_width is not None
+    total, width = indices.total, indices.total_half_width
+    half = np.zeros_like(total) if indices.half_total is None else indices.half_total
+    below = np.flatnonzero(indices.first - total > np.maximum(width + indices.first_half_width, MATERIAL))
+    order = indices.ranking
+    unstable = [
+        i
+        for place, i in enumerate(order[:LEADING])
+        if any(half[j] > half[i] and total[i] - total[j] > width[i] + width[j] for j in order[place + 1 :])
+    ]
+    return Statement(
+        float(indices.first.sum()),
+        float(width.max()),
+        tuple(indices.factors[i] for i in below),
+        tuple(indices.factors[i] for i in unstable),
+        points,
+    )
 
 
 def _indices(split: _Split) -> _Part:

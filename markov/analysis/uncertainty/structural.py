@@ -51,7 +51,7 @@ class StructureResult:
 class StructuralAverage:
     """The mixture as one probabilistic analysis, and its scenarios one by one.
 
-    `_value_of_structure` (thresholds,) is the expected value of learning which scenario holds, per person.
+    `value_of_structure` (thresholds,) is the expected value of learning which scenario holds, per person.
     """
 
     result: Probabilistic
@@ -72,16 +72,19 @@ def structural_average(
 
     Raises ValueError where weights do not sum to 1, strategies differ, or a scenario would have less than two draws.
 
-    >>> from markov.inputs.given_values import with_values
-    >>> other = with_values(calgb, {"settings.discount_rate.effects": 0.015})
-    >>> mixture = structural_average([Structure("a", calgb, 0.75), Structure("b", other, 0.25)], 20, 1, traced=False)
+    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> other = with_values(inputs, {"settings.discount_rate.effects": 0.015})
+    >>> mixture = structural_average([Structure("a", inputs, 0.75), Structure("b", other, 0.25)], 20, 1, traced=False)
     >>> [structure.runs for structure in mixture.structures]
     [15, 5]
     """
     names = {structure.inputs.compared for structure in structures}
     if len(names) != 1:
         raise ValueError("scenarios to be averaged must compare the same strategies, in the same order")
-    counts = _allot([structure.weight for structure in structures], runs)
+    counts = allot([structure.weight for structure in structures], runs)
     samples, first = [], 0
     for structure, count in zip(structures, counts, strict=True):
         if structure.weight > 0.0 and count < 2:
@@ -93,11 +96,11 @@ def structural_average(
             )
         first += count
     used = [structure for structure, count in zip(structures, counts, strict=True) if count]
-    mixed, thresholds = _mix(samples), structures[0].inputs.thresholds
+    mixed, thresholds = mix(samples), structures[0].inputs.thresholds
     return StructuralAverage(
         summarise(mixed, thresholds, _averaged([totals(evaluate(s.inputs)) for s in used], [n for n in counts if n])),
         tuple(_result(s, sample, thresholds) for s, sample in zip(used, samples, strict=True)),
-        _value_of_structure(mixed, thresholds),
+        value_of_structure(mixed, thresholds),
     )
 
 
@@ -107,8 +110,11 @@ def declared(inputs: Inputs) -> tuple[Structure, ...]:
     Raises ValueError where no scenario has one, and InputError where one cannot be run.
 
     >>> from markov.inputs.parameters import ScenarioChange
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> older = ScenarioChange("Older", "cohort.age", 63.0, weight=0.25)
-    >>> [(one.name, one.weight) for one in declared(replace(calgb, scenarios=(older,)))]
+    >>> [(one.name, one.weight) for one in declared(replace(inputs, scenarios=(older,)))]
     [('Base case', 0.75), ('Older', 0.25)]
     """
     weights = {row.scenario: row.weight for row in inputs.scenarios if row.weight}
@@ -122,10 +128,13 @@ def declared(inputs: Inputs) -> tuple[Structure, ...]:
     )
 
 
-def _allot(weights: Sequence[float], runs: int) -> list[int]:
+def allot(weights: Sequence[float], runs: int) -> list[int]:
     """Draws of each scenario, by largest remainders: whole numbers that sum to `runs` and differ from w·runs by < 1.
 
     Raises ValueError for a negative weight, or weights that do not sum to 1.
+
+    >>> allot([0.5, 0.3, 0.2], 1001)
+    [501, 300, 200]
     """
     if min(weights, default=-1.0) < 0.0 or abs(math.fsum(weights) - 1.0) > 1e-9:
         raise ValueError(f"weights must be 0 or more and sum to 1; they sum to {math.fsum(weights):g}")
@@ -137,7 +146,7 @@ def _allot(weights: Sequence[float], runs: int) -> list[int]:
     return counts
 
 
-def _mix(samples: Sequence[Sample]) -> Sample:
+def mix(samples: Sequence[Sample]) -> Sample:
     """One sample of several, their draws evenly interleaved so that running means see every scenario.
 
     Draws of a breach are named as they stand in their own scenario.
@@ -160,7 +169,7 @@ def _mix(samples: Sequence[Sample]) -> Sample:
     )
 
 
-def _value_of_structure(sample: Sample, thresholds: Sequence[float]) -> Array:
+def value_of_structure(sample: Sample, thresholds: Sequence[float]) -> Array:
     """Expected value of learning which scenario holds: Σ w_h·max_d E[NB_d | h] − max_d E[NB_d], (thresholds,).
     It is the value of partial information about a discrete quantity, the scenario.
     Source: Bojke, Claxton, Sculpher, Palmer 2009, Value Health 12:739.

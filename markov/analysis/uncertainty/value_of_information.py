@@ -18,11 +18,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
 from markov.analysis.uncertainty.acceptability import checked
-from markov.analysis.uncertainty.active import active_sources
 from markov.analysis.uncertainty.regression import Regression, regress
 from markov.analysis.uncertainty.sample import Sample
+from markov.analysis.uncertainty.sobol import active_factors, uncertain_factors
 from markov.inputs.parameters import Inputs
 from markov.terms import Array
 
@@ -100,7 +99,7 @@ def evpi(net_benefit: Array) -> InformationValue:
     >>> evpi(np.array([[0.0, 10.0], [0.0, -4.0]])).value
     2.0
     """
-    return _value(_gains(checked(net_benefit)), "draws")
+    return _value(gains(checked(net_benefit)), "draws")
 
 
 def evppi(net_benefit: Array, inputs: Array, *, refits: int = REFITS, seed: int = 1) -> InformationValue:
@@ -134,14 +133,18 @@ def with_first(gains: Array) -> Array:
     return np.concatenate([np.zeros((len(gains), 1)), gains], axis=1)
 
 
-def _gains(expected: Array) -> Array:
-    """By draw, what the strategy of the highest expectation gains over the one that is best on average, (runs,)."""
+def gains(expected: Array) -> Array:
+    """By draw, what the strategy of the highest expectation gains over the one that is best on average, (runs,).
+
+    >>> gains(np.array([[0.0, 10.0], [0.0, -4.0]])).tolist()
+    [0.0, 4.0]
+    """
     return np.asarray(expected.max(axis=1) - expected[:, expected.mean(axis=0).argmax()])
 
 
 def from_regression(found: Regression) -> InformationValue:
     """The gain from choosing by the fitted values; its error is that of the draws and that of the fit."""
-    plain = _value(_gains(with_first(found.fitted)), found.method)
+    plain = _value(gains(with_first(found.fitted)), found.method)
     if not len(found.errors):
         return replace(plain, explained=tuple(found.explained.tolist()))
     again = np.concatenate([_mean_gains(block) for block in found.refits()])
@@ -174,13 +177,16 @@ def value_of_information(
 ) -> ValueOfInformation:
     """EVPI, and EVPPI of every source of uncertainty alone and of groups, from a sample of a workbook's draws.
 
-    `groups` are parameter ids by name; without them, what one study could inform (`_evidence_groups`). Sources are
+    `groups` are parameter ids by name; without them, what one study could inform (`evidence_groups`). Sources are
     those of the Sobol analysis: a group that moves together, or is correlated, counts as one.
     Raises ValueError for a sample without its draws, or an id that was not drawn.
 
     >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> sample = draw_sample(calgb, 60, seed=1, traced=False)
-    >>> found = value_of_information(calgb, sample, {"Utilities": ["utility.progression"]}, [25000.0], refits=5)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> sample = draw_sample(inputs, 60, seed=1, traced=False)
+    >>> found = value_of_information(inputs, sample, {"Utilities": ["utility.progression"]}, [25000.0], refits=5)
     >>> found.perfect[0].value, found.grouped[0].information.value
     (0.0, 0.0)
     """
@@ -188,11 +194,11 @@ def value_of_information(
         raise ValueError("the value of information needs the draws of the sample: run one model, not a mixture")
     drawn = sample.rows.block(0, sample.runs)
     asked = tuple(inputs.thresholds if thresholds is None else thresholds)
-    named = {name: tuple(keys) for name, keys in (groups or _evidence_groups(inputs)).items()}
+    named = {name: tuple(keys) for name, keys in (groups or evidence_groups(inputs)).items()}
     unknown = [key for keys in named.values() for key in keys if key not in drawn]
     if unknown:
         raise ValueError(f"not drawn, so that nothing can be learned about it: {', '.join(unknown)}")
-    alone = {factor.name: factor.parameters for factor in active_sources(inputs)}
+    alone = {factor.name: factor.parameters for factor in active_factors(inputs)}
     return ValueOfInformation(
         asked,
         tuple(evpi(sample.net_benefit(threshold)) for threshold in asked),
@@ -220,11 +226,17 @@ def _partial(
             yield PartialValue(name, parameters, threshold, from_regression(part))
 
 
-def _evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
-    """Sampled parameters by what one study could inform together; groups without any are left out."""
+def evidence_groups(inputs: Inputs) -> dict[str, tuple[str, ...]]:
+    """Sampled parameters by what one study could inform together; groups without any are left out.
+
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> list(evidence_groups(read_inputs(shipped("calgb_100104"))))[:2]
+    ['Overall survival and death after progression', 'Treatment and stops for toxicity']
+    """
     beginnings = {prefix: name for name, prefixes in EVIDENCE.items() for prefix in prefixes}
     found: dict[str, list[str]] = {name: [] for name in (*EVIDENCE, "Other")}
-    for factor in sources_of_uncertainty(inputs):
+    for factor in uncertain_factors(inputs):
         for key in factor.parameters:
             fitting = [prefix for prefix in beginnings if key.startswith(prefix)]
             found[beginnings[max(fitting, key=len)] if fitting else "Other"].append(key)

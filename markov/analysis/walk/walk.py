@@ -137,8 +137,11 @@ def walk(first: Inputs, second: Inputs, plan: Plan | None = None, thresholds: Se
 
     Thresholds are those given, else those of both workbooks. Raises InputError where the two cannot be compared.
 
-    >>> from markov.inputs.given_values import with_values
-    >>> found = walk(calgb, with_values(calgb, {"utility.progression": 0.5, "settings.price_set": "generic"}))
+    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> first = read_inputs(shipped("calgb_100104"))
+    >>> found = walk(first, with_values(first, {"utility.progression": 0.5, "settings.price_set": "generic"}))
     >>> [step.name for step in found.steps], found.arrives
     (['Drug prices', 'Utilities'], True)
     """
@@ -354,14 +357,18 @@ def _average(steps: Sequence[Step], results: Mapping[Moved, Result]) -> tuple[di
             return {}, f"{' with '.join(steps[k].name for k in chosen)} and nothing else cannot be run: {told}"
     standings = {chosen: told for chosen, told in found.items() if not isinstance(told, str)}
     sets = [p for p in (None, *PriceSet) if all(p in each for each in standings.values())]
-    return {str(p): _shapley({chosen: each[p].measures for chosen, each in standings.items()}, count) for p in sets}, ""
+    return {str(p): shapley({chosen: each[p].measures for chosen, each in standings.items()}, count) for p in sets}, ""
 
 
-def _shapley(values: Mapping[tuple[int, ...], Array], count: int) -> Array:
+def shapley(values: Mapping[tuple[int, ...], Array], count: int) -> Array:
     """Effects of `count` parts averaged over all orders, from the value of every set of them: (count, …).
 
     φ_k = Σ |S|! (n − |S| − 1)! / n! · (v(S ∪ k) − v(S)) over the sets S without k; the φ_k add up to v(all) − v(none).
     Keys are rising places of the parts in a set.  Source: Shapley 1953, in Contributions to the Theory of Games II.
+
+    >>> product = {(): 1.0, (0,): 2.0, (1,): 3.0, (0, 1): 6.0}
+    >>> shapley({chosen: np.array(value) for chosen, value in product.items()}, 2).tolist()
+    [2.0, 3.0]
     """
     effects = []
     for k in range(count):

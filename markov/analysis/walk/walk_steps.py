@@ -67,15 +67,25 @@ class Step:
     remarks: tuple[str, ...] = ()
 
 
-def _default_plan(both: Mixture, found: Sequence[InputDifference]) -> dict[str, tuple[str, ...]]:
-    """The differing inputs in the default groups, empty groups left out."""
+def default_plan(both: Mixture, found: Sequence[InputDifference]) -> dict[str, tuple[str, ...]]:
+    """The differing inputs in the default groups, empty groups left out.
+
+    >>> from markov.inputs.differences import differences, mixture
+    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> first = read_inputs(shipped("calgb_100104"))
+    >>> second = with_values(first, {"utility.progression": 0.5, "cohort.age": 63.0})
+    >>> default_plan(mixture(first, second), differences(first, second).inputs)
+    {'Population': ('cohort.age',), 'Utilities': ('utility.progression',)}
+    """
     names = {d.id: _group_of(both, d) for d in found}
     plan = {group: tuple(d.id for d in found if names[d.id] == group) for group in GROUPS}
     return {group: ids for group, ids in plan.items() if ids}
 
 
 def _group_of(both: Mixture, difference: InputDifference) -> str:
-    owner = _owner_of(both, difference.id)
+    owner = owner_of(both, difference.id)
     if owner is not None:
         return LEFT_OUT if owner in both.first.labels else ADDED
     if difference.id.startswith(INCLUDED):
@@ -85,7 +95,7 @@ def _group_of(both: Mixture, difference: InputDifference) -> str:
     return max(fitting)[1] if fitting else OTHERS
 
 
-def _owner_of(both: Mixture, identifier: str) -> str | None:
+def owner_of(both: Mixture, identifier: str) -> str | None:
     """The strategy that an input belongs to, where only one of the workbooks has that strategy.
 
     A product, event or course belongs to it too, where nobody else uses it.
@@ -106,8 +116,13 @@ def _users(both: Mixture, names: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(other["strategy"] for other in others if names and names.items() <= other.items()))
 
 
-def _complete(plan: Plan, found: Sequence[InputDifference]) -> dict[str, tuple[str, ...]]:
-    """A plan of an analyst's own with what does not differ left out, and what it forgot as a last step."""
+def complete(plan: Plan, found: Sequence[InputDifference]) -> dict[str, tuple[str, ...]]:
+    """A plan of an analyst's own with what does not differ left out, and what it forgot as a last step.
+
+    >>> complete({"Mine": ["cohort.age", "utility.progression"]}, [InputDifference("cohort.age", ""),
+    ...                                                            InputDifference("os.shape.a", "")])
+    {'Mine': ('cohort.age',), 'Other differences': ('os.shape.a',)}
+    """
     wanted = [d.id for d in found]
     kept = {name: tuple(key for key in ids if key in wanted) for name, ids in plan.items()}
     planned = {key for ids in kept.values() for key in ids}
@@ -124,9 +139,12 @@ def links(both: Mixture, identifiers: Sequence[str]) -> list[tuple[frozenset[str
     """Inputs that mean nothing apart, each set with the reason.
 
     >>> from markov.inputs.differences import mixture
-    >>> from markov.inputs.given_values import with_values
+    >>> from markov.inputs.parameters import with_values
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> first = read_inputs(shipped("calgb_100104"))
     >>> moved = ["os.family.no_maintenance", "os.shape.no_maintenance", "cohort.age"]
-    >>> [(sorted(ids), why) for ids, why in links(mixture(calgb, calgb), moved)]
+    >>> [(sorted(ids), why) for ids, why in links(mixture(first, first), moved)]
     [(['os.family.no_maintenance', 'os.shape.no_maintenance'], 'a curve of another family has other parameters')]
     """
     found: dict[tuple[str, str], list[str]] = {}
@@ -139,7 +157,7 @@ def links(both: Mixture, identifiers: Sequence[str]) -> list[tuple[frozenset[str
 def _links_of(both: Mixture, identifier: str, identifiers: Set[str]) -> Iterator[tuple[str, str]]:
     """What an input is part of, and why that moves as one."""
     parts = identifier.split(".")
-    owner, quantity = _owner_of(both, identifier), ".".join(parts[:2])
+    owner, quantity = owner_of(both, identifier), ".".join(parts[:2])
     measured = MEASURED_WITH.get(quantity, quantity)
     if owner is not None:
         yield owner, "only one of the workbooks has this strategy"
@@ -166,10 +184,10 @@ def planned_steps(
 ) -> tuple[tuple[InputDifference, ...], tuple[Step, ...]]:
     """The differing inputs, and the steps of a plan or the default ones as they would be walked."""
     both, found = mixture(first, second), differences(first, second).inputs
-    return found, _sound_steps(both, _complete(plan or _default_plan(both, found), found))
+    return found, sound_steps(both, complete(plan or default_plan(both, found), found))
 
 
-def _sound_steps(both: Mixture, plan: Plan) -> tuple[Step, ...]:
+def sound_steps(both: Mixture, plan: Plan) -> tuple[Step, ...]:
     """The plan with every input moved at the first step that needs it; the last step arrives at the second workbook.
 
     After each step the mixture passes the rules of a workbook. What a step draws in from later ones is in its remarks.

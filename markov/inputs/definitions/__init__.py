@@ -10,7 +10,7 @@ from markov.inputs.definitions.survival import SURVIVAL
 from markov.inputs.definitions.utilities import UTILITIES
 
 STRATEGY_INCLUDED = Definition(
-    Sheet.STRATEGIES, "strategy.included.{strategy}", "{strategy} is compared", None, ("yes", "no"), "yes"
+    "strategy.included.{strategy}", Sheet.STRATEGIES, "{strategy} is compared", None, ("yes", "no"), "yes"
 )
 
 DEFINITIONS: tuple[Definition, ...] = (

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from markov.inputs.definitions.quantities import Quantity
 from markov.inputs.definitions.sheets import Sheet
 
-DOSING = ("dose.interval.", "dose.initial_intervals.")  # when packs are dispensed: read once a run, not by row
 WINDOWS = ("treatment.start.", "treatment.planned_stop.", "spm.lag.")  # when a drug is given: chosen, not estimated
 
 
@@ -17,8 +16,8 @@ class Definition:
     Patterns name what varies in braces: {strategy}, {product}, {event}, {course}, {route}.
     """
 
-    sheet: Sheet
     pattern: str
+    sheet: Sheet
     label: str
     quantity: Quantity | None = None
     choices: tuple[str, ...] = ()
@@ -34,8 +33,3 @@ class Definition:
     def is_method(self) -> bool:
         """Settings, families and the like: choices of method, never sampled, listed apart from evidence."""
         return self.is_text or self.sheet is Sheet.SETTINGS or self.pattern.startswith(WINDOWS)
-
-    @property
-    def is_once_a_run(self) -> bool:
-        """Whether a run reads it once, so that its rows cannot differ in it."""
-        return self.is_method or self.pattern.startswith(DOSING)

@@ -69,11 +69,7 @@ SEED = Quantity({"number": 1.0}, 1, 2**31)
 
 
 def money(*per: str) -> Quantity:
-    """Amounts in the workbook's currency: '{currency} per …'.
-
-    >>> money("visit", "year").units
-    {'{currency} per visit': 1.0, '{currency} per year': 1.0}
-    """
+    """Amounts in the workbook's currency: '{currency} per …'."""
     once = ("pack", "visit", "event", "course", "patient", "study", "study year", "decision")
     factors = dict.fromkeys(once, 1.0)
     rates = {"month": MONTHS_PER_YEAR, "year": 1.0, "28 days": DAYS_PER_YEAR / 28.0}

@@ -249,13 +249,12 @@ NUMERIC = frozenset(
 
 
 def columns_of(sheet: Sheet) -> tuple[Column, ...]:
-    """Columns of a sheet in the order of the template.
-
-    >>> [column.header for column in columns_of(Sheet.PRICE_INDEX)]
-    ['year', 'index', 'source', 'status']
-    """
+    """Columns of a sheet in the order of the template."""
     if sheet in TABLES:
         return TABLES[sheet]
-    priced = sheet in (Sheet.ADVERSE_EVENTS, Sheet.DRUGS, Sheet.COSTS, Sheet.SUBSEQUENT)
-    extra = (PRICE_YEAR,) if priced else (VALUE_SET,) if sheet is Sheet.UTILITIES else ()
-    return (*PARAMETER_COLUMNS[:5], *extra, *PARAMETER_COLUMNS[5:])
+    extra = {Sheet.UTILITIES: VALUE_SET}.get(sheet)
+    if sheet in (Sheet.ADVERSE_EVENTS, Sheet.DRUGS, Sheet.COSTS, Sheet.SUBSEQUENT):
+        extra = PRICE_YEAR
+    if extra is None:
+        return PARAMETER_COLUMNS
+    return (*PARAMETER_COLUMNS[:5], extra, *PARAMETER_COLUMNS[5:])

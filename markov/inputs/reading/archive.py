@@ -68,12 +68,7 @@ def content_of(path: Path) -> bytes:
 
 
 def whole_book(path: Path) -> "OpenpyxlBook":
-    """A workbook with all that is in it, to be copied; raises InputError where it is too large for that, or damaged.
-
-    >>> from markov.inputs.writing.template import shipped
-    >>> whole_book(shipped("calgb_100104")).sheetnames[:2]
-    ['Cover', 'Settings']
-    """
+    """A workbook with all that is in it, to be copied; raises InputError where it is too large for that, or damaged."""
     import openpyxl
 
     content = content_of(path)
@@ -91,20 +86,12 @@ def whole_book(path: Path) -> "OpenpyxlBook":
 
 
 def refusal(path: Path, rule: str, remedy: str, found: object = None) -> InputError:
-    """One problem of the file as a whole.
-
-    >>> print(refusal(Path("a.xlsx"), "is empty", "Save the workbook again."))
-    a.xlsx: is empty. Save the workbook again.
-    """
+    """One problem of the file as a whole."""
     return InputError([Problem(str(path), rule, found, remedy)])
 
 
 def damaged(path: Path, error: Exception) -> InputError:
-    """What is said of a file that a parser stumbles over.
-
-    >>> print(damaged(Path("a.xlsx"), EOFError()))
-    a.xlsx: is damaged and cannot be read. Open it in Excel and save it again (EOFError).
-    """
+    """What is said of a file that a parser stumbles over."""
     words = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     remedy = f"Open it in Excel and save it again ({words})."
     return InputError([Problem(path.name, "is damaged and cannot be read", remedy=remedy)])

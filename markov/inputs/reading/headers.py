@@ -1,7 +1,7 @@
 """From the cells of a file to tables: rows by header, and what is wrong with sheets, headers and merged cells."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 
 from markov.inputs.cells import RawCell, Row
 from markov.inputs.definitions.schema import OPTIONAL_SHEETS, PARAMETER_SHEETS, TABLES, Sheet, columns_of
@@ -28,29 +28,23 @@ LATER: Mapping[Sheet, tuple[str, ...]] = {
 
 
 def read_tables(file: File, problems: list[Problem]) -> dict[Sheet, tuple[Row, ...]]:
-    """Every table of the schema as rows of raw cells; what is wrong with sheets or headers joins the problems.
-
-    >>> problems = []
-    >>> read_tables(File("a.xlsx", {"Cohrt": Grid({})}), problems), str(problems[1])
-    ({}, 'a.xlsx: sheet "Cohort" is missing. Rename "Cohrt", if that is it.')
-    """
-    found = {sheet: table_of(file, sheet, problems) for sheet in (*PARAMETER_SHEETS, *TABLES)}
+    """Every table of the schema as rows of raw cells; what is wrong with sheets or headers joins the problems."""
+    rows: dict[Sheet, tuple[Row, ...]] = {}
+    for sheet in (*PARAMETER_SHEETS, *TABLES):
+        found = read_table(file, sheet, problems)
+        if found is not None:
+            rows[sheet] = found
     problems += _misnamed(file)
-    return {sheet: rows for sheet, rows in found.items() if rows is not None}
+    return rows
 
 
-def table_of(file: File, sheet: Sheet, problems: list[Problem]) -> tuple[Row, ...] | None:
-    """One table of the schema as rows of raw cells; None, with the reason among the problems, where there is none.
-
-    >>> grid = Grid({(1, 1): "year", (1, 2): "index", (2, 1): 2022, (2, 2): 100.0})
-    >>> [row["index"].value for row in table_of(File("a.xlsx", {"price index": grid}), Sheet.PRICE_INDEX, [])]
-    [100.0]
-    """
-    name = _sheet_named(file, sheet, problems)
+def read_table(file: File, sheet: Sheet, problems: list[Problem]) -> tuple[Row, ...] | None:
+    """One table of the schema as rows of raw cells; None, with the reason among the problems, where there is none."""
+    name = sheet_named(file, sheet, problems)
     return None if name is None else _rows(f"{file.name}, {sheet}", sheet, file.grids[name], problems)
 
 
-def _sheet_named(file: File, sheet: Sheet, problems: list[Problem]) -> str | None:
+def sheet_named(file: File, sheet: Sheet, problems: list[Problem]) -> str | None:
     """The name under which a sheet stands in a file, whatever its capitals and blanks; None if it is not there."""
     names = [name for name in file.grids if _plain(name) == _plain(sheet)]
     if len(names) > 1:
@@ -88,12 +82,8 @@ def _misnamed(file: File) -> Iterator[Problem]:
 
 
 def cover_entries(file: File, problems: list[Problem]) -> Mapping[str, RawCell]:
-    """What stands to the right of each label on the cover.
-
-    >>> cover_entries(File("a.xlsx", {"Cover": Grid({(1, 1): "Title", (1, 2): "CALGB"})}), [])["title"].text()
-    'CALGB'
-    """
-    name = _sheet_named(file, Sheet.COVER, problems)
+    """What stands to the right of each label on the cover."""
+    name = sheet_named(file, Sheet.COVER, problems)
     found: dict[str, RawCell] = {}
     if name is not None:
         cells = file.grids[name].cells
@@ -109,44 +99,30 @@ def cover_entries(file: File, problems: list[Problem]) -> Mapping[str, RawCell]:
 
 
 def _rows(place: str, sheet: Sheet, grid: Grid, problems: list[Problem]) -> tuple[Row, ...] | None:
-    """Rows below the header, by header; None without a usable header."""
-    required = {column.header for column in columns_of(sheet) if column.required}
-    header_row, headers = headers_in(grid, required)
+    """Rows below the header, by header, without those whose cells are all empty; None without a usable header."""
+    header_row, headers = _headers(sheet, grid)
     problems += _header_problems(place, sheet, header_row, headers)
     columns = {name: positions[0] for name, positions in headers.items() if name in _wanted(sheet)}
-    if not required <= set(columns):
+    if not {column.header for column in columns_of(sheet) if column.required} <= set(columns):
         return None
     problems += _merged(place, grid, header_row, set(columns.values()))
-    return rows_below(place, grid, header_row, columns)
-
-
-def rows_below(place: str, grid: Grid, header_row: int, columns: Mapping[str, int]) -> tuple[Row, ...]:
-    """Rows below a row of headers by header, without those whose cells are all empty.
-
-    >>> grid = Grid({(1, 1): "id", (2, 1): "cohort.age", (3, 1): " "})
-    >>> [row["id"].place for row in rows_below("a.xlsx, Steps", grid, 1, {"id": 1})]
-    ['a.xlsx, Steps!A2']
-    """
-
-    def cell(position: Position) -> RawCell:
-        where = f"{place}!{address(position)}"
-        return RawCell(grid.cells.get(position), where, position in grid.uncalculated, position in grid.elsewhere)
-
     below = sorted({row for row, _ in (*grid.cells, *grid.uncalculated) if row > header_row})
-    rows = ({name: cell((row, column)) for name, column in columns.items()} for row in below)
+    rows = [{name: _cell(place, grid, (row, column)) for name, column in columns.items()} for row in below]
     return tuple(row for row in rows if any(not cell.is_empty for cell in row.values()))
+
+
+def _cell(place: str, grid: Grid, position: Position) -> RawCell:
+    where = f"{place}!{address(position)}"
+    return RawCell(grid.cells.get(position), where, position in grid.uncalculated, position in grid.elsewhere)
 
 
 def _wanted(sheet: Sheet) -> list[str]:
     return [column.header for column in columns_of(sheet)]
 
 
-def headers_in(grid: Grid, required: Set[str]) -> tuple[int, dict[str, list[int]]]:
-    """The row with most of the required headers, and the columns of every header in it; row 0 where there is none.
-
-    >>> headers_in(Grid({(1, 1): "My own title", (4, 1): "Order", (4, 2): " Step"}), {"order", "step", "id"})
-    (4, {'order': [1], 'step': [2]})
-    """
+def _headers(sheet: Sheet, grid: Grid) -> tuple[int, dict[str, list[int]]]:
+    """The row with most of the required headers, and the columns of every header in it."""
+    required = {column.header for column in columns_of(sheet) if column.required}
     lines: dict[int, dict[str, list[int]]] = {}
     for (row, column), value in sorted(item for item in grid.cells.items() if item[0][0] <= HEADER_ROWS):
         if isinstance(value, str) and value.strip():

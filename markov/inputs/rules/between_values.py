@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
 from markov.inputs.correlations import correlation_problems
-from markov.inputs.definitions.schema import Sheet, definition_of, match, name_in, unit_of
+from markov.inputs.definitions.schema import Sheet, match
 from markov.inputs.dirichlet import share_problems
-from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Value, changed_inputs
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, new_parameter, with_values
 from markov.inputs.problems import Problem
 from markov.inputs.rules import curves, other_tables, warnings
 from markov.inputs.rules.curves import reference_of as reference_of
@@ -31,9 +31,6 @@ def problems(inputs: Inputs) -> list[Problem]:
 
     Rules between values read sound values only: for an unsound one its base case stands in, and what they say of it
     is left out.
-
-    >>> [problem.rule for problem in problems(calgb) if not problem.warning]
-    []
     """
     found = [problem for parameter in inputs.parameters.values() for problem in parameter_problems(inputs, parameter)]
     unsound = _unsound(inputs, found)
@@ -57,8 +54,7 @@ def _mended(inputs: Inputs, unsound: Sequence[str]) -> Inputs:
     parameters = dict(inputs.parameters)
     for key in unsound:
         old = parameters[key]
-        unit = unit_of(old.definition, inputs.currency)
-        base = Parameter(key, old.definition, old.base_case, unit, cell=old.cell)
+        base = replace(new_parameter(key, inputs.currency, inputs.labels), value=old.base_case, cell=old.cell)
         sound = not any(not problem.warning for problem in parameter_problems(inputs, base))
         parameters[key] = base if sound else replace(base, value=None)
     return replace(inputs, parameters=parameters)
@@ -74,27 +70,32 @@ def _mentions(problem: Problem, identifiers: Sequence[str]) -> bool:
 
 def _reference(inputs: Inputs) -> Found:
     """One reference strategy, included; at least one strategy."""
-    key, reference = "settings.reference", inputs.text("settings.reference")
+    place = where(inputs, "settings.reference")
+    known = ", ".join(inputs.labels)
     if not inputs.strategies:
         yield Problem(f"{inputs.name}, {Sheet.STRATEGIES}", "there is no strategy", remedy="Add a row for each.")
-    elif reference not in inputs.compared:
-        remedy = f"Choose one of: {', '.join(inputs.labels)}."
-        yield Problem(where(inputs, key), f"{key} is not an included strategy", reference, remedy)
+    elif inputs.text("settings.reference") not in inputs.compared:
+        yield Problem(
+            place,
+            "settings.reference is not an included strategy",
+            inputs.text("settings.reference"),
+            f"Choose one of: {known}.",
+        )
 
 
 def _required(inputs: Inputs) -> Found:
     """Everything the model needs under the chosen settings has a value; a strategy without rows is told once."""
     bare = _without_rows(inputs)
     lacking: dict[str, list[str]] = {strategy: [] for strategy in bare}
-    for identifier in _required_ids(inputs):
-        strategy = name_in(identifier, "strategy")
-        if inputs.given(identifier) or match(identifier) is None:
+    for identifier in required_ids(inputs):
+        found = match(identifier)
+        if inputs.given(identifier) or found is None:
             continue
+        strategy = found[1].get("strategy")
         if strategy in bare:
             lacking[strategy].append(identifier)
             continue
-        sheet = f"{inputs.name}, {definition_of(identifier).sheet}"
-        place = where(inputs, identifier) if identifier in inputs.parameters else sheet
+        place = where(inputs, identifier) if identifier in inputs.parameters else f"{inputs.name}, {found[0].sheet}"
         remedy = f"Fill it, or add its row{_because(inputs, identifier)}."
         yield Problem(place, f"{identifier} has no value", remedy=remedy)
     for entry in inputs.strategies:
@@ -115,10 +116,11 @@ def _because(inputs: Inputs, identifier: str) -> str:
 def _without_rows(inputs: Inputs) -> frozenset[str]:
     """Compared strategies that no row but their own names."""
     own = {f"strategy.included.{strategy}" for strategy in inputs.labels}
-    return frozenset(inputs.compared) - {name_in(key, "strategy") for key in inputs.parameters if key not in own}
+    named = {found[1].get("strategy") for key in inputs.parameters if key not in own and (found := match(key))}
+    return frozenset(set(inputs.compared) - named)
 
 
-def _required_ids(inputs: Inputs) -> Iterator[str]:
+def required_ids(inputs: Inputs) -> Iterator[str]:
     """Ids without a default that a run under these settings reads."""
     yield from ("cohort.age", "cohort.proportion_female")
     yield from (f"utility.{state}" for state in LIVING)
@@ -177,25 +179,23 @@ def _treatment_ids(inputs: Inputs, strategy: str) -> Iterator[str]:
 
 
 def products_of(inputs: Inputs, strategy: str) -> tuple[str, ...]:
-    """Products that a strategy doses.
-
-    >>> products_of(calgb, "lenalidomide")
-    ('lenalidomide_10mg',)
-    """
+    """Products that a strategy doses."""
     return tuple(p for p in inputs.names("product") if inputs.given(f"dose.amount.{p}.{strategy}"))
-
-
-ALTERNATIVES = (
-    ("toxicity.rate", "toxicity.proportion"),
-    ("spm.rate", "spm.proportion"),
-    ("treatment.other_stop_rate", "treatment.median_duration"),
-)
 
 
 def _either_or(inputs: Inputs) -> Found:
     """Two ways to give one thing: one of them at a time."""
-    pairs = [(f"{first}.{s}", f"{second}.{s}") for s in inputs.compared for first, second in ALTERNATIVES]
-    pairs += [(f"calibration.os_median.{s}", f"calibration.os_survival.{s}") for s in ("common", *inputs.compared)]
+    pairs = [
+        pair
+        for s in inputs.compared
+        for pair in (
+            (f"toxicity.rate.{s}", f"toxicity.proportion.{s}"),
+            (f"spm.rate.{s}", f"spm.proportion.{s}"),
+            (f"treatment.other_stop_rate.{s}", f"treatment.median_duration.{s}"),
+        )
+    ]
+    for who in ("common", *inputs.compared):
+        pairs.append((f"calibration.os_median.{who}", f"calibration.os_survival.{who}"))
     for endpoint in Endpoint:
         for s in inputs.compared:
             family = inputs.text(f"{endpoint}.family.{s}")
@@ -220,8 +220,10 @@ def _companions(inputs: Inputs) -> Found:
 def _subsequent(inputs: Inputs) -> Found:
     """Courses at progression or a cost per month, never both; shares of courses sum to at most 1."""
     for s in inputs.compared:
-        keys = [f"subsequent.share.{course}.{s}" for course in inputs.names("course")]
-        shares = {key: _plain_number(inputs, key) for key in keys}
+        shares = {
+            f"subsequent.share.{course}.{s}": _plain_number(inputs, f"subsequent.share.{course}.{s}")
+            for course in inputs.names("course")
+        }
         total, monthly = sum(shares.values()), f"subsequent.monthly_cost.{s}"
         given = [share for share, value in shares.items() if value > 0]
         if total > 0 and _plain_number(inputs, monthly) > 0:
@@ -245,19 +247,27 @@ def _plain_number(inputs: Inputs, identifier: str) -> float:
 
 def _times(inputs: Inputs) -> Found:
     """Windows end after they begin; a horizon is longer than a cycle."""
-    windows = [("treatment.start", "treatment.planned_stop")]
-    windows += [(f"{endpoint}.waning_start", f"{endpoint}.waning_end") for endpoint in Endpoint]
     for s in inputs.compared:
-        for first, last in ((f"{start}.{s}", f"{end}.{s}") for start, end in windows):
+        windows = [("treatment.start", "treatment.planned_stop")]
+        windows += [(f"{endpoint}.waning_start", f"{endpoint}.waning_end") for endpoint in Endpoint]
+        for start, end in windows:
+            first, last = f"{start}.{s}", f"{end}.{s}"
             if inputs.given(first) and inputs.given(last) and inputs.number(first) > inputs.number(last):
                 found = f"{inputs.value(last)} before {inputs.value(first)}"
                 yield Problem(where(inputs, last), f"{last} is before {first}", found, "Mend one of them.")
-    horizon, age = "settings.horizon_years", "cohort.age"
-    if inputs.value(horizon) == 0.0:
-        yield Problem(where(inputs, horizon), "a horizon of zero has no results", 0, "Lengthen it.")
-    if not inputs.given(horizon) and inputs.given(age) and inputs.number(age) >= 100.0:
-        rule = "an empty horizon ends at age 100"
-        yield Problem(where(inputs, age), rule, inputs.value(age), f"Give {horizon}.")
+    if inputs.value("settings.horizon_years") == 0.0:
+        yield Problem(where(inputs, "settings.horizon_years"), "a horizon of zero has no results", 0, "Lengthen it.")
+    if (
+        not inputs.given("settings.horizon_years")
+        and inputs.given("cohort.age")
+        and inputs.number("cohort.age") >= 100.0
+    ):
+        yield Problem(
+            where(inputs, "cohort.age"),
+            "an empty horizon ends at age 100",
+            inputs.value("cohort.age"),
+            "Give settings.horizon_years.",
+        )
 
 
 def _evidence(inputs: Inputs) -> Found:
@@ -296,8 +306,16 @@ ERRORS: tuple[Callable[[Inputs], Found], ...] = (
     _companions,
     _subsequent,
     _times,
-    *curves.RULES,
-    *other_tables.RULES,
+    curves.references,
+    curves.splines,
+    curves.shapes,
+    other_tables.life_tables,
+    other_tables.price_years,
+    other_tables.trial_results,
+    other_tables.curve_points,
+    other_tables.curve_choices,
+    other_tables.network,
+    other_tables.value_sets,
     correlation_problems,
     share_problems,
     _weights,
@@ -311,28 +329,24 @@ RULES: tuple[Callable[[Inputs], Found], ...] = (*ERRORS, *warnings.WARNINGS, _ev
 
 
 def scenario_names(inputs: Inputs) -> tuple[str, ...]:
-    """Names of the scenarios, in their order.
-
-    >>> scenario_names(calgb)[:2]
-    ('Weibull PFS', 'Log-logistic PFS')
-    """
+    """Names of the scenarios, in their order."""
     return tuple(dict.fromkeys(change.scenario for change in inputs.scenarios))
 
 
 def scenario_changes(inputs: Inputs, scenario: str) -> dict[str, Value]:
-    """What a scenario changes, by id.
-
-    >>> scenario_changes(calgb, "Generic prices")
-    {'settings.price_set': 'generic'}
-    """
+    """What a scenario changes, by id."""
     return {change.id: change.value for change in inputs.scenarios if change.scenario == scenario}
 
 
 def scenario_problems(inputs: Inputs) -> list[Problem]:
     """Problems of the scenarios alone, each applied to a base that is known to be sound.
 
+    >>> from dataclasses import replace
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
     >>> row = ScenarioChange("Utility of 2", "utility.progression", 2.0)
-    >>> [problem.found for problem in scenario_problems(replace(calgb, scenarios=(row,)))]
+    >>> [problem.found for problem in scenario_problems(replace(inputs, scenarios=(row,)))]
     ['2']
     """
     return list(_scenarios(inputs, frozenset()))
@@ -347,7 +361,7 @@ def _scenarios(inputs: Inputs, known: Set[str]) -> Found:
         yield from unusable
         if unusable:
             continue
-        changed = changed_inputs(base, {row.id: row.value for row in rows})
+        changed = with_values(base, {row.id: row.value for row in rows})
         told: set[str] = set()
         for problem in _of_changed(changed, [row.id for row in rows]):
             if not problem.warning and problem.rule not in known | told:
@@ -368,7 +382,8 @@ def _unusable(inputs: Inputs, name: str, rows: Sequence[ScenarioChange]) -> Foun
             rule = f'scenario "{name}" changes an id twice'
             yield Problem(place_of(inputs, row.cell), rule, row.id, f"Keep one row: the other is at {seen[row.id]}.")
         seen.setdefault(row.id, row.cell)
-        if name_in(row.id, "strategy") not in ("", *inputs.labels):
+        found = match(row.id)
+        if found is not None and found[1].get("strategy", next(iter(inputs.labels), "")) not in inputs.labels:
             rule = f'scenario "{name}" names a strategy that does not exist'
             yield Problem(place_of(inputs, row.cell), rule, row.id, f"Strategies are {', '.join(inputs.labels)}.")
 

@@ -11,15 +11,11 @@ OF_A_FAMILY = frozenset(name for names in FAMILY_PARAMETERS.values() for name in
 
 
 def reference_of(inputs: Inputs, endpoint: Endpoint, strategy: str) -> str:
-    """The strategy that a curve's ratio or waning refers to.
-
-    >>> reference_of(calgb, Endpoint.OS, "lenalidomide")
-    'no_maintenance'
-    """
+    """The strategy that a curve's ratio or waning refers to."""
     return inputs.text(f"{endpoint}.reference.{strategy}") or inputs.reference
 
 
-def _references(inputs: Inputs) -> Found:
+def references(inputs: Inputs) -> Found:
     """Ratios and waning refer to another included strategy, never in a circle."""
     for endpoint in Endpoint:
         for s in inputs.compared:
@@ -53,7 +49,7 @@ def _chain(inputs: Inputs, endpoint: Endpoint, strategy: str) -> list[str]:
     return chain
 
 
-def _splines(inputs: Inputs) -> Found:
+def splines(inputs: Inputs) -> Found:
     """A spline has a coefficient for each knot."""
     for endpoint in Endpoint:
         for s in inputs.compared:
@@ -72,7 +68,7 @@ def _splines(inputs: Inputs) -> Found:
                 yield Problem(place, rule, remedy="Add the knots, or clear the coefficients.")
 
 
-def _shapes(inputs: Inputs) -> Found:
+def shapes(inputs: Inputs) -> Found:
     """A shape of 0 or below belongs to a Gompertz curve alone: elsewhere survival would not fall."""
     for endpoint in Endpoint:
         for s in inputs.compared:
@@ -83,12 +79,7 @@ def _shapes(inputs: Inputs) -> Found:
 
 
 def unused_numbers(inputs: Inputs) -> Found:
-    """A ratio or a shape that the curve's family does not have: it may be what was meant to be used.
-
-    >>> from markov import with_values
-    >>> [problem.rule for problem in unused_numbers(with_values(calgb, {"os.shape.lenalidomide": 1.2}))]
-    ['os.shape.lenalidomide is not used: the family is hazard_ratio']
-    """
+    """A ratio or a shape that the curve's family does not have: it may be what was meant to be used."""
     scenarios = {(change.id, str(change.value)) for change in inputs.scenarios}
     for parameter in inputs.parameters.values():
         endpoint, name, *rest = parameter.id.split(".")
@@ -101,10 +92,6 @@ def unused_numbers(inputs: Inputs) -> Found:
         rule = f"{parameter.id} is not used: the family is {families[0]}"
         remedy = f"Change {key}, or clear the value."
         yield Problem(where(inputs, parameter.id), rule, parameter.value, remedy, warning=True)
-
-
-RULES = (_references, _splines, _shapes)
-"""Rules that a workbook and each of its scenarios keep."""
 
 
 def _uses(family: str, name: str) -> bool:

@@ -3,22 +3,12 @@
 import difflib
 import math
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from markov.inputs.definitions.quantities import SEED, WHOLE_YEAR
-from markov.inputs.definitions.schema import (
-    DEFINITIONS,
-    ID_PATTERN,
-    USES,
-    Definition,
-    Quantity,
-    Sheet,
-    match,
-    name_in,
-    units_of,
-)
+from markov.inputs.definitions.schema import DEFINITIONS, Definition, Quantity, Sheet, units_of
 from markov.inputs.parameters import Inputs, Parameter, Value
-from markov.inputs.problems import Problem, as_percent
+from markov.inputs.problems import Problem
 from markov.inputs.rules.spread import spread_problems
 from markov.terms import Status
 
@@ -42,30 +32,22 @@ SOLVED = ("toxicity.proportion.{strategy}", "toxicity.observed_proportion.{strat
 """Proportions from which a rate is solved."""
 
 
-def _is_currency(code: str) -> bool:
+def is_currency(code: str) -> bool:
     """Whether a text is the code of a currency in use.
 
-    >>> _is_currency("GBP"), _is_currency("GPB"), _is_currency("gbp")
+    >>> is_currency("GBP"), is_currency("GPB"), is_currency("gbp")
     (True, False, False)
     """
     return len(code) == 3 and " " not in code and code in CURRENCIES
 
 
 def place_of(inputs: Inputs, cell: str) -> str:
-    """A cell with the workbook's name before it.
-
-    >>> place_of(calgb, "Survival!C22")
-    'calgb_100104.xlsx, Survival!C22'
-    """
+    """A cell with the workbook's name before it."""
     return f"{inputs.name}, {cell}" if cell else inputs.name
 
 
 def where(inputs: Inputs, *identifiers: str) -> str:
-    """The cell of the first of these parameters that has a row, with the workbook's name before it.
-
-    >>> where(calgb, "os.time_ratio.lenalidomide", "os.hazard_ratio.lenalidomide")
-    'calgb_100104.xlsx, Survival!C22'
-    """
+    """The cell of the first of these parameters that has a row, with the workbook's name before it."""
     rows = (inputs.parameters.get(identifier) for identifier in identifiers)
     return place_of(inputs, next((row.cell for row in rows if row is not None and row.cell), ""))
 
@@ -83,53 +65,8 @@ def suggestion(identifier: str) -> str:
     return f"Did you mean {near[0]}?" if near else "See the reference of ids."
 
 
-def refusal_of_id(identifier: str, labels: Collection[str]) -> tuple[str, str | None, str] | None:
-    """Why a model with these strategies has no such id: the rule, what was found, the remedy.
-
-    >>> refusal_of_id("pfs.shape.len", ["no_maintenance"])[2]
-    'Strategies are no_maintenance: mend the id, or add the strategy.'
-    """
-    if not ID_PATTERN.fullmatch(identifier):
-        lower = "_".join(identifier.lower().split())
-        remedy = f"Did you mean {lower}?" if match(lower) else "Write small words joined by dots, such as cohort.age."
-        return "this is not a well-formed id", identifier, remedy
-    found = match(identifier)
-    if found is None:
-        return "the model knows no such id", identifier, suggestion(identifier)
-    if labels and "strategy" in found[1] and found[1]["strategy"] not in labels:
-        remedy = f"Strategies are {', '.join(labels)}: mend the id, or add the strategy."
-        return f"{identifier} belongs to no strategy of this workbook", None, remedy
-    return None
-
-
-def unknown_name(inputs: Inputs, identifier: str, beside: Collection[str] = ()) -> tuple[str, str] | None:
-    """The kind of the first name in an id that a workbook does not have, a product or an event, and those it has.
-
-    An id that the workbook merely leaves empty, such as the start of waning, has none. A name is new, and not unknown,
-    where ids given `beside` it say which strategy uses it.
-
-    >>> unknown_name(calgb, "price.bortezomib.brand"), unknown_name(calgb, "pfs.waning_start.lenalidomide")
-    (('a product', 'It has lenalidomide_10mg.'), None)
-    """
-    found = match(identifier)
-    for kind, name in found[1].items() if found and identifier not in inputs.parameters else ():
-        known = tuple(inputs.labels) if kind == "strategy" else inputs.names(kind)
-        naming = [key for key in beside if name_in(key, kind) == name]
-        is_new = len(naming) > 1 and any(key.startswith(USES.get(kind, "cost.administration.")) for key in naming)
-        if name not in (*known, "common") and not is_new:
-            remedy = f"It has {', '.join(known)}." if known else f"It has no {kind} at all."
-            return f"{'an' if kind == 'event' else 'a'} {kind}", remedy
-    return None
-
-
 def parameter_problems(inputs: Inputs, parameter: Parameter) -> Found:
-    """Rules for one row.
-
-    >>> from dataclasses import replace
-    >>> row = replace(calgb.parameters["cohort.age"], value=158.0)
-    >>> [str(p) for p in parameter_problems(calgb, row) if not p.warning]
-    ['calgb_100104.xlsx, Cohort!C8: cohort.age must be at most 110, found "158". Mend the value or its unit.']
-    """
+    """Rules for one row."""
     place = place_of(inputs, parameter.cell)
     yield from value_problems(parameter.definition, parameter.id, parameter.value, place)
     definition = parameter.definition
@@ -154,6 +91,7 @@ def parameter_problems(inputs: Inputs, parameter: Parameter) -> Found:
 def value_problems(definition: Definition, identifier: str, value: Value, place: str) -> Found:
     """Whether a value is one that its parameter can have.
 
+    >>> from markov.inputs.definitions.schema import match
     >>> definition, _ = match("utility.maintenance")
     >>> [str(p) for p in value_problems(definition, "utility.maintenance", 72.0, "a.xlsx, Utilities!C3")]
     ['a.xlsx, Utilities!C3: utility.maintenance must be at most 1, found "72". Write 0.72, or 72 % in a percent cell.']
@@ -178,7 +116,9 @@ def value_problems(definition: Definition, identifier: str, value: Value, place:
         yield Problem(place, f"{identifier} must be {words} {quantity.low:g}", f"{value:g}", "Mend the value.")
     elif value > quantity.high:
         percent = quantity.high == 1.0 and value <= 100.0
-        remedy = as_percent(value) if percent else "Mend the value or its unit."
+        remedy = (
+            f"Write {value / 100:g}, or {value:g} % in a percent cell." if percent else "Mend the value or its unit."
+        )
         yield Problem(place, f"{identifier} must be at most {quantity.high:g}", f"{value:g}", remedy)
     elif value == 1.0 and definition.pattern in SOLVED:
         remedy = "Write the proportion of the source: no rate makes it everybody while some leave otherwise first."
@@ -203,7 +143,7 @@ def choose(value: str, options: Sequence[str]) -> str:
 
 def _special_text(identifier: str, value: str, place: str) -> Found:
     """Texts with a form of their own: a currency, thresholds, knots."""
-    if identifier == "settings.currency" and not _is_currency(value):
+    if identifier == "settings.currency" and not is_currency(value):
         rule = "a currency is a three-letter code of ISO 4217"
         yield Problem(place, rule, value, "Write GBP, EUR, USD or another code.")
     if identifier == "settings.thresholds":
@@ -248,7 +188,7 @@ def _unit(inputs: Inputs, parameter: Parameter, place: str) -> Found:
     """A unit that the quantity has; amounts of an unknown currency are not told again."""
     accepted = units_of(parameter.definition, inputs.currency)
     money = any("{currency}" in unit for unit in (parameter.definition.quantity or Quantity({})).units)
-    if parameter.value is not None and parameter.unit not in accepted and (_is_currency(inputs.currency) or not money):
+    if parameter.value is not None and parameter.unit not in accepted and (is_currency(inputs.currency) or not money):
         remedy = f"Write one of: {', '.join(accepted)}."
         yield Problem(place, f"{parameter.id} has an unknown unit", parameter.unit, remedy)
 

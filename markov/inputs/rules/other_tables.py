@@ -3,9 +3,9 @@
 import math
 
 from markov.inputs.definitions.schema import Sheet
-from markov.inputs.evidence import QUANTITIES, CurvePoint, TrialResult
-from markov.inputs.parameters import Inputs
-from markov.inputs.problems import Problem, as_percent, outside
+from markov.inputs.evidence import QUANTITIES, CurvePoint
+from markov.inputs.parameters import Inputs, TrialResult
+from markov.inputs.problems import Problem
 from markov.inputs.rules.one_value import Found, choose, place_of, where
 from markov.terms import Endpoint, Family, Status
 
@@ -23,7 +23,7 @@ TRIAL_MEASURES = (
 )
 
 
-def _life_tables(inputs: Inputs) -> Found:
+def life_tables(inputs: Inputs) -> Found:
     """The tables by age begin at or before the cohort's age, and reach to the end of the horizon or to age 100."""
     if not inputs.given("cohort.age"):
         return
@@ -42,7 +42,7 @@ def _life_tables(inputs: Inputs) -> Found:
             yield Problem(place, rule, f"{table.ages[-1]:g}", "Add the older ages: the last one would hold for ever.")
 
 
-def _price_years(inputs: Inputs) -> Found:
+def price_years(inputs: Inputs) -> Found:
     """Every price year, and the report's, is in the index."""
     report = int(inputs.number("settings.price_year"))
     for parameter in inputs.parameters.values():
@@ -55,7 +55,7 @@ def _price_years(inputs: Inputs) -> Found:
 # ----------------------------------------------------------------------------------------------- trial results
 
 
-def _trial_results(inputs: Inputs) -> Found:
+def trial_results(inputs: Inputs) -> Found:
     """Published figures belong to a strategy, say what they are, and can be what they are."""
     for result in inputs.trial_results:
         place = place_of(inputs, result.cell)
@@ -76,23 +76,29 @@ def _trial_results(inputs: Inputs) -> Found:
 def _figure(result: TrialResult, place: str) -> Found:
     """Proportions lie between 0 and 1, medians above 0, and a figure within its own interval."""
     what, most = f"{result.endpoint} {result.measure}", math.inf if result.measure == "median" else 1.0
-    low, high = result.low, result.high
-    for number, which in ((result.value, "the"), (low, "the low limit of the"), (high, "the high limit of the")):
+    for number, which in (
+        (result.value, "the"),
+        (result.low, "the low limit of the"),
+        (result.high, "the high limit of the"),
+    ):
         if number is not None and not 0.0 <= number <= most:
-            remedy = as_percent(number) if 1 < number <= 100 else "Mend it."
+            remedy = f"Write {number / 100:g}, or {number:g} % in a percent cell." if 1 < number <= 100 else "Mend it."
             rule = f"{which} {what} lies between 0 and 1" if most == 1.0 else f"{which} {what} is at least 0"
             yield Problem(place, rule, f"{number:g}", remedy)
     if result.months < 0.0:
         yield Problem(place, f"the time of the {what} is at least 0", f"{result.months:g}", "Write months.")
+    low, high = result.low, result.high
     if (low is not None and low > result.value) or (high is not None and high < result.value):
-        found = outside(result.value, low, high)
+        found = (
+            f"{result.value:g} outside {'…' if low is None else f'{low:g}'} to {'…' if high is None else f'{high:g}'}"
+        )
         yield Problem(place, f"the {what} is outside its own interval", found, "Check all three.")
 
 
 # ----------------------------------------------------------------------------------------- sheets of evidence
 
 
-def _curve_points(inputs: Inputs) -> Found:
+def curve_points(inputs: Inputs) -> Found:
     """Points of curves can be what they are: proportions, whole numbers of patients, months from time zero."""
     for point in inputs.curve_points:
         if point.quantity in QUANTITIES:
@@ -104,13 +110,14 @@ def _point(point: CurvePoint) -> Found:
     if point.months < -CLICK_MONTHS:
         yield Problem(point.place, f"{what}: months run from time zero", f"{point.months:g}", "Write 0 or more.")
     if point.quantity == "survival" and not -CLICK <= point.value <= 1.0 + CLICK:
-        remedy = as_percent(point.value) if 1.0 < point.value <= 100.0 else "Mend it."
+        percent = 1.0 < point.value <= 100.0
+        remedy = f"Write {point.value / 100:g}, or {point.value:g} % in a percent cell." if percent else "Mend it."
         yield Problem(point.place, f"{what} lies between 0 and 1", f"{point.value:g}", remedy)
     elif point.quantity != "survival" and (point.value < 0.0 or point.value != round(point.value)):
         yield Problem(point.place, f"{what} is a whole number of patients", f"{point.value:g}", "Copy it as printed.")
 
 
-def _curve_choices(inputs: Inputs) -> Found:
+def curve_choices(inputs: Inputs) -> Found:
     """A choice is of a curve that the workbook has; one that is no longer used is a warning."""
     for choice in inputs.curve_choices:
         place = choice.place or f"{inputs.name}, {Sheet.CURVE_CHOICE}"
@@ -129,7 +136,7 @@ def _curve_choices(inputs: Inputs) -> Found:
             yield Problem(place, rule, remedy="Choose one of the two in both places.", warning=True)
 
 
-def _network(inputs: Inputs) -> Found:
+def network(inputs: Inputs) -> Found:
     """A trial's comparison counts once: a second row of it would count the same patients twice."""
     seen: dict[tuple[str, str, frozenset[str]], str] = {}
     for row in inputs.network:
@@ -146,7 +153,7 @@ def _network(inputs: Inputs) -> Found:
 # ---------------------------------------------------------------------------------------------------- utilities
 
 
-def _value_sets(inputs: Inputs) -> Found:
+def value_sets(inputs: Inputs) -> Found:
     """All utilities come from one value set."""
     told = [p for p in inputs.parameters.values() if p.definition.sheet is Sheet.UTILITIES and p.value_set]
     sets: dict[str, str] = {}
@@ -157,7 +164,3 @@ def _value_sets(inputs: Inputs) -> Found:
             )
             yield Problem(where(inputs, parameter.id), "utilities mix value sets", listed, "Use one set.")
         sets.setdefault(parameter.value_set, parameter.cell)
-
-
-RULES = (_life_tables, _price_years, _trial_results, _curve_points, _curve_choices, _network, _value_sets)
-"""Rules that a workbook and each of its scenarios keep."""

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from markov.inputs.definitions.schema import definition_of
+from markov.inputs.definitions.schema import match
 from markov.inputs.distributions import LIMITED, Z, distribution_problems
 from markov.inputs.parameters import Parameter, Value
-from markov.inputs.problems import Problem, as_percent, outside
+from markov.inputs.problems import Problem
 from markov.terms import Distribution
 
 Found = Iterator[Problem]
@@ -22,7 +22,8 @@ SMALLEST = 1e-300  # a divisor that is not zero
 def spread_problems(parameter: Parameter, place: str) -> Found:
     """Rules for a row's standard error, limits and distribution.
 
-    >>> cost = replace(calgb.parameters["cost.event.death"], se=9000.0)
+    >>> from markov.inputs.definitions.schema import match
+    >>> cost = Parameter("cost.event.death", match("cost.event.death")[0], 8000.0, se=9000.0, distribution="gamma")
     >>> [str(problem)[:81] for problem in spread_problems(cost, "a.xlsx, Costs!C3")]
     ['a.xlsx, Costs!C3: the standard error of cost.event.death is as large as its value']
     """
@@ -44,8 +45,10 @@ def _of_shape(
     identifier: str, value: Value, se: float | None, low: float | None, high: float | None, distribution: str
 ) -> tuple[Problem, ...]:
     """The same for one set of numbers: it takes a thousand quantiles, and scenarios ask for it again and again."""
-    definition = definition_of(identifier)
-    parameter = Parameter(identifier, definition, value, se=se, low=low, high=high, distribution=distribution)
+    found = match(identifier)
+    if found is None:
+        return ()
+    parameter = Parameter(identifier, found[0], value, se=se, low=low, high=high, distribution=distribution)
     return tuple(distribution_problems(parameter, ""))
 
 
@@ -83,7 +86,8 @@ def _limits(parameter: Parameter, place: str) -> Found:
         if limit is None or quantity.low <= limit <= quantity.high:
             continue
         if quantity.high == 1.0 and 1.0 < limit <= 100.0:
-            yield Problem(place, f"the {which} limit of {name} must be at most 1", f"{limit:g}", as_percent(limit))
+            remedy = f"Write {limit / 100:g}, or {limit:g} % in a percent cell."
+            yield Problem(place, f"the {which} limit of {name} must be at most 1", f"{limit:g}", remedy)
         else:
             rule = f"the {which} limit of {name} is beyond what {name} can be"
             remedy = f"It lies between {quantity.low:g} and {quantity.high:g}."
@@ -98,10 +102,11 @@ def _outside(parameter: Parameter, place: str) -> Found:
     slack = 1e-9 * abs(value)
     below, above = low is not None and value < low - slack, high is not None and value > high + slack
     if (below or above) and not (parameter.is_sampled and parameter.distribution in LIMITED):
+        found = f"{value:g} outside {'…' if low is None else f'{low:g}'} to {'…' if high is None else f'{high:g}'}"
         is_base = parameter.base_case == value
         remedy = "Mend the value or its limits." if is_base else "Check all three: limits belong to the base case."
         rule = f"the value of {parameter.id} is outside its interval"
-        yield Problem(place, rule, outside(value, low, high), remedy, warning=not is_base)
+        yield Problem(place, rule, found, remedy, warning=not is_base)
 
 
 def _like_a_deviation(parameter: Parameter, place: str) -> Found:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from markov.inputs.definitions.schema import USES, match, name_in
+from markov.inputs.definitions.schema import match
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import Problem
 from markov.inputs.rules.curves import unused_numbers
@@ -23,7 +23,7 @@ def _named(inputs: Inputs, *patterns: str) -> dict[str, set[str]]:
     return found
 
 
-def _same_labels(inputs: Inputs) -> Found:
+def same_labels(inputs: Inputs) -> Found:
     """Strategies that a report could not tell apart."""
     seen: dict[str, str] = {}
     for strategy in inputs.strategies:
@@ -34,37 +34,35 @@ def _same_labels(inputs: Inputs) -> Found:
         seen.setdefault(label, strategy.id)
 
 
-IDLE = {
-    "product": "no strategy has a dose of it",
-    "event": "no strategy has a share with it",
-    "course": "no strategy has a share of it",
-    "route": "no dose is given by it",
-}
-
-
-def _idle_names(inputs: Inputs) -> Found:
+def idle_names(inputs: Inputs) -> Found:
     """Products, events, courses and routes that are described but not used, as after a slip in a name."""
     routes = {inputs.text(key) for key in inputs.parameters if key.startswith("dose.route.")}
     routes |= {str(change.value) for change in inputs.scenarios if change.id.startswith("dose.route.")}
-    used = {"route": routes, **{kind: _named(inputs, start).get(kind, set()) for kind, start in USES.items()}}
+    uses = {
+        "product": (_named(inputs, "dose.amount.").get("product", set()), "no strategy has a dose of it"),
+        "event": (_named(inputs, "adverse_event.proportion.").get("event", set()), "no strategy has a share with it"),
+        "course": (_named(inputs, "subsequent.share.").get("course", set()), "no strategy has a share of it"),
+        "route": (routes, "no dose is given by it"),
+    }
     told: set[tuple[str, str]] = set()
     for parameter in inputs.parameters.values():
         matched = match(parameter.id)
         for kind, name in matched[1].items() if matched and parameter.value not in (None, 0.0) else ():
-            if kind in used and name not in used[kind] and (kind, name) not in told:
+            if kind in uses and name not in uses[kind][0] and (kind, name) not in told:
                 told.add((kind, name))
-                rule = f"{parameter.id} is not used: {IDLE[kind]}"
+                rule = f"{parameter.id} is not used: {uses[kind][1]}"
                 remedy = f"Check the name of the {kind}, or clear its rows."
                 yield Problem(place_of(inputs, parameter.cell), rule, name, remedy, warning=True)
 
 
-def _events_without_weight(inputs: Inputs) -> Found:
+def events_without_weight(inputs: Inputs) -> Found:
     """Adverse events that cost nothing and take nothing, or whose decrement lasts no time."""
     weighty = _named(inputs, "adverse_event.cost.", "adverse_event.disutility.").get("event", set())
     lasting = _named(inputs, "adverse_event.days.", "adverse_event.persistent_share.").get("event", set())
     told: set[str] = set()
     for key, parameter in inputs.parameters.items():
-        event = name_in(key, "event")
+        matched = match(key)
+        event = matched[1].get("event", "") if matched else ""
         if not event or event in told or parameter.value in (None, 0.0):
             continue
         if key.startswith("adverse_event.proportion.") and event not in weighty:
@@ -92,7 +90,7 @@ IDLE_WITHOUT = (
 )
 
 
-def _idle_values(inputs: Inputs) -> Found:
+def idle_values(inputs: Inputs) -> Found:
     """Values that do nothing because their partner is missing."""
     changed = {change.id for change in inputs.scenarios}
     for pattern, needed in IDLE_WITHOUT:
@@ -105,7 +103,7 @@ def _idle_values(inputs: Inputs) -> Found:
                 yield Problem(where(inputs, key), rule, remedy="Fill both, or neither.", warning=True)
 
 
-def _treatment_without_drug(inputs: Inputs) -> Found:
+def treatment_without_drug(inputs: Inputs) -> Found:
     """Strategies that are started and dose nothing, or dose and are never started."""
     changed = {change.id for change in inputs.scenarios}
     for s in inputs.compared:
@@ -123,7 +121,7 @@ def _treatment_without_drug(inputs: Inputs) -> Found:
             yield Problem(where(inputs, stop), rule, inputs.value(stop), "Move the stop.", warning=True)
 
 
-def _horizon(inputs: Inputs) -> Found:
+def horizon(inputs: Inputs) -> Found:
     """A horizon shorter than a cycle, or longer than a life."""
     if not inputs.given("settings.horizon_years") or not inputs.given("cohort.age"):
         return
@@ -136,7 +134,7 @@ def _horizon(inputs: Inputs) -> Found:
         yield Problem(place, rule, f"{years:g} years", "Clear it to stop at age 100.", warning=True)
 
 
-def _declared_ranges(inputs: Inputs) -> Found:
+def declared_ranges(inputs: Inputs) -> Found:
     """Limits without a distribution: one-way analysis varies the value, random draws do not."""
     rows = [p for p in inputs.parameters.values() if _has_a_range(p)]
     if rows:
@@ -151,7 +149,7 @@ def _has_a_range(parameter: Parameter) -> bool:
     return both and not parameter.is_sampled and not parameter.definition.is_method
 
 
-def _value_sets_missing(inputs: Inputs) -> Found:
+def value_sets_missing(inputs: Inputs) -> Found:
     """Utilities of states whose value set is not named while that of others is."""
     rows = [p for p in inputs.parameters.values() if p.id.startswith("utility.") and p.value is not None]
     if any(p.value_set for p in rows):
@@ -160,7 +158,7 @@ def _value_sets_missing(inputs: Inputs) -> Found:
                 yield Problem(where(inputs, p.id), f"{p.id} names no value set", remedy="Name it.", warning=True)
 
 
-def _lonely_groups(inputs: Inputs) -> Found:
+def lonely_groups(inputs: Inputs) -> Found:
     """A group has two sampled members or more: alone, a parameter is more likely to have its name mistyped."""
     members: dict[str, list[Parameter]] = {}
     for parameter in inputs.parameters.values():
@@ -174,14 +172,14 @@ def _lonely_groups(inputs: Inputs) -> Found:
 
 
 WARNINGS: tuple[Callable[[Inputs], Found], ...] = (
-    _same_labels,
-    _idle_names,
-    _events_without_weight,
-    _idle_values,
+    same_labels,
+    idle_names,
+    events_without_weight,
+    idle_values,
     unused_numbers,
-    _treatment_without_drug,
-    _horizon,
-    _declared_ranges,
-    _value_sets_missing,
-    _lonely_groups,
+    treatment_without_drug,
+    horizon,
+    declared_ranges,
+    value_sets_missing,
+    lonely_groups,
 )

@@ -29,12 +29,7 @@ NOTE_SIZE = (420, 130)  # width and height of a note, in points
 
 
 def is_marked_copy(path: Path) -> bool:
-    """Whether a file is a copy that `annotate` wrote, and may be written again.
-
-    >>> from markov.inputs.writing.template import shipped
-    >>> is_marked_copy(shipped("calgb_100104"))
-    False
-    """
+    """Whether a file is a copy that `annotate` wrote, and may be written again."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open("docProps/core.xml") as stream:
             return MARK.encode() in stream.read(MB)
@@ -46,12 +41,6 @@ def annotate(source: Path, problems: Sequence[Problem], target: Path) -> int:
     """Write a copy with every problem on its cell and in a list at the front; returns how many cells are marked.
 
     Raises FileExistsError where the target is the source, ReportError where it cannot be written.
-
-    >>> import tempfile
-    >>> from markov.inputs.writing.template import shipped
-    >>> source, target = shipped("calgb_100104"), Path(tempfile.mkdtemp()) / "marked.xlsx"
-    >>> annotate(source, [Problem("calgb_100104.xlsx, Costs!C5", "too dear")], target), is_marked_copy(target)
-    (1, True)
     """
     if target.resolve() == source.resolve():
         raise FileExistsError(f"{target} is the workbook itself: choose another name.")

@@ -5,16 +5,14 @@ formulas behind values) has no place in a regenerated workbook and is named, so 
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markov.inputs.cells import RawCell, Row, Sheets, row_of
-from markov.inputs.definitions.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, definition_of
+from markov.inputs.cells import RawCell, Row, Sheets
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, TABLES, Sheet, columns_of, match
 from markov.inputs.reading.archive import whole_book
-from markov.inputs.reading.file import Grid
-from markov.inputs.reading.headers import headers_in
 from markov.inputs.writing.sources import CoverText
 from markov.inputs.writing.template import write_workbook
 
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 Changes = Mapping[str, Mapping[str, object] | None]
 """What to write in a parameter's row, by header; None takes the row away."""
 
+HEADER_ROWS = 30
 EXAMPLES = 3  # cells named in a list of what was left behind
 
 
@@ -33,122 +32,107 @@ def with_rows(sheets: Sheets, changes: Changes) -> Sheets:
     """The tables with parameter rows changed, added beside their kin, or taken away.
 
     Headers that a change leaves out keep what they hold; a changed value is the new base case.
-
-    >>> rows = with_rows(Sheets("a.xlsx", "", {}), {"cohort.age": {"value": 63.0, "source": "A registry"}}).rows
-    >>> [(row["id"].value, row["base case"].value) for row in rows[Sheet.COHORT]]
-    [('cohort.age', 63.0)]
     """
     rows = {sheet: list(sheets.rows.get(sheet, ())) for sheet in (*PARAMETER_SHEETS, *TABLES)}
     for identifier, change in changes.items():
-        sheet = definition_of(identifier).sheet
-        table = rows[sheet]
+        found = match(identifier)
+        if found is None:
+            raise KeyError(identifier)
+        table = rows[found[0].sheet]
         at = next((i for i, row in enumerate(table) if row["id"].text() == identifier), None)
         if change is None:
-            table[:] = [row for row in table if row["id"].text() != identifier]
+            if at is not None:
+                del table[at]
         elif at is None:
-            table.insert(_beside_kin(table, identifier), {**_row(sheet, {"id": identifier}), **_written(change)})
+            table.insert(_beside_kin(table, identifier), _changed(_row(found[0].sheet, {"id": identifier}), change))
         else:
-            table[at] = {**table[at], **_written(change)}
+            table[at] = _changed(table[at], change)
     return replace(sheets, rows={sheet: tuple(table) for sheet, table in rows.items()})
 
 
 def taken_away(sheets: Sheets, changes: Changes) -> list[str]:
-    """Ids of the rows that `with_rows` takes away, of those that are there.
-
-    >>> taken_away(Sheets("a.xlsx", "", {}), {"cohort.age": None})
-    []
-    """
+    """Ids of the rows that `with_rows` takes away, of those that are there."""
     present = {row["id"].text() for sheet in PARAMETER_SHEETS for row in sheets.rows.get(sheet, ())}
     return [identifier for identifier, change in changes.items() if change is None and identifier in present]
 
 
 def _row(sheet: Sheet, values: Mapping[str, object]) -> Row:
     """A row with a cell under every header of its sheet."""
-    return row_of({column.header: values.get(column.header) for column in columns_of(sheet)}, f"new row of {sheet}")
+    return {column.header: RawCell(values.get(column.header), f"new row of {sheet}") for column in columns_of(sheet)}
 
 
-def _written(change: Mapping[str, object]) -> Row:
-    return row_of({**change, "base case": change["value"]} if "value" in change else change, "new")
+def _changed(row: Row, change: Mapping[str, object]) -> Row:
+    written = {header: RawCell(value, "new") for header, value in change.items()}
+    if "value" in change:
+        written["base case"] = written["value"]
+    return {**row, **written}
 
 
 def _beside_kin(table: Sequence[Row], identifier: str) -> int:
     """After the last row of the same quantity and strategy, else of the same quantity, else at the end."""
-    first, *_, last = identifier.split(".")
+    first, last = identifier.split(".")[0], identifier.split(".")[-1]
     ids = [row["id"].text().split(".") for row in table]
-    kin = [i for i, parts in enumerate(ids, start=1) if parts[0] == first]
-    return max((i for i in kin if ids[i - 1][-1] == last), default=max(kin, default=len(table)))
+    for kin in ([i for i, p in enumerate(ids) if p[0] == first and p[-1] == last], _same(ids, first)):
+        if kin:
+            return kin[-1] + 1
+    return len(table)
+
+
+def _same(ids: Iterable[Sequence[str]], first: str) -> list[int]:
+    return [i for i, parts in enumerate(ids) if parts[0] == first]
+
+
+def with_table_rows(sheets: Sheets, sheet: Sheet, keep: Iterable[Row], new: Iterable[Mapping[str, object]]) -> Sheets:
+    """The tables with one of them replaced: the rows kept, then new ones by header."""
+    added = tuple(_row(sheet, row) for row in new)
+    return replace(sheets, rows={**sheets.rows, sheet: (*keep, *added)})
 
 
 def with_rows_in_place(
     sheets: Sheets, sheet: Sheet, keys: Sequence[str], new: Sequence[Mapping[str, object]]
 ) -> Sheets:
-    """The tables with new rows of one of them in place of those that have the same keys, or without keys of all.
-
-    >>> new = [{"first": "cohort.age", "second": "mortality.smr", "correlation": 0.2}]
-    >>> tables = with_rows_in_place(Sheets("a.xlsx", "", {}), Sheet.CORRELATIONS, ("first", "second"), new)
-    >>> [row["correlation"].value for row in tables.rows[Sheet.CORRELATIONS]]
-    [0.2]
-    """
+    """The tables with new rows of one of them in place of those that have the same keys."""
     given = {tuple(str(row[key]) for key in keys) for row in new}
-    return _with_rows(sheets, sheet, lambda row: tuple(row[key].text() for key in keys) not in given, new)
+    kept = [row for row in sheets.rows.get(sheet, ()) if tuple(row[key].text() for key in keys) not in given]
+    return with_table_rows(sheets, sheet, kept, new)
 
 
 def with_correlations(sheets: Sheets, changed: Iterable[str], new: Iterable[Mapping[str, object]]) -> Sheets:
-    """The tables with new correlations in place of those of the parameters that were written or taken away.
-
-    >>> with_correlations(Sheets("a.xlsx", "", {}), ["cohort.age"], []).rows
-    {<Sheet.CORRELATIONS: 'Correlations'>: ()}
-    """
+    """The tables with new correlations in place of those of the parameters that were written or taken away."""
     ids = set(changed)
-    return _with_rows(
-        sheets, Sheet.CORRELATIONS, lambda row: not ids & {row["first"].text(), row["second"].text()}, new
-    )
+    rows = sheets.rows.get(Sheet.CORRELATIONS, ())
+    kept = [row for row in rows if not ids & {row["first"].text(), row["second"].text()}]
+    return with_table_rows(sheets, Sheet.CORRELATIONS, kept, new)
 
 
 def with_log(sheets: Sheets, who: str, what: str, why: str, today: datetime.date) -> Sheets:
-    """The tables with one more line in the change log.
-
-    >>> logged = with_log(Sheets("a.xlsx", "", {}), "me", "age 63", "a registry", datetime.date(2026, 1, 2))
-    >>> logged.rows[Sheet.CHANGE_LOG][0]["date"].value
-    '2026-01-02'
-    """
+    """The tables with one more line in the change log."""
     line = {"date": today.isoformat(), "who": who, "what": what, "why": why}
-    return _with_rows(sheets, Sheet.CHANGE_LOG, lambda row: True, [line])
-
-
-def _with_rows(
-    sheets: Sheets, sheet: Sheet, stays: Callable[[Row], bool], new: Iterable[Mapping[str, object]]
-) -> Sheets:
-    """The tables with one of them changed: the rows that stay, then new ones by header."""
-    kept = (row for row in sheets.rows.get(sheet, ()) if stays(row))
-    return replace(sheets, rows={**sheets.rows, sheet: (*kept, *(_row(sheet, row) for row in new))})
+    return with_table_rows(sheets, Sheet.CHANGE_LOG, sheets.rows.get(Sheet.CHANGE_LOG, ()), [line])
 
 
 def regenerate(source: Path, sheets: Sheets, target: Path) -> tuple[str, ...]:
     """Write tables as a new workbook under the source's cover; returns what of the source could not be carried.
 
     The source is not touched. Raises FileExistsError where the target is the source.
-
-    >>> import tempfile
-    >>> from markov.inputs.workbook import read_sheets
-    >>> from markov.inputs.writing.template import shipped
-    >>> source = shipped("calgb_100104")
-    >>> regenerate(source, read_sheets(source)[0], Path(tempfile.mkdtemp()) / "again.xlsx")  # nothing is lost
-    ()
     """
     if target.resolve() == source.resolve():
         raise FileExistsError(f"{target} is the workbook that was read: choose another name.")
     book = whole_book(source)
     left = tuple(_left_behind(book))
-    plain = {sheet: tuple(map(_plain, rows)) for sheet, rows in sheets.rows.items()}
+    plain = {sheet: tuple(_plain(row) for row in rows) for sheet, rows in sheets.rows.items()}
     write_workbook(target, _cover(book, sheets.title), replace(sheets, rows=plain))
     return left
 
 
 def _plain(row: Row) -> Row:
     """Dates as year-month-day, as the template writes them."""
-    dates = {header: cell.value for header, cell in row.items() if isinstance(cell.value, datetime.date)}
-    return {**row, **{header: RawCell(date.strftime("%Y-%m-%d"), row[header].place) for header, date in dates.items()}}
+    return {
+        header: RawCell(cell.value.strftime("%Y-%m-%d"), cell.place)
+        if isinstance(cell.value, datetime.datetime | datetime.date)
+        else cell
+        for header, cell in row.items()
+    }
 
 
 def _cover(book: "Workbook", title: str) -> CoverText:
@@ -191,7 +175,7 @@ def _cells(page: "Worksheet") -> "list[Cell]":
 def _left_on(page: "Worksheet", sheet: Sheet) -> Iterator[str]:
     """Columns, notes and formulas of one sheet that the schema has no place for."""
     wanted, cells = {column.header for column in columns_of(sheet)}, _cells(page)
-    header, _ = headers_in(Grid({(cell.row, cell.column): cell.value for cell in cells}), wanted)
+    header = _header_row(cells, wanted)
     names = {cell.column: str(cell.value or "").strip() for cell in cells if cell.row == header}
     below = [cell for cell in cells if cell.row > header]
     for number in sorted({cell.column for cell in below if cell.value is not None}):
@@ -199,6 +183,15 @@ def _left_on(page: "Worksheet", sheet: Sheet) -> Iterator[str]:
             yield f'column "{names.get(number) or number}" of {sheet}'
     yield from _named("note", [c.coordinate for c in below if c.comment is not None], sheet)
     yield from _named("formula (its value is kept)", [c.coordinate for c in below if c.data_type == "f"], sheet)
+
+
+def _header_row(cells: "Iterable[Cell]", wanted: set[str]) -> int:
+    """The first of the rows with most of the headers."""
+    found: dict[int, set[str]] = {}
+    for cell in cells:
+        if cell.row <= HEADER_ROWS and cell.value is not None:
+            found.setdefault(cell.row, set()).add(str(cell.value).strip().lower())
+    return max(found, key=lambda row: (len(wanted & found[row]), -row), default=1)
 
 
 def _named(what: str, cells: Sequence[str], sheet: Sheet) -> Iterator[str]:

@@ -1,19 +1,18 @@
 """A workbook to start from: blank, or a worked one with the strategies that are wanted."""
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from markov.inputs.cells import EMPTY, Row, Sheets, row_of
-from markov.inputs.definitions.schema import PARAMETER_SHEETS, USES, Sheet, name_in
+from markov.inputs.cells import EMPTY, RawCell, Row, Sheets
+from markov.inputs.definitions.schema import PARAMETER_SHEETS, Sheet, match
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.writing.template import blank_sheets
 from markov.terms import Status
 
 MOST = 20  # strategies that a number may ask for
 OF_A_TRIAL = "follow_up."  # patients of a trial's arm, which a new strategy has none of
-Rows = dict[Sheet, list[Row]]
 
 
 @dataclass(frozen=True)
@@ -51,25 +50,31 @@ def chosen(worked: Sheets, strategies: Sequence[str], like: Mapping[str, str] = 
     Rows, scenarios and trial results of the others are left out; a strategy that the worked problem does not have
     gets copies of the rows of the one that it is `like`, marked as assumptions, else the empty rows of a blank
     workbook. Raises InputError where one left out is the reference of another, or where there is none to be like.
-
-    >>> from markov.inputs.writing.sources import read_sources, sources_folder
-    >>> _, worked = read_sources(sources_folder() / "calgb_100104")
-    >>> chosen(worked, ("no_maintenance", "lenalidomide", "new_drug")).remarks[0]
-    'new_drug: its rows are empty and wait for values'
     """
-    known = [row["id"].text() for row in worked.rows[Sheet.STRATEGIES]]
+    known = {row["id"].text(): row for row in worked.rows[Sheet.STRATEGIES]}
     _refuse_unknown(like, known, worked.name)
-    empty = [name for name in strategies if name not in known and name not in like]
+    new = [name for name in strategies if name not in known]
+    empty = [name for name in new if name not in like]
     gone = [name for name in known if name not in strategies]
-    rows = {sheet: [row for row in worked.rows.get(sheet, ()) if _owner(row) not in gone] for sheet in Sheet}
+    rows = {sheet: list(table) for sheet, table in worked.rows.items()}
+    for sheet in PARAMETER_SHEETS:
+        rows[sheet] = [row for row in rows.get(sheet, []) if _strategy_of(row) not in gone]
     _refuse_what_others_rest_on(rows, gone, worked.name)
-    _add_empty(rows, strategies, empty)
-    _add_alike(rows, worked, like)
-    listed = sorted(rows[Sheet.STRATEGIES], key=lambda row: strategies.index(row["id"].text()))
-    rows[Sheet.STRATEGIES] = [{**row, **row_of({"included": "yes", "base case": "yes"}, "chosen")} for row in listed]
-    dropped = _scenarios(rows, worked.rows.get(Sheet.SCENARIOS, ()), gone)
+    blank = blank_sheets(strategies)
+    for sheet in (*PARAMETER_SHEETS, Sheet.STRATEGIES):
+        added = [row for row in blank.rows.get(sheet, ()) if (_strategy_of(row) or row["id"].text()) in empty]
+        rows[sheet] += [_in_currency(row, _currency(worked)) for row in added]
+        for name, parent in like.items():
+            mine = [row for row in worked.rows.get(sheet, ()) if _owner(row) == parent]
+            rows[sheet] += [_like(row, name) for row in mine if not row["id"].text().startswith(OF_A_TRIAL)]
+    order = {name: i for i, name in enumerate(strategies)}
+    listed = [row for row in rows[Sheet.STRATEGIES] if row["id"].text() in order]
+    rows[Sheet.STRATEGIES] = [_included(row) for row in sorted(listed, key=lambda row: order[row["id"].text()])]
+    for sheet in (Sheet.TRIAL_RESULTS, Sheet.CURVE_POINTS, Sheet.CURVE_CHOICE):
+        rows[sheet] = [row for row in rows.get(sheet, []) if row["strategy"].text() not in gone]
+    dropped = _scenarios(rows, gone)
     idle = _idle(rows)
-    _clear_lonely_groups(rows)
+    _without_lonely_groups(rows)
     remarks = (
         *(f"{name}: its rows are empty and wait for values" for name in empty),
         *(f"{name}: as {parent}, every figure an assumption; change what differs" for name, parent in like.items()),
@@ -79,22 +84,73 @@ def chosen(worked: Sheets, strategies: Sequence[str], like: Mapping[str, str] = 
     return Start(replace(worked, rows={sheet: tuple(table) for sheet, table in rows.items()}), remarks)
 
 
-def _owner(row: Row) -> str:
-    """The strategy that a row is about; on the sheet of strategies, its id."""
-    if "strategy" in row:
-        return row["strategy"].text()
-    identifier = row.get("id", EMPTY).text()
-    return name_in(identifier, "strategy") if "." in identifier else identifier
-
-
 def _refuse_unknown(like: Mapping[str, str], known: Container[str], name: str) -> None:
     for new, parent in like.items():
         if parent not in known or new in known:
-            rule, remedy = f"{new}={parent} asks for a new strategy like a known one", "Write NEW=KNOWN"
-            raise InputError([Problem(name, rule, remedy=f"{remedy}, with an id that is there on the right only.")])
+            rule = f"{new}={parent} asks for a new strategy like a known one"
+            raise InputError(
+                [Problem(name, rule, remedy="Write NEW=KNOWN, with an id that is there on the right only.")]
+            )
 
 
-def _refuse_what_others_rest_on(rows: Rows, gone: Sequence[str], name: str) -> None:
+def _like(row: Row, name: str) -> Row:
+    """A row of another strategy as that of a new one; a figure that was read for the other is assumed for this."""
+    owner = _owner(row)
+    identifier = row["id"].text()
+    copy = {**row, "id": RawCell(f"{identifier.removesuffix(owner)}{name}", "copied"), "label": RawCell(None, "copied")}
+    if identifier == owner:
+        told = row["label"].text() or owner
+        return {
+            **copy,
+            "label": RawCell(name.replace("_", " ").capitalize(), "copied"),
+            "description": RawCell(f"As {told.lower()}: say what differs.", "copied"),
+        }
+    if row.get("status", EMPTY).text():
+        copy["status"] = RawCell(Status.ASSUMPTION.value, "copied")
+    return {**copy, "comment": RawCell(f"Assumed as for {owner}.", "copied")}
+
+
+def _owner(row: Row) -> str:
+    """The strategy that a row is about; on the sheet of strategies, its id."""
+    identifier = row["id"].text()
+    return _strategy_of(row) if "." in identifier else identifier
+
+
+def _strategy_of(row: Row) -> str:
+    found = match(row["id"].text())
+    return found[1].get("strategy", "") if found else ""
+
+
+def _currency(sheets: Sheets) -> str:
+    told = (row["value"].text() for row in sheets.rows[Sheet.SETTINGS] if row["id"].text() == "settings.currency")
+    return next(told, "") or "GBP"
+
+
+def _in_currency(row: Row, currency: str) -> Row:
+    if "unit" not in row:
+        return row
+    return {**row, "unit": RawCell(row["unit"].text().replace("GBP", currency) or None, "blank")}
+
+
+def _included(row: Row) -> Row:
+    """A strategy that was asked for is compared, also where the worked problem keeps it for scenarios."""
+    return {**row, "included": RawCell("yes", "chosen"), "base case": RawCell("yes", "chosen")}
+
+
+def _scenarios(rows: dict[Sheet, list[Row]], gone: Sequence[str]) -> list[str]:
+    """Take away whole scenarios that name a strategy which is gone, and correlations of its parameters."""
+    table = rows.get(Sheet.SCENARIOS, [])
+    names = dict.fromkeys(
+        row["scenario"].text() for row in table if _strategy_of(row) in gone or row["value"].text() in gone
+    )
+    rows[Sheet.SCENARIOS] = [row for row in table if row["scenario"].text() not in names]
+    ids = {row["id"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet]}
+    pairs = rows.get(Sheet.CORRELATIONS, [])
+    rows[Sheet.CORRELATIONS] = [row for row in pairs if {row["first"].text(), row["second"].text()} <= ids]
+    return list(names)
+
+
+def _refuse_what_others_rest_on(rows: dict[Sheet, list[Row]], gone: Sequence[str], name: str) -> None:
     """A ratio is read against its reference: without that strategy the others' curves would mean something else."""
     for row in (*rows[Sheet.SETTINGS], *rows[Sheet.SURVIVAL]):
         identifier, value = row["id"].text(), row["value"].text()
@@ -103,62 +159,38 @@ def _refuse_what_others_rest_on(rows: Rows, gone: Sequence[str], name: str) -> N
             raise InputError([Problem(name, rule, remedy=f"Add {value} to the strategies.")])
 
 
-def _add_empty(rows: Rows, strategies: Sequence[str], empty: Sequence[str]) -> None:
-    """Rows of a blank workbook, in the currency of this one."""
-    settings = {row["id"].text(): row["value"].text() for row in rows[Sheet.SETTINGS]}
-    currency = settings.get("settings.currency") or "GBP"
-    for sheet, table in blank_sheets(strategies, currency).rows.items():
-        rows[sheet] += [row for row in table if _owner(row) in empty]
-
-
-def _add_alike(rows: Rows, worked: Sheets, like: Mapping[str, str]) -> None:
-    """Rows of other strategies as those of new ones, but for what is of a trial's arm."""
-    for sheet in (*PARAMETER_SHEETS, Sheet.STRATEGIES):
-        for name, parent in like.items():
-            mine = [row for row in worked.rows.get(sheet, ()) if _owner(row) == parent]
-            rows[sheet] += [_like(row, name) for row in mine if not row["id"].text().startswith(OF_A_TRIAL)]
-
-
-def _like(row: Row, name: str) -> Row:
-    """A row of another strategy as that of a new one; a figure that was read for the other is assumed for this."""
-    identifier, owner = row["id"].text(), _owner(row)
-    if identifier == owner:
-        described = f"As {(row['label'].text() or owner).lower()}: say what differs."
-        new = {"id": name, "label": name.replace("_", " ").capitalize(), "description": described}
-    else:
-        new = {"id": f"{identifier.removesuffix(owner)}{name}", "comment": f"Assumed as for {owner}."}
-        new |= {"status": Status.ASSUMPTION.value} if row.get("status", EMPTY).text() else {}
-    return {**row, "label": EMPTY, **row_of(new, "copied")}
-
-
-def _scenarios(rows: Rows, table: Sequence[Row], gone: Sequence[str]) -> list[str]:
-    """Take away whole scenarios that name a strategy which is gone, and correlations of its parameters."""
-    names = dict.fromkeys(row["scenario"].text() for row in table if _owner(row) in gone or row["value"].text() in gone)
-    rows[Sheet.SCENARIOS] = [row for row in table if row["scenario"].text() not in names]
-    ids = {row["id"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet]}
-    pairs = rows[Sheet.CORRELATIONS]
-    rows[Sheet.CORRELATIONS] = [row for row in pairs if {row["first"].text(), row["second"].text()} <= ids]
-    return list(names)
-
-
-def _idle(rows: Rows) -> list[str]:
-    """Take away products, events, courses and routes that only strategies which are gone use."""
-    told = [row for sheet in (*PARAMETER_SHEETS, Sheet.SCENARIOS) for row in rows[sheet]]
-    given = [row["id"].text() for row in told if row["value"].value != 0]
-    used = {kind: {name_in(key, kind) for key in given if key.startswith(start)} for kind, start in USES.items()}
-    used["route"] = {row["value"].text() for row in told if row["id"].text().startswith("dose.route.")}
-    ids = [row["id"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet]]
-    names = ((name_in(key, kind), kind) for kind in used for key in ids)
-    idle = dict.fromkeys(name for name, kind in names if name and name not in used[kind])
+def _without_lonely_groups(rows: dict[Sheet, list[Row]]) -> None:
+    """Clear groups of which one member is left."""
+    groups = Counter(row["group"].text() for sheet in PARAMETER_SHEETS for row in rows[sheet] if "group" in row)
     for sheet in PARAMETER_SHEETS:
-        rows[sheet] = [row for row in rows[sheet] if not any(name_in(row["id"].text(), kind) in idle for kind in used)]
+        for i, row in enumerate(rows[sheet]):
+            if "group" in row and row["group"].text() and groups[row["group"].text()] == 1:
+                rows[sheet][i] = {**row, "group": RawCell(None, "chosen")}
+
+
+def _idle(rows: dict[Sheet, list[Row]]) -> list[str]:
+    """Take away products, events and courses that only strategies which are gone use."""
+    uses = {"product": "dose.amount.", "event": "adverse_event.proportion.", "course": "subsequent.share."}
+    table = [row for sheet in PARAMETER_SHEETS for row in rows[sheet]]
+    scenarios = rows.get(Sheet.SCENARIOS, [])
+    ids = [row["id"].text() for row in table]
+    given = [row["id"].text() for row in (*table, *scenarios) if row["value"].value != 0]
+    idle: dict[str, None] = {}
+    for kind, start in uses.items():
+        used = {_name(key, kind) for key in given if key.startswith(start)}
+        idle |= dict.fromkeys(n for key in ids if (n := _name(key, kind)) and n not in used)
+    doses = [row for row in (*table, *scenarios) if row["id"].text().startswith("dose.route.")]
+    routes = {row["value"].text() for row in doses}
+    idle |= dict.fromkeys(n for key in ids if (n := _name(key, "route")) and n not in routes)
+    for sheet in PARAMETER_SHEETS:
+        rows[sheet] = [row for row in rows[sheet] if not _any_name(row["id"].text(), idle.__contains__)]
     return list(idle)
 
 
-def _clear_lonely_groups(rows: Rows) -> None:
-    """Clear groups of which one member is left."""
-    groups = Counter(row.get("group", EMPTY).text() for sheet in PARAMETER_SHEETS for row in rows[sheet])
-    for sheet in PARAMETER_SHEETS:
-        rows[sheet] = [
-            {**row, "group": EMPTY} if groups[row.get("group", EMPTY).text()] == 1 else row for row in rows[sheet]
-        ]
+def _name(identifier: str, kind: str) -> str:
+    found = match(identifier)
+    return found[1].get(kind, "") if found else ""
+
+
+def _any_name(identifier: str, wanted: Callable[[str], bool]) -> bool:
+    return any(wanted(name) for kind in ("product", "event", "course", "route") if (name := _name(identifier, kind)))

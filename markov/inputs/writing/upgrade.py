@@ -1,13 +1,11 @@
 """A workbook of an older schema brought to the present one: every value it had, and a list of what was left behind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markov.excel.files import write_whole
 from markov.inputs.cells import RawCell
 from markov.inputs.definitions.schema import SCHEMA_VERSION
-from markov.inputs.differences import BESIDE
-from markov.inputs.evidence import without_place
 from markov.inputs.parameters import Inputs
 from markov.inputs.reading.file import read_file
 from markov.inputs.reading.headers import cover_entries
@@ -34,11 +32,6 @@ def upgrade(source: Path, target: Path) -> Upgrade:
 
     The source is not touched. Formulas keep their values. Raises InputError where the source has problems,
     FileExistsError where the target is the source, and UpgradeError where the two would not read alike.
-
-    >>> import tempfile
-    >>> from markov.inputs.writing.template import shipped
-    >>> upgrade(shipped("calgb_100104"), Path(tempfile.mkdtemp()) / "new.xlsx").left
-    ()
     """
     file = read_file(source)
     sheets, problems = sheets_of(file)
@@ -61,12 +54,16 @@ def upgrade(source: Path, target: Path) -> Upgrade:
 def _values(inputs: Inputs) -> dict[str, object]:
     """All that was read, without where it stood and what its file was called."""
     tables = (inputs.life_table, inputs.population_utility)
-    beside = ("strategies", "scenarios", "reference_cases", *BESIDE.values())
+    evidence = (inputs.curve_points, inputs.curve_choices, inputs.network, inputs.correlations)
     return {
         "title": inputs.title,
-        "parameters": {key: without_place(row) for key, row in inputs.parameters.items()},
+        "strategies": [replace(strategy, cell="") for strategy in inputs.strategies],
+        "parameters": {key: replace(row, cell="") for key, row in inputs.parameters.items()},
         "tables": [[list(column) for column in (table.ages, table.male, table.female)] for table in tables],
         "price index": dict(inputs.price_index),
+        "trial results": [replace(result, cell="") for result in inputs.trial_results],
+        "scenarios": [replace(change, cell="") for change in inputs.scenarios],
+        "reference cases": [replace(row, place="") for row in inputs.reference_cases],
         "checklists": dict(inputs.analyst_words),
-        **{name: [without_place(row) for row in getattr(inputs, name)] for name in beside},
+        "evidence": [[replace(row, place="") for row in rows] for rows in evidence],
     }

@@ -49,22 +49,12 @@ class Recovered:
 
 
 def is_report(file: File) -> bool:
-    """Whether a file is a report of this program rather than an input workbook.
-
-    >>> is_report(File("report.xlsx", {"Summary": Grid({}), "Provenance": Grid({})}))
-    True
-    """
+    """Whether a file is a report of this program rather than an input workbook."""
     return "Provenance" in file.grids and Sheet.SETTINGS not in file.grids
 
 
 def recovered(file: File) -> Recovered:
-    """Inputs and facts of a report; raises InputError for one that does not carry them, or whose rows are broken.
-
-    >>> recovered(File("report.xlsx", {"Summary": Grid({}), "Provenance": Grid({})}))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    markov.inputs.problems.InputError: report.xlsx: carries no complete inputs: ... is missing. Only reports ...
-    """
+    """Inputs and facts of a report; raises InputError for one that does not carry them, or whose rows are broken."""
     missing = [name for name in (*CARRYING, "Provenance") if name not in file.grids]
     if missing:
         rule = f"carries no complete inputs: {', '.join(missing)} is missing"

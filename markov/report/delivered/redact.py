@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from markov.excel.files import ReportError
 from markov.inputs.parameters import Inputs, Parameter
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.rules import between_values
 from markov.report.delivered.blank_what_differs import BLANK, Redacted, redact
 from markov.report.delivered.secrets_in_words import secrets_of, without_telling_words
+from markov.report.files import ReportError
 from markov.report.page import CONTENTS, Cell, Column, Page, Table, Text
 from markov.report.reports import write_kind
 
@@ -31,7 +31,9 @@ def confidential(inputs: Inputs) -> tuple[str, ...]:
     Raises InputError where none is marked, where another amount is a whole percentage of a marked one and nobody said
     whether it may be shown, and where the name of the file tells one.
 
-    >>> confidential(calgb)
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> confidential(read_inputs(shipped("calgb_100104")))
     Traceback (most recent call last):
     ...
     markov.inputs.problems.InputError: calgb_100104.xlsx: no value is marked as confidential. Write yes in the column \
@@ -80,7 +82,7 @@ def _share(p: Parameter, value: object, secret: Parameter) -> int | None:
 # --------------------------------------------------------------------------------------------- other values
 
 
-def _other_inputs(inputs: Inputs, ids: Sequence[str]) -> Iterator[Inputs]:
+def other_inputs(inputs: Inputs, ids: Sequence[str]) -> Iterator[Inputs]:
     """The same inputs with other confidential values, all of them sound; the milder changes follow where few are."""
     found = 0
     for factors in (FACTORS, MILDER):
@@ -138,15 +140,10 @@ def write_redacted(inputs: Inputs, path: Path, build: Build, kind: str = "xlsx")
     A second copy is made from other confidential values, and must be the same file, byte for byte: the copy then
     holds nothing that depends on what they are. Raises InputError where nothing is marked, or what is marked cannot be
     changed, and ReportError where the two copies differ; nothing is then kept.
-
-    >>> write_redacted(calgb, Path("public.xlsx"), lambda inputs: [])  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    markov.inputs.problems.InputError: calgb_100104.xlsx: no value is marked as confidential. ...
     """
     ids = confidential(inputs)
     public = without_telling_words(inputs, ids)
-    reports = [build(public), *_built(build, _other_inputs(public, ids))]
+    reports = [build(public), *_built(build, other_inputs(public, ids))]
     if len(reports) <= LEAST:
         rule = "confidential values cannot be changed to see what depends on them"
         raise InputError([Problem(inputs.name, rule, ", ".join(ids), "Mark fewer values, or widen what limits them.")])

@@ -7,10 +7,9 @@ emptied: which of them it was would say what the number is to a reader who knows
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from markov.inputs.parameters import Inputs, Parameter
-from markov.inputs.problems import Problem
 from markov.report.delivered.blank_what_differs import BLANK
 from markov.terms import DAYS_PER_YEAR, MONTHS_PER_YEAR
 
@@ -29,8 +28,9 @@ FREE = {
     "curve_choices": ("fit", "hazard", "plausibility", "other_evidence", "rationale"),
 }
 """Fields of a workbook's tables that hold what an analyst writes."""
-Tells = Callable[[str], bool]
-"""Whether a text holds a confidential number."""
+
+
+Row = TypeVar("Row", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,7 @@ def _is(amount: float, number: _Number, fewest: int) -> bool:
 
 
 def secrets_of(inputs: Inputs, ids: Collection[str]) -> Secrets:
-    """Confidential amounts of a workbook: values, base cases, errors, limits and scenarios; prices per unit and mg.
-
-    >>> found = secrets_of(calgb, ["price.lenalidomide_10mg.brand"])
-    >>> found.amounts, found.converted[:2]
-    ((3780.0,), (18.0, 180.0))
-    """
+    """Confidential amounts of a workbook: values, base cases, errors, limits and scenarios; prices per unit and mg."""
     amounts, converted = set[float](), set[float]()
     for identifier in ids:
         p = inputs.parameters[identifier]
@@ -125,54 +120,34 @@ def without_telling_words(inputs: Inputs, ids: Collection[str]) -> Inputs:
     """A workbook whose words hold no confidential number, and whose warnings are about no confidential value.
 
     Comments and sources of the confidential rows themselves are emptied as well.
-
-    >>> told = without_telling_words(calgb, ["price.lenalidomide_10mg.brand"])
-    >>> told.sha256, told.parameters["price.lenalidomide_10mg.brand"].source
-    ('confidential', '')
     """
     tells = secrets_of(inputs, ids).told_by
-    silent = _with_other_names(_without_free_words(_without_own_words(inputs, ids), tells), tells)
+    own = {
+        identifier: replace(p, comment="", source="", page="", confidential=False) if identifier in ids else p
+        for identifier, p in inputs.parameters.items()
+    }
+    changed: dict[str, Any] = {name: getattr(inputs, name) for name in FREE} | {"parameters": own}
+    changed["scenarios"] = tuple(replace(c, reason="") if c.id in ids else c for c in inputs.scenarios)
+    for table, columns in FREE.items():
+        changed[table] = _emptied(changed[table], columns, tells)
+    changed["parameters"] = {k: _named(p, "label", p.id, tells) for k, p in changed["parameters"].items()}
+    changed["strategies"] = tuple(_named(s, "label", s.id, tells) for s in changed["strategies"])
+    names = {c.scenario: f"Scenario {i}" for i, c in enumerate(inputs.scenarios, start=1) if tells(c.scenario)}
+    changed["scenarios"] = tuple(replace(c, scenario=names.get(c.scenario, c.scenario)) for c in changed["scenarios"])
+    places = {p.cell for identifier, p in inputs.parameters.items() if identifier in ids}
+    named = re.compile("|".join(re.escape(word) for word in (*ids, *filter(None, places))))
     return replace(
-        silent,
+        inputs,
+        **changed,
         title=BLANK if tells(inputs.title) else inputs.title,
         changes=() if any(tells(text) for row in inputs.changes for text in row) else inputs.changes,
         analyst_words={k: BLANK if tells(text) else text for k, text in inputs.analyst_words.items()},
-        warnings=_warnings_about_others(inputs, ids, tells),
+        warnings=tuple(w for w in inputs.warnings if not named.search(str(w)) and not tells(str(w))),
         sha256=BLANK,
     )
 
 
-def _without_own_words(inputs: Inputs, ids: Collection[str]) -> Inputs:
-    """Confidential rows without comment, source and mark, and changes of them without their reasons."""
-    rows = {i: replace(inputs.parameters[i], comment="", source="", page="", confidential=False) for i in ids}
-    changes = tuple(replace(c, reason="") if c.id in ids else c for c in inputs.scenarios)
-    return replace(inputs, parameters={**inputs.parameters, **rows}, scenarios=changes)
-
-
-def _without_free_words(inputs: Inputs, tells: Tells) -> Inputs:
-    """Tables of the workbook without what an analyst wrote where it tells a secret."""
-    return replace(inputs, **{name: _emptied(getattr(inputs, name), columns, tells) for name, columns in FREE.items()})
-
-
-def _with_other_names(inputs: Inputs, tells: Tells) -> Inputs:
-    """Rows and strategies under their ids, and scenarios under numbers, where a name tells a secret."""
-    scenarios = {c.scenario: f"Scenario {i}" for i, c in enumerate(inputs.scenarios, start=1) if tells(c.scenario)}
-    return replace(
-        inputs,
-        parameters={k: replace(p, label=p.id) if tells(p.label) else p for k, p in inputs.parameters.items()},
-        strategies=tuple(replace(s, label=s.id) if tells(s.label) else s for s in inputs.strategies),
-        scenarios=tuple(replace(c, scenario=scenarios.get(c.scenario, c.scenario)) for c in inputs.scenarios),
-    )
-
-
-def _warnings_about_others(inputs: Inputs, ids: Collection[str], tells: Tells) -> tuple[Problem, ...]:
-    """Warnings that name neither a confidential value nor its cell."""
-    places = {inputs.parameters[identifier].cell for identifier in ids}
-    named = re.compile("|".join(re.escape(word) for word in (*ids, *filter(None, places))))
-    return tuple(w for w in inputs.warnings if not named.search(str(w)) and not tells(str(w)))
-
-
-def _emptied(table: Any, columns: Collection[str], tells: Tells) -> Any:
+def _emptied(table: Any, columns: Collection[str], tells: Callable[[str], bool]) -> Any:
     """A table of the workbook with its free columns emptied of numbers where one of their cells tells a secret."""
     rows = list(table.values()) if isinstance(table, Mapping) else list(table)
     known = {field.name for field in fields(rows[0])} if rows else set()
@@ -180,3 +155,8 @@ def _emptied(table: Any, columns: Collection[str], tells: Tells) -> Any:
         if any(tells(getattr(row, column)) for row in rows):
             rows = [replace(r, **{column: BLANK}) if re.search(r"\d", getattr(r, column)) else r for r in rows]
     return dict(zip(table, rows, strict=True)) if isinstance(table, Mapping) else tuple(rows)
+
+
+def _named(row: Row, field: str, otherwise: str, tells: Callable[[str], bool]) -> Row:
+    """A row whose name is its id where its name tells a secret."""
+    return replace(row, **{field: otherwise}) if tells(getattr(row, field)) else row

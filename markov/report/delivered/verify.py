@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markov.analysis.bank.run import short_form
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
 from markov.inputs.reading.file import File, Grid, address, read_file
 from markov.report.delivered.read_back import Recovered, recovered
-from markov.report.recipe import BASE, LIVE, SENSITIVITY, UNCERTAINTY, UNTESTED, Recipe, results_again
-from markov.report.reports import WORDS, pages_again, write_report, write_uncertainty_report
+from markov.report.recipe import BASE, LIVE, SENSITIVITY, UNCERTAINTY, Recipe, results_again
+from markov.report.reports import write_report
+from markov.report.uncertainty_reports import WORDS, pages_again, write_uncertainty_report
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """Numbers nearer than this are one: processors differ, and so do programs in which a report was saved again."""
@@ -57,19 +57,12 @@ def verify(path: Path, repeated: Path | None = None) -> Verification:
     """Compute a report again from the inputs that it carries and compare all cells; `repeated` keeps the new one.
 
     Raises InputError for a file that is no report, or one that carries no complete inputs.
-
-    >>> from markov.report.writers.excel import write_pages
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     verify(write_pages([], Path(folder) / "other.xlsx", ""))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    markov.inputs.problems.InputError: other.xlsx: carries no complete inputs: Inputs in full, ...
     """
     file = read_file(path)
     found = recovered(file)
     with tempfile.TemporaryDirectory() as folder:
         target = repeated or Path(folder) / "repeated.xlsx"
-        _repeat(found, target)
+        repeat(found, target)
         again = read_file(target)
         differences = tuple(_differences(file, again))
         cells = [value for grid in again.grids.values() for value in grid.cells.values()]
@@ -80,14 +73,14 @@ def verify(path: Path, repeated: Path | None = None) -> Verification:
     return Verification(path.name, len(again.grids), len(cells), sum(map(_is_number, cells)), differences, notes)
 
 
-def _repeat(found: Recovered, target: Path) -> None:
+def repeat(found: Recovered, target: Path) -> None:
     """Write a report anew as its Provenance sheet says it was made.
 
     Raises InputError where the sheet names a kind of report that is not computed again.
     """
     recipe = found.recipe
     told: dict[str, Any] = {"command": found.command, "seconds": found.seconds, "now": found.time}
-    known = {SENSITIVITY, UNCERTAINTY, LIVE, UNTESTED}
+    known = {SENSITIVITY, UNCERTAINTY, LIVE}
     ours = recipe.parts[:1] == (BASE,) and known.issuperset(recipe.parts[1:])
     if not ours and recipe.parts[:1] not in [(word,) for word in WORDS]:
         rule, what = "is a report of a kind that is not computed again", ", ".join(recipe.parts)
@@ -107,7 +100,6 @@ def _run_again(inputs: Inputs, recipe: Recipe, target: Path, told: Mapping[str, 
     result, tested, doubt = results_again(inputs, recipe)
     name = recipe.options.get("draws")
     live, draws = LIVE in recipe.parts, Path(name) if name else None
-    told = {**told, "tested": () if UNTESTED in recipe.parts else short_form(inputs, result.outcomes)}
     write_report(result, target, deterministic=tested, uncertainty=doubt, draws=draws, live=live, **told)
 
 
@@ -174,17 +166,14 @@ def _short(value: object) -> str:
 
 def _notes(file: File, again: File, unequal: tuple[str, ...], *, kept: bool) -> Iterator[str]:
     """What differs without being a difference of the report: the machine, and bytes where a file was saved again."""
-    told, now = _facts(file), _facts(again)
     changed = [
         f"{key} {told.get(key, 'not told')}, here {value}"
+        for told, now in [(_facts(file), _facts(again))]
         for key, value in now.items()
         if key.startswith(ENVIRONMENT) and told.get(key) != value
     ]
     if changed:
         yield f"Computed on another machine or version: {'; '.join(changed)}."
-    if told.get("Program") != now["Program"]:
-        made = told.get("Program", "another version of the program")
-        yield f"Cells may differ only because {made} made the report: that version can tell what was changed by hand."
     if kept and unequal:
         yield f"Not byte-equal: {', '.join(unequal)}."
     elif kept:

@@ -6,90 +6,75 @@ The rules are those of `markov.analysis.incremental`, with the differences of tw
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markov.analysis.incremental import VERDICTS, PairwiseRow, incremental, pairwise
-from markov.report.live.formulas import Term, Value
+from markov.analysis.incremental import VERDICTS, IncrementalRow, PairwiseRow, incremental, pairwise
+from markov.report.live.formulas import Value
 from markov.terms import Position
 
 FRONTIER_COLUMNS = (
-    ("Strategy", "text"),
-    ("Cost", "money"),
-    ("QALYs", "qaly"),
-    ("Order in the inputs", "integer"),
-    ("Same as an earlier one", "integer"),
-    ("Dominated", "integer"),
-    ("Extendedly dominated", "integer"),
-    ("On the frontier", "integer"),
-    ("Frontier strategies with fewer QALYs", "integer"),
-    ("Cost difference", "money"),
-    ("QALY difference", "qaly"),
-    ("ICER, per QALY gained", "money"),
-    ("Position", "text"),
+    ("Strategy", "text", 34),
+    ("Cost", "money", 15),
+    ("QALYs", "qaly", 15),
+    ("Order in the inputs", "integer", 15),
+    ("Same as an earlier one", "integer", 15),
+    ("Dominated", "integer", 15),
+    ("Extendedly dominated", "integer", 15),
+    ("On the frontier", "integer", 15),
+    ("Frontier strategies with fewer QALYs", "integer", 15),
+    ("Cost difference", "money", 15),
+    ("QALY difference", "qaly", 15),
+    ("ICER, per QALY gained", "money", 15),
+    ("Position", "text", 24),
 )
 PAIR_COLUMNS = ("Strategy", "Cost difference", "QALY difference", "Per QALY", "In words")
 GAINED, LOST = "cost per QALY gained", "saved per QALY lost"
 
 
-LookedCell = tuple[Term | str, str]
-"""A formula or word of the two tables, and its look."""
-
-
 @dataclass(frozen=True)
-class Comparison:
-    """Strategies with the engine's costs and QALYs: the tables of the incremental analysis from an Excel row on.
+class ComparisonCell:
+    """A formula or word of the two tables, with its value and look."""
 
-    >>> found = Comparison(("a", "b"), ("A", "B"), (100.0, 300.0), (1.0, 1.5))
-    >>> [(cell.text, cell.value) for cell, _ in found.pairs(9)[0][2:4]]
-    [('result.qaly.b-result.qaly.a', 0.5), ('IF(B9*C9>0,B9/C9,"")', 400.0)]
-    """
-
-    strategies: Sequence[str]
-    labels: Sequence[str]
-    costs: Sequence[float]
-    qalys: Sequence[float]
-
-    def frontier(self, first: int) -> list[list[LookedCell]]:
-        """The table of the full incremental analysis, one row a strategy in the inputs' order."""
-        last = first + len(self.strategies) - 1
-        looks = [look for _, look in FRONTIER_COLUMNS[1:]]
-        return [
-            _cells(label, _frontier_formulas(s, first + i, first, last), values, looks)
-            for i, (s, label, values) in enumerate(
-                zip(self.strategies, self.labels, self._frontier_values(), strict=True)
-            )
-        ]
-
-    def _frontier_values(self) -> list[list[Value]]:
-        rows = {row.strategy: row for row in incremental(self.strategies, self.costs, self.qalys)}
-        on = [int(rows[s].position in (Position.REFERENCE, Position.FRONTIER)) for s in self.strategies]
-        points = list(zip(self.costs, self.qalys, strict=True))
-        found: list[list[Value]] = []
-        for i, s in enumerate(self.strategies):
-            row, (cost, qaly) = rows[s], points[i]
-            fewer = sum(other < qaly for other, on_it in zip(self.qalys, on, strict=True) if on_it)
-            apart = [row.delta_cost, row.delta_qaly, row.icer] if on[i] and row.icer is not None else ["", "", ""]
-            dominated = [int(row.position is p) for p in (Position.DOMINATED, Position.EXTENDEDLY_DOMINATED)]
-            same, words = int(points[i] in points[:i]), row.position.value.replace("_", " ")
-            found.append([cost, qaly, i, same, *dominated, on[i], fewer, *apart, words])
-        return found
-
-    def pairs(self, first: int) -> list[list[LookedCell]]:
-        """Every strategy against the first one."""
-        against, labels = self.strategies[0], dict(zip(self.strategies, self.labels, strict=True))
-        rows = []
-        for row, pair in enumerate(pairwise(self.strategies, self.costs, self.qalys, against), start=first):
-            formulas = [
-                *(f"result.{what}.{pair.strategy}-result.{what}.{against}" for what in ("cost", "qaly")),
-                f'IF(B{row}*C{row}>0,B{row}/C{row},"")',
-                _pair_words(row),
-            ]
-            values = [pair.delta_cost, pair.delta_qaly, "" if pair.icer is None else pair.icer, _words(pair)]
-            rows.append(_cells(labels[pair.strategy], formulas, values, ["money", "qaly", "money", "words"]))
-        return rows
+    text: str
+    value: Value
+    look: str
 
 
-def _cells(label: str, formulas: Sequence[str], values: Sequence[Value], looks: Sequence[str]) -> list[LookedCell]:
-    made = (Term(text, value) for text, value in zip(formulas, values, strict=True))
-    return [(label, "text"), *zip(made, looks, strict=True)]
+def frontier_rows(
+    strategies: Sequence[str], labels: Sequence[str], costs: Sequence[float], qalys: Sequence[float], first: int
+) -> list[list[ComparisonCell]]:
+    """The table of the full incremental analysis, one row a strategy in the inputs' order, from an Excel row on."""
+    told = {row.strategy: row for row in incremental(strategies, costs, qalys)}
+    frontier = [s for s in strategies if told[s].position in (Position.REFERENCE, Position.FRONTIER)]
+    rows = []
+    for i, (s, label) in enumerate(zip(strategies, labels, strict=True)):
+        values = _frontier_values(i, s, told[s], frontier, costs, qalys)
+        formulas = _frontier_formulas(s, first + i, first, first + len(strategies) - 1)
+        looks = [look for _, look, _ in FRONTIER_COLUMNS]
+        cells = [ComparisonCell(f, v, k) for f, v, k in zip(formulas, values, looks[1:], strict=True)]
+        rows.append([ComparisonCell("", label, "text"), *cells])
+    return rows
+
+
+def _frontier_values(
+    i: int, s: str, row: IncrementalRow, frontier: Sequence[str], costs: Sequence[float], qalys: Sequence[float]
+) -> list[Value]:
+    points = list(zip(costs, qalys, strict=True))
+    same = int(points[i] in points[:i])
+    on = int(s in frontier)
+    by_name = [q for q, on_it in zip(qalys, _flags(frontier, costs, qalys), strict=True) if on_it]
+    fewer = sum(q < qalys[i] for q in by_name) if by_name else 0
+    differences = [row.delta_cost, row.delta_qaly, row.icer] if on and row.icer is not None else ["", "", ""]
+    dominated, extendedly = (int(row.position is p) for p in (Position.DOMINATED, Position.EXTENDEDLY_DOMINATED))
+    words = row.position.value.replace("_", " ")
+    return [costs[i], qalys[i], i, same, dominated, extendedly, on, fewer, *differences, words]
+
+
+def _flags(frontier: Sequence[str], costs: Sequence[float], qalys: Sequence[float]) -> list[bool]:
+    names = [str(i) for i in range(len(costs))]
+    kept = {
+        r.strategy for r in incremental(names, costs, qalys) if r.position in (Position.REFERENCE, Position.FRONTIER)
+    }
+    assert len(kept) == len(frontier)
+    return [name in kept for name in names]
 
 
 def _frontier_formulas(s: str, row: int, first: int, last: int) -> list[str]:
@@ -116,6 +101,27 @@ def _frontier_formulas(s: str, row: int, first: int, last: int) -> list[str]:
         f'IF(F{row}=1,"dominated",IF(G{row}=1,"extendedly dominated",IF(E{row}=1,"equal",'
         f'IF(I{row}=0,"reference","frontier"))))',
     ]
+
+
+def pair_rows(
+    strategies: Sequence[str], labels: Sequence[str], costs: Sequence[float], qalys: Sequence[float], first: int
+) -> list[list[ComparisonCell]]:
+    """Every strategy against the first one, from an Excel row on."""
+    rows = []
+    for i, pair in enumerate(pairwise(strategies, costs, qalys, strategies[0])):
+        s, row = pair.strategy, first + i
+        formulas = [
+            f"result.cost.{s}-result.cost.{strategies[0]}",
+            f"result.qaly.{s}-result.qaly.{strategies[0]}",
+            f'IF(B{row}*C{row}>0,B{row}/C{row},"")',
+            _pair_words(row),
+        ]
+        values = [pair.delta_cost, pair.delta_qaly, "" if pair.icer is None else pair.icer, _words(pair)]
+        looks = ["money", "qaly", "money", "words"]
+        label = labels[list(strategies).index(s)]
+        cells = [ComparisonCell(f, v, k) for f, v, k in zip(formulas, values, looks, strict=True)]
+        rows.append([ComparisonCell("", label, "text"), *cells])
+    return rows
 
 
 def _pair_words(row: int) -> str:

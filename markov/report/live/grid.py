@@ -5,7 +5,7 @@ is written, which takes a tenth of the time of writing cell by cell.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -28,7 +28,7 @@ turn; a formula with a look-up in it, as behind this name, is calculated cell by
 MARK = re.compile(f"[{chr(OWN_ROW - 0x100)}-{chr(0xF8FF)}]")
 
 
-def _mark(offset: int) -> str:
+def mark(offset: int) -> str:
     """The sign that stands for the number of a row, so many rows below a formula's own."""
     return chr(OWN_ROW + offset)
 
@@ -41,6 +41,12 @@ class Column(Term):
     letter: str = ""
     header: str = ""
 
+    @classmethod
+    def on(cls, sheet: str, index: int, header: str, values: Array) -> "Column":
+        """Column number `index` of a sheet."""
+        letter = xl_col_to_name(index)
+        return cls(f"'{sheet}'!{letter}{mark(0)}", values, sheet=sheet, letter=letter, header=header)
+
     def shifted(self, rows: int) -> Term:
         """The cell so many rows below; beyond the column stands nothing."""
         values = np.zeros_like(self.value)
@@ -49,7 +55,7 @@ class Column(Term):
             values[-rows:] = self.value[: n + rows]
         else:
             values[: n - rows] = self.value[rows:]
-        return Term(f"'{self.sheet}'!{self.letter}{_mark(rows)}", values)
+        return Term(f"'{self.sheet}'!{self.letter}{mark(rows)}", values)
 
     @property
     def before(self) -> Term:
@@ -86,20 +92,20 @@ class Column(Term):
         """So many cells below a row's own, after some that are skipped; beyond the column stands nothing."""
         padded = np.concatenate([self.value, np.zeros(count + skip + 1)])
         windows = np.lib.stride_tricks.sliding_window_view(padded, count)
-        return self._range(_mark(1 + skip), _mark(count + skip), windows[1 + skip :][: len(self.value)])
+        return self._range(mark(1 + skip), mark(count + skip), windows[1 + skip :][: len(self.value)])
 
     @property
     def earlier(self) -> Term:
         """The cells above, from the empty one before cycle 0 on, so that cycle 0 has a range too."""
         rows = len(self.value)
         before = np.concatenate([[0.0], self.value[:-1]])
-        return self._range(f"${FIRST_ROW - 1}", _mark(-1), np.tril(np.broadcast_to(before, (rows, rows))))
+        return self._range(f"${FIRST_ROW - 1}", mark(-1), np.tril(np.broadcast_to(before, (rows, rows))))
 
     @property
     def upto(self) -> Term:
         """The cells from cycle 0 to a row's own."""
         rows = len(self.value)
-        return self._range(f"${FIRST_ROW}", _mark(0), np.tril(np.broadcast_to(self.value, (rows, rows))))
+        return self._range(f"${FIRST_ROW}", mark(0), np.tril(np.broadcast_to(self.value, (rows, rows))))
 
     def youngest(self, written: Term, number_of: Term, least: int) -> Term:
         """Of a column by age that runs backwards, its last cells: as many as a row's number and one more.
@@ -114,11 +120,18 @@ class Column(Term):
         return Term(f"INDEX({self.every.text},{start.text}):'{self.sheet}'!${self.letter}${last}", value)
 
 
+def in_rows(cell: Term) -> Term:
+    """A row's own cell beside ranges that differ by row: its values stand across, not along."""
+    value = cell.value[:, None] if np.ndim(cell.value) == 1 else cell.value
+    return Term(cell.text, value, cell.level)
+
+
 @dataclass
 class _Filled:
     """A column as it is written: its formula, the one of its first row, and how many rows it has."""
 
     column: Column
+    header: str
     words: str
     look: str
     formula: Term | None = None
@@ -151,16 +164,12 @@ class Grid:
         """
         full = np.zeros(self.rows)
         full[: min(len(values), self.rows)] = values[: self.rows]
-        letter = xl_col_to_name(len(self.columns))
-        column = Column(f"'{self.name}'!{letter}{_mark(0)}", full, sheet=self.name, letter=letter, header=header)
-        self.columns.append(_Filled(column, words, look))
+        column = Column.on(self.name, len(self.columns), header, full)
+        self.columns.append(_Filled(column, header, words, look))
         return column
 
     def fill(self, column: Column, formula: Operand, *, start: Operand | None = None, rows: int | None = None) -> None:
-        """Give a reserved column its formula, and another one for its first row where it begins with a value.
-
-        As with `add`, it has all rows but the last unless told otherwise.
-        """
+        """Give a reserved column its formula, and another one for its first row where it begins with a value."""
         filled = next(c for c in self.columns if c.column is column)
         made, begins = term(formula), None if start is None else term(start)
         if self.in_turn:
@@ -168,14 +177,15 @@ class Grid:
         values = np.array(np.broadcast_to(number(made.value), self.rows), dtype=float)
         if begins is not None:
             values[0] = number(begins.value)
-        filled.formula, filled.start, filled.values = made, begins, values[: self.rows - 1 if rows is None else rows]
+        filled.formula, filled.start, filled.values = made, begins, values[: self.rows if rows is None else rows]
 
     def add(
         self, header: str, words: str, formula: Operand, look: str = "number", *, rows: int | None = None
     ) -> Column:
         """A column of one formula, in so many rows; in all but the last unless told otherwise: a cycle has an end."""
         count = self.rows - 1 if rows is None else rows
-        values = np.broadcast_to(number(term(formula).value), self.rows)[:count]
+        values = np.zeros(self.rows)
+        values[:count] = np.broadcast_to(number(term(formula).value), self.rows)[:count]
         column = self.reserve(header, words, values, look)
         self.fill(column, formula, rows=count)
         return column
@@ -201,7 +211,7 @@ class Grid:
     def cells(self, number_of: int, style: int) -> list[str]:
         """The cells of a column as the file holds them."""
         filled = self.columns[number_of]
-        assert filled.formula is not None, filled.column.header
+        assert filled.formula is not None, filled.header
         letter, own, values = filled.column.letter, f"'{self.name}'!", filled.values
         formula = filled.formula.text.replace(own, "")
         if filled.start is None:
@@ -264,25 +274,21 @@ class GridSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
 
 @dataclass
 class Listed:
-    """A line of a list of named cells: a formula or a number; without either, a heading."""
+    """A line of a list of named cells; without a formula, a heading."""
 
     name: str
     label: str
-    content: Term | float | None = None
+    formula: Term | None = None
+    look: str = "number"
+    constant: float | None = None
 
 
 @dataclass
 class Listing:
-    """A sheet of single cells worked out once, each with a name and a sentence.
-
-    >>> values = Listing("Live values", "")
-    >>> (values.add("cycle.length", "In years", Term("days", 28.0) / Term("year", 365.25)) * 2).text
-    'cycle.length*2'
-    >>> values.lines[0].content.text
-    'days/year'
-    """
+    """A sheet of single cells worked out once, each with a name and a sentence."""
 
     name: str
+    title: str
     subtitle: str
     lines: list[Listed] = field(default_factory=list)
 
@@ -290,15 +296,31 @@ class Listing:
         """The lines that follow belong together."""
         self.lines.append(Listed("", words))
 
-    def add(self, name: str, label: str, formula: Operand) -> Term:
+    def add(self, name: str, label: str, formula: Operand, look: str = "number") -> Term:
         """A named cell; returns it for use in formulas."""
         made = term(formula)
-        value = made.value.item() if isinstance(made.value, np.ndarray) else made.value
-        value = 0.0 if value is None else value  # what Excel makes of a formula that finds an empty cell
-        self.lines.append(Listed(name, label, Term(made.text, value, made.level)))
-        return Term(name, value)
+        if isinstance(made.value, np.ndarray):
+            made = Term(made.text, made.value.item(), made.level)
+        if made.value is None:
+            made = Term(made.text, 0.0, made.level)  # what Excel makes of a formula that finds an empty cell
+        self.lines.append(Listed(name, label, made, look))
+        return Term(name, made.value)
 
     def constant(self, name: str, label: str, value: float) -> Term:
         """A named cell that holds a number."""
-        self.lines.append(Listed(name, label, value))
+        self.lines.append(Listed(name, label, constant=value))
         return Term(name, value)
+
+
+def as_cell(value: Value) -> Value:
+    """A value as a cell holds it: a number, a truth or a word; not a number stands as 0."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, str) or value is None:
+        return value or ""
+    return float(np.nan_to_num(value))
+
+
+def texts(grid: Grid) -> Sequence[str]:
+    """The formulas of a grid, one a column."""
+    return [filled.formula.text for filled in grid.columns if filled.formula is not None]

@@ -3,28 +3,31 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from xlsxwriter.utility import xl_col_to_name
 
 from markov.model.outcomes import Outcomes
-from markov.report.live.costs import ByState, CostRules
-from markov.report.live.cycles_sheet import COSTS, EFFECTS, UNDISCOUNTED, Cycles
-from markov.report.live.formulas import Operand, Term, sum_of, sum_product, term, total_of
-from markov.report.live.inputs_sheet import LiveCells
-from markov.report.live.moves import SPM
-from markov.report.live.payoffs import Paid
-from markov.terms import COST_LABELS, LIVING, QALY_LABELS, STATE_LABELS, Array, CostCategory, QalyComponent, State
+from markov.report.live.costs import SPM_KINDS as KINDS
+from markov.report.live.costs import CostRules, Paid, of_events, total_of
+from markov.report.live.cycles_sheet import COSTS, EFFECTS, Cycles
+from markov.report.live.formulas import Operand, Term, sum_product, term
+from markov.report.live.inputs_sheet import LiveInputs
+from markov.report.live.payoffs import UNDISCOUNTED
+from markov.terms import (
+    COST_LABELS,
+    LIVING,
+    QALY_LABELS,
+    STATE_LABELS,
+    Array,
+    CostCategory,
+    QalyComponent,
+    State,
+)
 
 NAME = "Live results"
 FIRST_ROW = 6  # Excel row of the first block's header
 BY_SCHEDULE = {UNDISCOUNTED: 0, COSTS: 1, EFFECTS: 1}
-WORDS = {UNDISCOUNTED: "undiscounted", EFFECTS: "discounted as effects", COSTS: "discounted as costs"}
-
-Kind = TypeVar("Kind", bound=str)
-Rule = Callable[[str], Operand]
-"""The formula of a strategy."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Results:
         key: str,
         label: str,
         look: str,
-        formula: Rule,
+        formula: Callable[[str], Operand],
         engine: Sequence[float] | Array | None = None,
     ) -> dict[str, Term]:
         """A line of a block; returns a term for each strategy's cell."""
@@ -90,130 +93,149 @@ def _plain(value: object) -> object:
 class ResultFormulas:
     """The blocks of the sheet, from the time in states to the totals."""
 
-    def __init__(self, live: LiveCells, cycles: Cycles, paid: Mapping[str, Paid], outcomes: Outcomes):
-        self.live, self.cycles, self.paid, self.outcomes = live, cycles, paid, outcomes
+    def __init__(
+        self,
+        live: LiveInputs,
+        cycles: Cycles,
+        utilities: Mapping[str, Term],
+        paid: Mapping[str, Paid],
+        outcomes: Outcomes,
+    ):
+        self.live, self.cycles, self.utilities, self.paid, self.outcomes = live, cycles, utilities, paid, outcomes
         inputs = live.inputs
-        self.results = Results(inputs.compared, tuple(inputs.labels[s] for s in inputs.compared), inputs.currency)
-        self.blocks: dict[str, Block] = {}
+        labels = tuple(inputs.labels[s] for s in inputs.compared)
+        self.results = Results(inputs.compared, labels, inputs.currency)
         self.occupancy: dict[tuple[State, str], Term] = {
-            (state, s): p.grid.name_range(f"occupancy.{state}.{s}", p.trace.occupancy[state])
+            (state, s): p.trace.grid.name_range(f"occupancy.{state}.{s}", p.trace.occupancy[state])
             for s, p in paid.items()
             for state in LIVING
         }
-        self.arrivals: dict[tuple[State, str], Term] = {
-            (state, s): p.grid.name_range(f"arrivals.{state}.{s}", column)
+        self.arrivals_range = {
+            (state, s): p.trace.grid.name_range(f"arrivals.{state}.{s}", column)
             for s, p in paid.items()
             for state, column in p.trace.arrivals.items()
         }
 
     def build(self) -> Results:
         """All blocks; the totals, made last, stand first."""
+        thresholds = len(self.live.inputs.thresholds)
         totals = self.results.block("Totals by strategy", FIRST_ROW)
-        self.results.comparison_row = FIRST_ROW + 3 + 6 + len(self.live.inputs.thresholds)
+        self.results.comparison_row = FIRST_ROW + 3 + 6 + thresholds
         below = self.results.comparison_row + 2 * len(self.results.strategies) + 7
-        self.years = {s: self._years(s, below if s == UNDISCOUNTED else None) for s in WORDS}
-        self.came = {s: self._arrived(s) for s in (UNDISCOUNTED, COSTS, EFFECTS)}
+        years = self._years(below)
+        arrivals = self._arrivals()
         self._treated()
-        for schedule in (COSTS, UNDISCOUNTED):
-            self._costs(schedule)
-        for schedule in (EFFECTS, UNDISCOUNTED):
-            self._qalys(schedule)
-        self._totals(totals)
+        costs = {schedule: self._costs(schedule, years, arrivals) for schedule in (COSTS, UNDISCOUNTED)}
+        qalys = {schedule: self._qalys(schedule, arrivals) for schedule in (EFFECTS, UNDISCOUNTED)}
+        self._totals(totals, costs, qalys)
         return self.results
-
-    def _lines(
-        self,
-        title: str,
-        key: str,
-        labels: Mapping[Kind, str],
-        look: str,
-        rule: Callable[[Kind, str], Operand],
-        engine: Array | None = None,
-        row: int | None = None,
-    ) -> dict[Kind, dict[str, Term]]:
-        """A block with a line for each label; `engine` holds its numbers by strategy and line."""
-        block = self.blocks[key] = self.results.block(title, row)
-        found = {}
-        for n, (kind, label) in enumerate(labels.items()):
-            told = None if engine is None else engine[:, n]
-            found[kind] = self.results.add(block, f"{key}.{kind}", label, look, partial(rule, kind), told)
-        return found
 
     # ------------------------------------------------------------------------------------- time and events
 
-    def _years(self, schedule: str, row: int | None) -> ByState:
-        def rule(state: State, s: str) -> Term:
-            return sum_product(self.cycles.weights[schedule], self.occupancy[state, s])
+    def _years(self, row: int) -> dict[str, dict[State, dict[str, Term]]]:
+        found: dict[str, dict[State, dict[str, Term]]] = {}
+        words = {UNDISCOUNTED: "undiscounted", EFFECTS: "discounted as effects", COSTS: "discounted as costs"}
+        for schedule, text in words.items():
+            block = self.results.block(f"Years in each state, {text}", row if schedule == UNDISCOUNTED else None)
+            weight = self.cycles.weights[schedule]
+            found[schedule] = {}
+            for n, state in enumerate(LIVING):
+                engine = None if schedule == COSTS else self.outcomes.life_years[0, :, BY_SCHEDULE[schedule], n]
 
-        engine = None if schedule == COSTS else self.outcomes.life_years[0, :, BY_SCHEDULE[schedule]]
-        title = f"Years in each state, {WORDS[schedule]}"
-        return self._lines(title, f"years.{schedule}", _labels(*LIVING), "years", rule, engine, row)
+                def formula(s: str, state: State = state, weight: Term = weight) -> Term:
+                    return sum_product(weight, self.occupancy[state, s])
 
-    def _arrived(self, schedule: str) -> ByState:
-        states = (State.PROGRESSION, *SPM.values(), State.DEATH)
+                key = f"years.{schedule}.{state}"
+                found[schedule][state] = self.results.add(block, key, STATE_LABELS[state], "years", formula, engine)
+        return found
 
-        def rule(state: State, s: str) -> Term:
-            return sum_product(self.cycles.arrival_weights[schedule], self.arrivals[state, s])
+    def _arrivals(self) -> dict[str, dict[State, dict[str, Term]]]:
+        found: dict[str, dict[State, dict[str, Term]]] = {}
+        states = (State.PROGRESSION, *KINDS, State.DEATH)
+        for schedule in (UNDISCOUNTED, COSTS, EFFECTS):
+            block = self.results.block(
+                f"Arrivals, {schedule if schedule == UNDISCOUNTED else 'discounted as ' + schedule}"
+            )
+            weight = self.cycles.arrival_weights[schedule]
+            found[schedule] = {}
+            for state in states:
+                entries = self.outcomes.entries[0, :, list(State).index(state)]
 
-        entries = self.outcomes.entries[0][:, [list(State).index(state) for state in states]]
-        engine = entries if schedule == UNDISCOUNTED else None
-        title = f"Arrivals, {WORDS[schedule]}"
-        return self._lines(title, f"arrivals.{schedule}", _labels(*states), "share", rule, engine)
+                def formula(s: str, state: State = state, weight: Term = weight) -> Term:
+                    return sum_product(weight, self.arrivals_range[state, s])
+
+                key = f"arrivals.{schedule}.{state}"
+                engine = entries if schedule == UNDISCOUNTED else None
+                found[schedule][state] = self.results.add(block, key, STATE_LABELS[state], "share", formula, engine)
+        return found
 
     def _treated(self) -> None:
         block = self.results.block("Years on drug")
-        told = {UNDISCOUNTED: self.outcomes.time_on_treatment[0], COSTS: self.outcomes.drug_years[0]}
         self.treated: dict[str, dict[str, Term]] = {}
-        for schedule, engine in told.items():
+        for schedule in (UNDISCOUNTED, COSTS):
+            engine = (self.outcomes.time_on_treatment if schedule == UNDISCOUNTED else self.outcomes.drug_years)[0]
 
-            def rule(s: str, schedule: str = schedule) -> Operand:
+            def formula(s: str, schedule: str = schedule) -> Operand:
                 drug = self.paid[s].drug
-                return sum_of(drug.time[schedule]) if drug else 0
+                return _sum(drug.time[schedule]) if drug else 0
 
-            label, key = WORDS[schedule].capitalize(), f"treated.{schedule}"
-            self.treated[schedule] = self.results.add(block, key, label, "years", rule, engine)
+            words = "Undiscounted" if schedule == UNDISCOUNTED else "Discounted as costs"
+            self.treated[schedule] = self.results.add(block, f"treated.{schedule}", words, "years", formula, engine)
 
-    # ------------------------------------------------------------------------------------------------- costs, QALYs
+    # ------------------------------------------------------------------------------------------------- costs
 
-    def _costs(self, schedule: str) -> None:
-        known = (schedule, self.years[schedule], self.came[schedule], self.treated[schedule])
-        rules = CostRules(self.live, self.paid, *known).by_category
-        title = f"Costs by category ({self.results.currency}), {_plainly(schedule)}"
-        labels = {category: COST_LABELS[category] for category in CostCategory}
-        engine = self.outcomes.costs[0, :, BY_SCHEDULE[schedule]]
-        self._lines(title, f"cost.{schedule}", labels, "money", lambda category, s: rules[category](s), engine)
+    def _costs(
+        self,
+        schedule: str,
+        years: Mapping[str, Mapping[State, Mapping[str, Term]]],
+        arrivals: Mapping[str, Mapping[State, Mapping[str, Term]]],
+    ) -> tuple[int, int]:
+        words = "discounted" if schedule == COSTS else "undiscounted"
+        block = self.results.block(f"Costs by category ({self.results.currency}), {words}")
+        rules = CostRules(
+            self.live, self.paid, schedule, years[schedule], arrivals[schedule], self.treated[schedule]
+        ).by_category
+        for n, category in enumerate(CostCategory):
+            engine = self.outcomes.costs[0, :, BY_SCHEDULE[schedule], n]
+            rule = rules[category]
+            self.results.add(
+                block,
+                f"cost.{schedule}.{category}",
+                COST_LABELS[category],
+                "money",
+                rule,
+                engine,
+            )
+        return block.row + 1, block.row + len(block.rows)
 
-    def _qalys(self, schedule: str) -> None:
-        """From the time in states, by component, and by state with the losses where they fall."""
-        words, key, told = _plainly(schedule), f"qaly.{schedule}", self.outcomes
-        weights, losses = self.cycles.weights, self._losses(schedule)
+    # ------------------------------------------------------------------------------------------------- QALYs
 
-        def time(state: State, s: str) -> Term:
-            return self.cycles.utilities[state] * sum_product(weights[f"{state}.{schedule}"], self.occupancy[state, s])
+    def _qalys(self, schedule: str, arrivals: Mapping[str, Mapping[State, Mapping[str, Term]]]) -> tuple[int, int]:
+        words = "discounted" if schedule == EFFECTS else "undiscounted"
+        inside = self.results.block(f"QALYs from time in each state, {words}")
+        states: dict[State, dict[str, Term]] = {}
+        for state in LIVING:
+            key = f"qaly.{schedule}.time.{state}"
+            rule = partial(self._quality, state, schedule)
+            states[state] = self.results.add(inside, key, STATE_LABELS[state], "qaly", rule)
+        block = self.results.block(f"QALYs by component, {words}")
+        losses = self._losses(schedule, arrivals)
+        components: dict[QalyComponent, dict[str, Term]] = {}
+        for n, component in enumerate(QalyComponent):
+            engine = self.outcomes.qaly_components[0, :, BY_SCHEDULE[schedule], n]
+            losing = losses.get(component, partial(_over_states, states))
+            key = f"qaly.{schedule}.component.{component}"
+            components[component] = self.results.add(block, key, QALY_LABELS[component], "qaly", losing, engine)
+        self._by_state(schedule, words, states, components, arrivals)
+        return block.row + 1, block.row + len(block.rows)
 
-        title = f"QALYs from time in each state, {words}"
-        states = self._lines(title, f"{key}.time", _labels(*LIVING), "qaly", time)
+    def _quality(self, state: State, schedule: str, s: str) -> Term:
+        """Utility × time weighted by what age or the cap leaves of it."""
+        return self.utilities[state] * sum_product(self.cycles.weights[f"{state}.{schedule}"], self.occupancy[state, s])
 
-        def component(kind: QalyComponent, s: str) -> Operand:
-            return losses[kind](s) if kind in losses else total_of([states[state][s] for state in LIVING])
-
-        labels, engine = {kind: QALY_LABELS[kind] for kind in QalyComponent}, told.qaly_components
-        engine = engine[0, :, BY_SCHEDULE[schedule]]
-        parts = self._lines(f"QALYs by component, {words}", f"{key}.component", labels, "qaly", component, engine)
-
-        def by_state(state: State, s: str) -> Term:
-            own = states[state][s]
-            if state is State.MAINTENANCE:
-                return own + parts[QalyComponent.TREATMENT_DECREMENT][s] + parts[QalyComponent.ADVERSE_EVENTS][s]
-            if state is State.TOXICITY:
-                return own + parts[QalyComponent.PERSISTENT_EFFECTS][s]
-            kind = next((kind for kind, malignancy in SPM.items() if malignancy is state), None)
-            return own + self._spm_loss(kind, s, schedule) if kind else 0 + own
-
-        engine = told.qalys[0, :, BY_SCHEDULE[schedule]]
-        self._lines(f"QALYs by state, {words}", f"{key}.state", _labels(*LIVING), "qaly", by_state, engine)
-
-    def _losses(self, schedule: str) -> dict[QalyComponent, Rule]:
+    def _losses(
+        self, schedule: str, arrivals: Mapping[str, Mapping[State, Mapping[str, Term]]]
+    ) -> dict[QalyComponent, Callable[[str], Operand]]:
         """What is taken from the time in states."""
         of = self.live.of
 
@@ -225,9 +247,10 @@ class ResultFormulas:
             return of(f"utility.treatment_decrement.{s}") * sum_product(drug.time[schedule], ageing)
 
         def persistent(s: str) -> Operand:
+            events = self.live.inputs.names("event") if self.paid[s].drug else ()
             parts = [
                 of(f"adverse_event.persistent_share.{event}.{s}") * of(f"adverse_event.disutility.{event}")
-                for event in (self.live.inputs.names("event") if self.paid[s].drug else ())
+                for event in events
             ]
             if not parts:
                 return 0
@@ -236,60 +259,102 @@ class ResultFormulas:
 
         return {
             QalyComponent.TREATMENT_DECREMENT: decrement,
-            QalyComponent.ADVERSE_EVENTS: lambda s: self.paid[s].of_events("disutility", schedule),
+            QalyComponent.ADVERSE_EVENTS: lambda s: of_events(self.live, self.paid[s], s, "disutility", schedule),
             QalyComponent.PERSISTENT_EFFECTS: persistent,
             QalyComponent.SECOND_PRIMARY_MALIGNANCY: lambda s: total_of(
-                [self._spm_loss(kind, s, schedule) for kind in SPM]
+                [self._spm_loss(state, s, schedule, arrivals) for state in KINDS]
             ),
         }
 
-    def _spm_loss(self, kind: str, s: str, schedule: str) -> Term:
-        lost = self.live.of(f"spm.disutility.{kind}") * self.live.of(f"spm.disutility_duration.{kind}")
-        return lost * self.came[schedule][SPM[kind]][s]
+    def _spm_loss(
+        self, state: State, s: str, schedule: str, arrivals: Mapping[str, Mapping[State, Mapping[str, Term]]]
+    ) -> Term:
+        kind, of = KINDS[state], self.live.of
+        return of(f"spm.disutility.{kind}") * of(f"spm.disutility_duration.{kind}") * arrivals[schedule][state][s]
+
+    def _by_state(
+        self,
+        schedule: str,
+        words: str,
+        states: Mapping[State, Mapping[str, Term]],
+        parts: Mapping[QalyComponent, Mapping[str, Term]],
+        arrivals: Mapping[str, Mapping[State, Mapping[str, Term]]],
+    ) -> None:
+        """QALYs by state, losses put where they fall."""
+        block = self.results.block(f"QALYs by state, {words}")
+
+        def formula(state: State, s: str) -> Term:
+            own = states[state][s]
+            if state is State.MAINTENANCE:
+                return own + parts[QalyComponent.TREATMENT_DECREMENT][s] + parts[QalyComponent.ADVERSE_EVENTS][s]
+            if state is State.TOXICITY:
+                return own + parts[QalyComponent.PERSISTENT_EFFECTS][s]
+            return own + self._spm_loss(state, s, schedule, arrivals) if state in KINDS else 0 + own
+
+        for n, state in enumerate(LIVING):
+            engine = self.outcomes.qalys[0, :, BY_SCHEDULE[schedule], n]
+            self.results.add(
+                block,
+                f"qaly.{schedule}.state.{state}",
+                STATE_LABELS[state],
+                "qaly",
+                partial(formula, state),
+                engine,
+            )
 
     # ------------------------------------------------------------------------------------------------- totals
 
-    def _totals(self, block: Block) -> None:
-        outcomes, results, currency = self.outcomes, self.results, self.results.currency
+    def _totals(
+        self,
+        block: Block,
+        costs: Mapping[str, tuple[int, int]],
+        qalys: Mapping[str, tuple[int, int]],
+    ) -> None:
+        outcomes, add = self.outcomes, self.results.add
+        parts = {(b.row + 1, b.row + len(b.rows)): b for b in self.results.blocks}
 
-        def below(key: str) -> Rule:
-            part = self.blocks[key]
+        def below(rows: tuple[int, int]) -> Callable[[str], Term]:
+            def formula(s: str) -> Term:
+                i = self.results.strategies.index(s)
+                letter = self.results.column(i)
+                value = sum(float(row.cells[i].value) for row in parts[rows].rows)
+                return Term(f"SUM({letter}{rows[0]}:{letter}{rows[1]})", value)
 
-            def rule(s: str) -> Term:
-                i = results.strategies.index(s)
-                value = sum(float(row.cells[i].value) for row in part.rows)
-                letter = results.column(i)
-                return Term(f"SUM({letter}{part.row + 1}:{letter}{part.row + len(part.rows)})", value)
+            return formula
 
-            return rule
+        def life_years(schedule: str) -> tuple[int, int]:
+            return next(r for r, b in parts.items() if b.rows and b.rows[0].key == f"years.{schedule}.maintenance")
 
-        def add(key: str, label: str, look: str, rule: Rule, engine: Array) -> dict[str, Term]:
-            return results.add(block, key, label, look, rule, engine)
-
-        cost = add("cost", f"Cost, discounted ({currency})", "money", below(f"cost.{COSTS}"), outcomes.cost[0])
-        by_component = below(f"qaly.{EFFECTS}.component")
-        qaly = add("qaly", "QALYs, discounted", "qaly", by_component, outcomes.qaly[0])
-        add("life_years", "Life-years, discounted", "qaly", below(f"years.{EFFECTS}"), outcomes.life_year[0])
-        for key, label, look, part, told in (
-            ("cost", f"Cost, undiscounted ({currency})", "money", "cost.undiscounted", outcomes.costs),
-            ("qaly", "QALYs, undiscounted", "qaly", "qaly.undiscounted.component", outcomes.qalys),
-            ("life_years", "Life-years, undiscounted", "qaly", "years.undiscounted", outcomes.life_years),
-        ):
-            add(f"{key}_undiscounted", label, look, below(part), told[0, :, 0].sum(axis=-1))
+        currency = self.results.currency
+        cost = add(block, "cost", f"Cost, discounted ({currency})", "money", below(costs[COSTS]), outcomes.cost[0])
+        qaly = add(block, "qaly", "QALYs, discounted", "qaly", below(qalys[EFFECTS]), outcomes.qaly[0])
+        add(block, "life_years", "Life-years, discounted", "qaly", below(life_years(EFFECTS)), outcomes.life_year[0])
+        whole = {"cost": outcomes.costs, "qaly": outcomes.qalys, "life": outcomes.life_years}
+        plain = {name: values[0, :, 0].sum(axis=-1) for name, values in whole.items()}
+        words = f"Cost, undiscounted ({currency})"
+        add(block, "cost_undiscounted", words, "money", below(costs[UNDISCOUNTED]), plain["cost"])
+        add(block, "qaly_undiscounted", "QALYs, undiscounted", "qaly", below(qalys[UNDISCOUNTED]), plain["qaly"])
+        years_below = below(life_years(UNDISCOUNTED))
+        add(block, "life_years_undiscounted", "Life-years, undiscounted", "qaly", years_below, plain["life"])
         for n, threshold in enumerate(self.live.inputs.thresholds, start=1):
-            label, worth = f"Net benefit at threshold {n} ({currency})", self.live.typed(f"threshold.{n}")
-
-            def rule(s: str, worth: Term = worth) -> Term:
-                """λ·QALYs − cost."""
-                return worth * qaly[s] - cost[s]
-
-            add(f"net_benefit_{n}", label, "money", rule, outcomes.net_benefit(threshold)[0])
-
-
-def _labels(*states: State) -> dict[State, str]:
-    return {state: STATE_LABELS[state] for state in states}
+            add(
+                block,
+                f"net_benefit_{n}",
+                f"Net benefit at threshold {n} ({currency})",
+                "money",
+                partial(_net_benefit, self.live.typed(f"threshold.{n}"), qaly, cost),
+                outcomes.net_benefit(threshold)[0],
+            )
 
 
-def _plainly(schedule: str) -> str:
-    """Of what is discounted in one way only."""
-    return "undiscounted" if schedule == UNDISCOUNTED else "discounted"
+def _over_states(states: Mapping[State, Mapping[str, Term]], s: str) -> Term:
+    return total_of([states[state][s] for state in LIVING])
+
+
+def _net_benefit(threshold: Term, qaly: Mapping[str, Term], cost: Mapping[str, Term], s: str) -> Term:
+    """λ·QALYs − cost."""
+    return threshold * qaly[s] - cost[s]
+
+
+def _sum(cells: Term) -> Term:
+    return Term(f"SUM({cells.text})", float(np.sum(cells.value)))

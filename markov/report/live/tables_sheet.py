@@ -42,11 +42,7 @@ class Tables:
 
 
 def live_tables(inputs: Inputs) -> Tables:
-    """Life table with its hazards, population utilities, price index, integration nodes and whole numbers.
-
-    >>> [column.formula for column in live_tables(calgb).columns][3:6]
-    ['-LN(1-B{row})', '-LN(1-C{row})', 'SUM(D$6:D{above})']
-    """
+    """Life table with its hazards, population utilities, price index, integration nodes and whole numbers."""
     tables, life, norms = Tables(), inputs.life_table, inputs.population_utility
     tables.add("Age", "life.age", life.ages, is_input=True)
     for sex, chances in (("women", life.female), ("men", life.male)):

@@ -4,240 +4,293 @@ The columns follow `markov.model`: hazards, treatment, maintenance, cohort.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from markov.report.live.curve_columns import CurveColumns
-from markov.report.live.curves import LABELS, Curves
-from markov.report.live.cycles_sheet import Cycles
-from markov.report.live.formulas import Term, exp, given, larger, same, term, where, within
+from markov.report.live.curve_columns import curve_columns, own_increments, reference_for_waning, waned
+from markov.report.live.curves import CurveCells
+from markov.report.live.cycles_sheet import Clock, Cycles
+from markov.report.live.formulas import Term, exp, larger, same, term, where
 from markov.report.live.grid import Column, Grid, Listing
-from markov.report.live.inputs_sheet import LiveCells
-from markov.report.live.moves import Flows, Moves
-from markov.report.live.stops_sheet import StopsSheet
-from markov.report.live.treatment import Malignancies, Rates, Shares, Split, Window
-from markov.report.live.tunnels import Switches, Tunnels
+from markov.report.live.inputs_sheet import LiveInputs, sheet_name
+from markov.report.live.moves import KINDS, Flows, Moves
+from markov.report.live.stops_sheet import Setting, fill_split, solve, split_path
+from markov.report.live.tables_sheet import Tables
+from markov.report.live.treatment import (
+    Malignancies,
+    Rates,
+    Shares,
+    SplitCells,
+    Window,
+    malignancy_cells,
+    share_columns,
+    split_cells,
+    split_hazard,
+    window_cells,
+    window_columns,
+)
+from markov.report.live.tunnels import Switches, Tunnels, tunnel_columns
 from markov.terms import Array, Crossing, Endpoint, PostProgression, State
 
-NAMES = {Endpoint.PFS: "Progression-free survival", Endpoint.OS: "Overall survival"}
+
+@dataclass
+class Trace:
+    """One strategy's sheet and the columns that others need."""
+
+    strategy: str
+    grid: Grid
+    cycles: Cycles
+    own: dict[Endpoint, Column] = field(default_factory=dict)
+    progression: Column | None = None
+    survival: Column | None = None
+    window: Window | None = None
+    shares: Shares | None = None
+    occupancy: dict[State, Column] = field(default_factory=dict)
+    arrivals: dict[State, Column] = field(default_factory=dict)
+    start: Term | None = None
+    stop: Term | None = None
+    tunnels: Tunnels | None = None
 
 
 @dataclass(frozen=True)
 class Shared:
     """What every strategy's sheet draws on."""
 
-    live: LiveCells
+    live: LiveInputs
+    tables: Tables
+    listing: Listing
     stop_rates: Listing
+    times: Clock
     cycles: Cycles
-    curves: Curves
+    curves: CurveCells
+    excess: Mapping[str, Term]
     tunnels: Switches | None
 
 
-@dataclass(frozen=True)
-class OnDrug:
-    """Columns of a treated strategy: the treatment window, and the share on drug in it."""
+def trace_grid(shared: Shared, strategy: str) -> Trace:
+    """An empty sheet with its cycle and years."""
+    label, cycles = shared.live.inputs.labels[strategy], shared.cycles
+    grid = Grid(
+        sheet_name(shared.live.inputs, "Live trace", strategy),
+        f"Live trace: {label}",
+        "A row a cycle. Above each column stands what its formula does; every formula is the same down the column.",
+        cycles.grid.rows,
+    )
+    grid.group("Time")
+    number = grid.add("Cycle", "of Live cycles", 0 + cycles.number, "integer", rows=grid.rows)
+    time = grid.add("Years", "of Live cycles", 0 + cycles.time, "years", rows=grid.rows)
+    months = grid.add("Months", "of Live cycles", 0 + cycles.months, "months", rows=grid.rows)
+    local = replace(
+        cycles,
+        number=number,
+        time=time,
+        months=months,
+        midpoint=grid.bring(cycles.midpoint),
+        background=grid.bring(cycles.background),
+    )
+    return Trace(strategy, grid, local)
 
-    window: Window
-    shares: Shares
+
+def own_curves(shared: Shared, trace: Trace) -> None:
+    """Each endpoint's own increments, before waning."""
+    names = {Endpoint.PFS: "Progression-free survival", Endpoint.OS: "Overall survival"}
+    for endpoint, words in names.items():
+        if (endpoint, trace.strategy) in shared.curves.known:
+            trace.grid.group(words)
+            curve = shared.curves.known[endpoint, trace.strategy]
+            label = "PFS" if endpoint is Endpoint.PFS else "OS"
+            hazard = curve_columns(shared.live, shared.tables, trace.cycles, trace.grid, curve, label)
+            trace.own[endpoint] = own_increments(trace.grid, hazard, label)
 
 
-class Trace:
-    """One strategy's sheet, filled step by step, and the columns that others need.
-
-    `own_curves` of every strategy come first, then `told_curves`, which may look at another's, and at last `fill`.
-    """
-
-    progression: Column
-    stop: Term
-    occupancy: Mapping[State, Column]
-    arrivals: Mapping[State, Column]
-
-    def __init__(self, shared: Shared, strategy: str):
-        self.shared, self.live, self.own, self.strategy = shared, shared.live, shared.live.own(strategy), strategy
-        self.start = self.own.of("treatment.start")
-        self.increments: dict[Endpoint, Column] = {}
-        self.survival: Column | None = None
-        self.on_drug: OnDrug | None = None
-        cycles = shared.cycles
-        grid = self.grid = Grid(
-            self.live.sheet_name("Live trace", strategy),
-            f"Live trace: {self.own.label}",
-            "A row a cycle. Above each column stands what its formula does; every formula is the same down the column.",
-            cycles.grid.rows,
-        )
-        grid.group("Time")
-        told = {
-            "Cycle": (cycles.number, "integer"),
-            "Years": (cycles.time, "years"),
-            "Months": (cycles.months, "months"),
-        }
-        number, time, months = (
-            grid.add(header, "of Live cycles", 0 + column, look, rows=grid.rows)
-            for header, (column, look) in told.items()
-        )
-        middle, background = grid.bring(cycles.midpoint), grid.bring(cycles.background)
-        self.cycles = replace(cycles, number=number, time=time, months=months, midpoint=middle, background=background)
-
-    # ------------------------------------------------------------------------------------------------- hazards
-
-    def own_curves(self) -> None:
-        """Each endpoint's own increments, before waning."""
-        for endpoint, words in NAMES.items():
-            if (endpoint, self.strategy) in self.shared.curves:
-                self.grid.group(words)
-                curve = self.shared.curves[endpoint, self.strategy]
-                columns = CurveColumns(self.live, self.grid, curve, self.cycles.months, LABELS[endpoint])
-                self.increments[endpoint] = columns.increments
-
-    def told_curves(self, traces: Mapping[str, "Trace"]) -> None:
-        """Increments after waning and the floor; survival and progression as used, after the policy for crossing."""
-        grid, background = self.grid, self.cycles.background
-        grid.group("Hazards as used", in_turn=True)
-        told = {endpoint: self._waned(endpoint, traces) for endpoint in self.increments}
-        floored = {}
-        for endpoint, increments in told.items():
-            header, words = f"{LABELS[endpoint]}: floored", "at least the background"
-            floored[endpoint] = grid.add(header, words, larger(increments, background), "increment")
-        used = floored[Endpoint.PFS]
-        if Endpoint.OS in floored:
-            bound = _running(grid, "OS: cumulative hazard", floored[Endpoint.OS])
-            self.survival = grid.add("OS: survival at the cycle's end", "e^−(cumulative hazard)", exp(-bound))
-            used = self._capped(used, floored[Endpoint.OS], bound)
-        progression = larger(used - background, 0)
-        self.progression = grid.add("Progression", "PFS less its deaths, not below 0", progression, "increment")
-
-    def _waned(self, endpoint: Endpoint, traces: Mapping[str, "Trace"]) -> Column:
-        """w·own + (1 − w)·the reference's, w falling from 1 to 0 between two times, at mid-cycle."""
-        increments = self.increments[endpoint]
-        formula: Term = increments
-        reference = self.live.wanes_to(endpoint, self.strategy)
-        if reference is not None:
-            start, end = (self.own.of(f"{endpoint}.waning_{when}") for when in ("start", "end"))
-            span = larger(end - start, self.live.method("slack"))
-            left = within((end - self.cycles.midpoint) / span, 0, 1)
-            mixed = left * increments + (1 - left) * traces[reference].increments[endpoint]
-            formula = where(given(self.own.typed(f"{endpoint}.waning_end")), mixed, increments)
-        words = "waning to the reference's, where given"
-        return self.grid.add(f"{LABELS[endpoint]}: increment as told", words, formula, "increment")
-
-    def _capped(self, pfs: Column, overall: Column, bound: Column) -> Column:
-        """PFS increments that keep its curve below OS, by the policy; without an OS anchor, as they are."""
-        grid, slack = self.grid, self.live.method("slack")
-        anchored = same(self.live.typed("settings.post_progression"), PostProgression.OVERALL_SURVIVAL)
-        policy = self.live.typed("settings.crossing")
-        own = _running(grid, "PFS: cumulative hazard, uncapped", pfs)
-        chosen = policy.value if anchored.value else ""
-        seeds = _capped_path(pfs.value, overall.value, bound.value, own.value, chosen, slack.value)
-        used = grid.reserve("PFS: as used", "capped where it would exceed OS", seeds, "increment")
-        total = grid.reserve("PFS: cumulative hazard, as used", "sum to the end of the cycle", np.cumsum(seeds))
-        by_curve = larger(own, bound) - larger(own.before, bound.before)
-        by_hazard = where(total.before + pfs < bound - slack, larger(pfs, overall), pfs)
-        cap = where(
-            same(policy, Crossing.CAP_CURVE), by_curve, where(same(policy, Crossing.CAP_HAZARD), by_hazard, pfs)
-        )
-        grid.fill(used, where(anchored, cap, pfs))
-        grid.fill(total, total.before + used)
-        return used
-
-    # ------------------------------------------------------------------------------------------------- the cohort
-
-    def fill(self, comparator: Column | None, occupancy: Array) -> Grid | None:
-        """All that follows the hazards: treatment, second malignancies, moves, occupancy. Returns the stops sheet.
-
-        `comparator`: progression of the reference strategy, None for itself.
-        """
-        live, grid, own, shared, cycles = self.live, self.grid, self.own, self.shared, self.cycles
-        live.values.heading(f"Treatment of {own.label}")
-        planned = own.of("treatment.planned_stop")
-        stop = where(given(planned), planned, live.method("never"))
-        self.stop = own.add("planned_stop", "Planned stop, years; never where none is given", stop)
-        malignancies = Malignancies(own, cycles.times.length)
-        tunnels: Tunnels | None = None
-        if shared.tunnels:
-            curve = shared.curves[Endpoint.POST_PROGRESSION, self.strategy]
-            tunnels = Tunnels(own, cycles, curve, grid, shared.tunnels, malignancies.all_off)
-        if self.strategy not in live.treated:
-            progression = (self.progression, self.progression)
-            self._move(progression, term(0), malignancies.off, malignancies, tunnels, occupancy)
-            return None
-        window = Window(own, grid, cycles.time, self.stop)
-        split = Split.of(own, cycles.times.exposure, comparator, self.progression, cycles.background)
-        stops = StopsSheet(own, shared.stop_rates, cycles, window, malignancies, split)
-        behind_curve = self._observed()
-        observed = stops.solve("observed", behind_curve, None)
-        grid.group("In the trial behind the curve", in_turn=True)
-        trial = window.shares(observed, "Trial").toxicity
-        progression = split.columns(grid, "Trial", "Progression on maintenance", trial, exp(-trial / 2))
-        final = stops.solve("final", own.of("toxicity.proportion"), progression[0])
-        rates = self._rates_used(behind_curve, observed, final)
-        grid.group("On treatment", in_turn=True)
-        shares = window.shares(rates, "Model")
-        self.on_drug = OnDrug(window, shares)
-        mean = (shares.begin + shares.finish) / 2 * window.exposed
-        words = "off drug + excess × mean share on drug × years"
-        on_maintenance = {
-            kind: grid.add(f"SPM {kind}, on maintenance", words, off + malignancies.excess[kind] * mean, "increment")
-            for kind, off in malignancies.off.items()
-        }
-        self._move(progression, shares.toxicity, on_maintenance, malignancies, tunnels, occupancy)
-        return stops.grid
-
-    def _observed(self) -> Term:
-        """The proportion behind the PFS curve: as given, else the engine's own, so that editing it keeps the hazard."""
-        told, now = self.own.typed("toxicity.observed_proportion"), self.own.of("toxicity.proportion")
-        engine = Term(f"engine.toxicity.proportion.{self.strategy}", now.value)
-        known = where(same(now, ""), "", where(same(engine, ""), now, engine))
-        words = "Proportion who stopped in the trial behind the curve: as given, else the base case's"
-        name = f"used.observed_proportion.{self.strategy}"
-        return self.shared.stop_rates.add(name, words, where(same(told, ""), known, told))
-
-    def _rates_used(self, behind_curve: Term, observed: Rates, final: Rates) -> Rates:
-        """The trial's rates, unless another proportion than the trial's is asked for."""
-        listing = self.shared.stop_rates
-        listing.heading(f"{self.own.label}: rates used")
-        as_in_trial = same(self.own.of("toxicity.proportion"), behind_curve)
-        signs = {"toxicity": "λ", "other": "ω", "total": "λ + ω", "fraction": "ω/(λ + ω)"}
-        used = {
-            name: listing.add(
-                f"used.stops.{name}.{self.strategy}",
-                f"{sign}: the trial's, unless another proportion is asked for",
-                where(as_in_trial, getattr(observed, name), getattr(final, name)),
-            )
-            for name, sign in signs.items()
-        }
-        return Rates(**used)
-
-    def _move(
-        self,
-        progression: tuple[Column, Column],
-        toxicity: Term,
-        on_drug: Mapping[str, Term],
-        malignancies: Malignancies,
-        tunnels: Tunnels | None,
-        occupancy: Array,
-    ) -> None:
-        """Who moves and who is where."""
-        flows = Flows(*progression, toxicity, on_drug, malignancies, self.cycles.background, self.survival, tunnels)
-        moves = Moves(self.own, self.cycles.times, self.grid, flows, occupancy)
-        self.occupancy, self.arrivals = moves.x, moves.arrivals
+def told_curves(shared: Shared, trace: Trace, traces: Mapping[str, Trace]) -> None:
+    """Increments after waning and the floor; survival and progression as used, after the policy for crossing."""
+    live, grid, background = shared.live, trace.grid, trace.cycles.background
+    grid.group("Hazards as used", in_turn=True)
+    told = {}
+    for endpoint, own in trace.own.items():
+        reference = reference_for_waning(live, endpoint, trace.strategy)
+        other = traces[reference].own[endpoint] if reference else None
+        told[endpoint] = waned(live, grid, trace.cycles, own, other, (endpoint, trace.strategy))
+    floored = grid.add("PFS: floored", "at least the background", larger(told[Endpoint.PFS], background), "increment")
+    used = floored
+    if Endpoint.OS in told:
+        overall = grid.add("OS: floored", "at least the background", larger(told[Endpoint.OS], background), "increment")
+        bound = _running(grid, "OS: cumulative hazard", overall)
+        trace.survival = grid.add("OS: survival at the cycle's end", "e^−(cumulative hazard)", exp(-bound))
+        used = _capped(live, grid, floored, overall, bound)
+    trace.progression = grid.add(
+        "Progression", "PFS less its deaths, not below 0", larger(used - background, 0), "increment"
+    )
 
 
 def _running(grid: Grid, label: str, increments: Column) -> Column:
     """Running total of increments, at the end of each cycle."""
     total = grid.reserve(label, "sum to the end of the cycle", np.cumsum(increments.value))
-    grid.fill(total, total.before + increments)
+    grid.fill(total, total.before + increments, rows=grid.rows - 1)
     return total
 
 
-def _capped_path(pfs: Array, overall: Array, bound: Array, own: Array, policy: str, slack: float) -> Array:
-    """Increments as used, for the values that the cells show."""
-    if policy == Crossing.CAP_CURVE:
-        return np.asarray(np.diff(np.maximum(own, bound), prepend=0.0))
-    used, total = np.array(pfs), 0.0
-    if policy == Crossing.CAP_HAZARD:
-        for k in range(len(pfs)):
+def _capped(live: LiveInputs, grid: Grid, pfs: Column, overall: Column, bound: Column) -> Column:
+    """PFS increments that keep its curve below OS, by the policy; without an OS anchor, as they are."""
+    anchored = same(live.typed("settings.post_progression"), PostProgression.OVERALL_SURVIVAL)
+    policy = live.typed("settings.crossing")
+    own = _running(grid, "PFS: cumulative hazard, uncapped", pfs)
+    seeds = _capped_path(pfs.value, overall.value, bound.value, own.value, policy.value, bool(anchored.value), live)
+    used = grid.reserve("PFS: as used", "capped where it would exceed OS", seeds[0], "increment")
+    total = grid.reserve("PFS: cumulative hazard, as used", "sum to the end of the cycle", seeds[1])
+    crosses = total.before + pfs < bound - live.method("slack")
+    by_curve = larger(own, bound) - larger(own.before, bound.before)
+    by_hazard = where(crosses, larger(pfs, overall), pfs)
+    cap = where(same(policy, Crossing.CAP_CURVE), by_curve, where(same(policy, Crossing.CAP_HAZARD), by_hazard, pfs))
+    grid.fill(used, where(anchored, cap, pfs), rows=grid.rows - 1)
+    grid.fill(total, total.before + used, rows=grid.rows - 1)
+    return used
+
+
+def _capped_path(
+    pfs: Array, overall: Array, bound: Array, own: Array, policy: str, anchored: bool, live: LiveInputs
+) -> tuple[Array, Array]:
+    """Increments as used and their running total, for the values that the cells show."""
+    used, n = np.array(pfs), len(pfs)
+    if anchored and policy == Crossing.CAP_CURVE:
+        used = np.diff(np.maximum(own, bound), prepend=0.0)
+    elif anchored and policy == Crossing.CAP_HAZARD:
+        slack, total = float(live.method("slack").value), 0.0
+        for k in range(n):
             if total + pfs[k] < bound[k] - slack:
                 used[k] = max(pfs[k], overall[k])
             total += used[k]
-    return used
+    return used, np.cumsum(used)
+
+
+def fill_trace(shared: Shared, trace: Trace, comparator: Column | None, occupancy: Array) -> Grid | None:
+    """All that follows the hazards: treatment, second malignancies, moves, occupancy. Returns the stops sheet."""
+    live, grid, listing, strategy = shared.live, trace.grid, shared.listing, trace.strategy
+    assert trace.progression is not None
+    trace.start, trace.stop = window_cells(live, listing, strategy)
+    malignancies = malignancy_cells(live, listing, shared.times, strategy)
+    if shared.tunnels:
+        known = (live, shared.tables, listing, shared.times, trace.cycles, shared.curves, grid, shared.tunnels)
+        trace.tunnels = tunnel_columns(*known, strategy, malignancies.all_off)
+    if strategy not in live.treated:
+        _move(
+            shared,
+            trace,
+            (trace.progression, trace.progression),
+            term(0),
+            malignancies.off,
+            malignancies,
+            occupancy,
+        )
+        return None
+    window = trace.window = window_columns(live, trace.cycles, grid, strategy, trace.stop)
+    split = split_cells(live, listing, shared.times, comparator, strategy)
+    setting = Setting.of(
+        live, shared.stop_rates, trace.cycles, window, malignancies, split, trace.progression, shared.times, strategy
+    )
+    behind_curve = _observed(live, shared.stop_rates, strategy)
+    observed = solve(setting, "observed", behind_curve, None)
+    grid.group("In the trial behind the curve", in_turn=True)
+    behind = share_columns(live, trace.cycles, grid, window, observed, strategy, "Trial")
+    maintenance, after = _split(shared, trace, split, behind)
+    apart = solve(setting, "final", live.of(f"toxicity.proportion.{strategy}"), maintenance)
+    rates = _rates_used(live, shared.stop_rates, strategy, behind_curve, (observed, apart))
+    grid.group("On treatment", in_turn=True)
+    trace.shares = share_columns(live, trace.cycles, grid, window, rates, strategy, "Model")
+    on_drug = _on_drug(trace.grid, malignancies, window, trace.shares)
+    _move(shared, trace, (maintenance, after), trace.shares.toxicity, on_drug, malignancies, occupancy)
+    return setting.grid
+
+
+def _observed(live: LiveInputs, listing: Listing, strategy: str) -> Term:
+    """The proportion behind the PFS curve: as given, else the engine's own, so that editing it keeps the hazard."""
+    given_cell = live.typed(f"toxicity.observed_proportion.{strategy}")
+    now = live.of(f"toxicity.proportion.{strategy}")
+    engine = Term(f"engine.toxicity.proportion.{strategy}", now.value)
+    blank = same(now, "")
+    formula = where(same(given_cell, ""), where(blank, "", where(same(engine, ""), now, engine)), given_cell)
+    return listing.add(
+        f"used.observed_proportion.{strategy}",
+        "Proportion who stopped in the trial behind the curve: as given, else the base case's",
+        formula,
+    )
+
+
+def _rates_used(
+    live: LiveInputs, listing: Listing, strategy: str, behind_curve: Term, solved: tuple[Rates, Rates]
+) -> Rates:
+    """The trial's rates, unless another proportion than the trial's is asked for."""
+    listing.heading(f"{live.inputs.labels[strategy]}: rates used")
+    as_in_trial = same(live.of(f"toxicity.proportion.{strategy}"), behind_curve)
+    signs = {"toxicity": "λ", "other": "ω", "total": "λ + ω", "fraction": "ω/(λ + ω)"}
+    used = {
+        name: listing.add(
+            f"used.stops.{name}.{strategy}",
+            f"{sign}: the trial's, unless another proportion is asked for",
+            where(as_in_trial, *(getattr(rates, name) for rates in solved)),
+        )
+        for name, sign in signs.items()
+    }
+    return Rates(**used)
+
+
+def _split(shared: Shared, trace: Trace, cells: SplitCells, behind: Shares) -> tuple[Column, Column]:
+    """Progression increments of `maintenance` and of `toxicity` that preserve the curve."""
+    grid, background = trace.grid, trace.cycles.background
+    assert trace.progression is not None
+    itt = trace.progression
+    first = np.zeros(grid.rows)
+    first[0] = 1.0
+    seeds = split_path(cells, itt.value, background.value, behind.toxicity.value, first)
+    present = grid.reserve("Trial: on maintenance", "net of SPM", seeds[0], "share")
+    stopped = grid.reserve("Trial: stopped", "net of SPM", seeds[1], "share")
+    half = present * exp(-behind.toxicity / 2)
+    maintenance = grid.add(
+        "Progression on maintenance",
+        "the curve's, or split after stopping",
+        split_hazard(cells, itt, present, stopped, half, shared.live.method("smallest")),
+        "increment",
+    )
+    after = fill_split(grid, cells, (present, stopped, maintenance), itt, background, behind.toxicity, None)
+    return maintenance, after
+
+
+def _on_drug(grid: Grid, malignancies: Malignancies, window: Window, shares: Shares) -> dict[str, Term]:
+    """Second malignancies of those in `maintenance`: off drug, and the excess by the mean share on it."""
+    mean = (shares.begin + shares.finish) / 2 * window.exposed
+    return {
+        kind: grid.add(
+            f"SPM {kind}, on maintenance",
+            "off drug + excess × mean share on drug × years",
+            malignancies.off[kind] + malignancies.excess[kind] * mean,
+            "increment",
+        )
+        for kind in KINDS
+    }
+
+
+def _move(
+    shared: Shared,
+    trace: Trace,
+    progression: tuple[Column, Column],
+    toxicity: Term,
+    on_drug: Mapping[str, Term],
+    malignancies: Malignancies,
+    occupancy: Array,
+) -> None:
+    """Who moves and who is where."""
+    excess = {kind: shared.excess[kind] * shared.times.length for kind in KINDS}
+    flows = Flows(
+        *progression,
+        toxicity,
+        on_drug,
+        malignancies,
+        excess,
+        trace.cycles.background,
+        trace.survival,
+        trace.tunnels,
+    )
+    moves = Moves(shared.live, shared.times, trace.grid, flows, trace.strategy, occupancy)
+    trace.occupancy, trace.arrivals = moves.x, moves.arrivals

@@ -1,25 +1,27 @@
-"""Writes the live model into an open XlsxWriter workbook."""
+"""Writes the live model into an open XlsxWriter workbook, or into a workbook of its own."""
 
-from collections.abc import Collection, Sequence
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-from markov.excel.style import ACCENT, FONT, FORMATS, INK, lines_needed, set_page
+from markov.excel.style import ACCENT, FIXED_DATE, FONT, FORMATS, INK, lines_needed, make_formats, set_page
 from markov.excel.style import HEADER as HEADER_INK
 from markov.inputs.parameters import Inputs
 from markov.model.outcomes import Outcomes
 from markov.report.live import check_sheet, guide_sheet
-from markov.report.live.comparison import FRONTIER_COLUMNS, PAIR_COLUMNS, Comparison, LookedCell
+from markov.report.live.comparison import FRONTIER_COLUMNS, PAIR_COLUMNS, ComparisonCell, frontier_rows, pair_rows
 from markov.report.live.formulas import Term, Value
-from markov.report.live.grid import CYCLE_BY_CYCLE, FIRST_ROW, GROUP, HEADER, WORDS, Grid, GridSheet, Listing
+from markov.report.live.grid import CYCLE_BY_CYCLE, FIRST_ROW, GROUP, HEADER, WORDS, Grid, GridSheet, Listing, as_cell
 from markov.report.live.inputs_sheet import NAME as INPUTS
-from markov.report.live.inputs_sheet import InputRow
+from markov.report.live.inputs_sheet import InputRow, model_formula
 from markov.report.live.model import LiveModel, live_model
 from markov.report.live.results_sheet import NAME as RESULTS
 from markov.report.live.results_sheet import Block
-from markov.report.live.tables_sheet import FIRST
+from markov.report.live.tables_sheet import FIRST, TableColumn
 from markov.report.live.tables_sheet import NAME as TABLES
 from markov.report.writers.number_formats import number_format
 
@@ -35,48 +37,36 @@ NUMBER_FORMATS = {
     "tiny": "0.0E+00_);-0.0E+00_);0_)",
 }
 COLUMNS_A_PAGE = 14
-ID_WIDTH, LABEL_WIDTH = 46, 56
-INPUT_COLUMNS = {
-    "Id, and name of the cell": ID_WIDTH,
-    "Parameter": LABEL_WIDTH,
-    "Value": 24,
-    "Unit": 22,
-    "Engine's value": 24,
-    "Changed": 11,
-    "Evidence": 20,
-    "Factor to the model's unit": 16,
-    "Price year": 11,
-    "In the model's unit": 18,
-}
+ID_WIDTH, LABEL_WIDTH = 46.0, 56.0
 GROUP_LOOK = {"bold": True, "font_size": 11, "font_color": HEADER_INK, "bottom": 2, "bottom_color": ACCENT}
+
+
+def write_live_workbook(inputs: Inputs, path: str | Path, outcomes: Outcomes | None = None) -> Path:
+    """Write a workbook that holds the live model alone, and return its path.
+
+    >>> import tempfile
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> write_live_workbook(read_inputs(shipped("myeloma_ix")), Path(tempfile.mkdtemp()) / "live.xlsx").name
+    'live.xlsx'
+    """
+    target = Path(path)
+    book = xlsxwriter.Workbook(str(target), {"nan_inf_to_errors": False})
+    book.set_properties({"title": inputs.title, "created": datetime.datetime(*FIXED_DATE)})
+    write_live_model(book, inputs, outcomes, make_formats(book))
+    book.close()
+    return target
 
 
 def write_live_model(book: Any, inputs: Inputs, outcomes: Outcomes | None, formats: dict[str, Any]) -> LiveModel:
     """Add the live sheets to an open XlsxWriter workbook, whose `formats` are those of `style.make_formats`.
 
     `outcomes` are those of `evaluate(inputs, trace=True)`; without them the model is run.
-
-    >>> import io, xlsxwriter
-    >>> from markov.excel.style import make_formats
-    >>> from markov.inputs.given_values import with_values
-    >>> with xlsxwriter.Workbook(io.BytesIO()) as book:
-    ...     short = with_values(calgb, {"settings.horizon_years": 2.0})
-    ...     _ = write_live_model(book, short, None, make_formats(book))
-    ...     print(*[sheet.name for sheet in book.worksheets()][:4], sep=", ")
-    Live guide, Live inputs, Live results, Live check
     """
     model = live_model(inputs, outcomes)
-    _Writer(book, model, formats).write()
+    writer = _Writer(book, model, formats)
+    writer.write()
     return model
-
-
-def _as_cell(value: Value) -> Value:
-    """A value as a cell holds it: a number, a truth or a word; not a number stands as 0."""
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, str) or value is None:
-        return value or ""
-    return float(np.nan_to_num(value))
 
 
 class _Writer:
@@ -84,35 +74,33 @@ class _Writer:
 
     def __init__(self, book: Any, model: LiveModel, formats: dict[str, Any]):
         self.book, self.model, self.formats = book, model, formats
-        results, outcomes = model.results, model.outcomes
-        ends = (outcomes.cost[0].tolist(), outcomes.qaly[0].tolist())
-        self.comparison = Comparison(results.strategies, results.labels, *ends)
         self.looks: dict[str, Any] = {}
         self.places: dict[str, str] = {}
 
     def write(self) -> None:
         """Every sheet."""
         sheets = {name: self.book.add_worksheet(name) for name in (guide_sheet.NAME, INPUTS, RESULTS, check_sheet.NAME)}
-        for grid in (*(trace.grid for trace in self.model.traces.values()), self.model.cycles.grid):
-            self._grid(grid)
-        self._listing(self.model.live.values)
+        grids = [self.model.cycles.grid, *(trace.grid for trace in self.model.traces.values())]
+        for grid in [*grids[1:], grids[0]]:
+            self._grid(self.book.add_worksheet(grid.name, GridSheet), grid)
+        self._listing(self.book.add_worksheet(self.model.values.name), self.model.values)
         self._tables(self.book.add_worksheet(TABLES))
         if self.model.stops:
-            self._listing(self.model.stop_rates)
+            self._listing(self.book.add_worksheet(self.model.stop_rates.name), self.model.stop_rates)
         for grid in self.model.stops:
-            self._grid(grid)
+            self._grid(self.book.add_worksheet(grid.name, GridSheet), grid)
         self._inputs(sheets[INPUTS])
         self._results(sheets[RESULTS])
-        self._check(sheets[check_sheet.NAME], check_sheet.Check(self.model))
+        self._check(sheets[check_sheet.NAME])
         self._guide(sheets[guide_sheet.NAME])
 
     # ------------------------------------------------------------------------------------------------- pieces
 
-    def look(self, name: str, *, base: str = "text") -> Any:
+    def look(self, name: str, *, strong: bool = False, base: str = "") -> Any:
         """A format for a number, or for a word."""
-        key = f"{base}.{name}"
+        key = f"{base or ('strong' if strong else 'text')}.{name}"
         if key not in self.looks:
-            chosen = dict(GROUP_LOOK if base == "group" else FORMATS[base])
+            chosen = dict(GROUP_LOOK if base == "group" else FORMATS[base or ("strong" if strong else "text")])
             if name in ("text", "words"):
                 chosen |= {"align": "left", "text_wrap": name == "text"}  # without a side the indent is not kept
             else:
@@ -121,24 +109,6 @@ class _Writer:
             self.looks[key] = self.book.add_format({"font_name": FONT, "font_color": INK, **chosen})
         return self.looks[key]
 
-    def _row(self, sheet: Any, row: int, *cells: tuple[Value, Any], start: int = 0) -> None:
-        """Cells side by side: a formula, a word, a number or nothing, each with its format or the name of its look."""
-        for column, (content, look) in enumerate(cells, start=start):
-            drawn = self.look(look) if isinstance(look, str) else look
-            if isinstance(content, Term):
-                sheet.write_formula(row, column, f"={content.text}", drawn, _as_cell(content.value))
-            elif content is None:
-                sheet.write_blank(row, column, None, drawn)
-            elif isinstance(content, str):
-                sheet.write_string(row, column, content, drawn)
-            else:
-                sheet.write_number(row, column, content, drawn)
-
-    def _headers(self, sheet: Any, row: int, headers: Sequence[str], numbers: Collection[int] = ()) -> None:
-        """A row of headers; those of `numbers` stand to the right."""
-        looks = [self.formats["header_number" if i in numbers else "header"] for i in range(len(headers))]
-        self._row(sheet, row, *zip(headers, looks, strict=True))
-
     def _top(self, sheet: Any, title: str, subtitle: str, width: int) -> None:
         set_page(sheet, title)
         sheet.write_string(0, 0, title, self.formats["title"])
@@ -146,66 +116,79 @@ class _Writer:
         sheet.merge_range(1, 0, 1, width, subtitle, self.formats["subtitle"])
         sheet.set_row(1, 34)
 
+    def _formula(self, sheet: Any, row: int, column: int, text: str, value: Value, look: Any) -> None:
+        sheet.write_formula(row, column, f"={text}", look, as_cell(value))
+
     def _name(self, name: str, sheet: str, column: str, row: int) -> None:
         self.book.define_name(name, f"='{sheet}'!${column}${row}")
         self.places[name] = f"'{sheet}'!{column}{row}"
 
     # ------------------------------------------------------------------------------------------------- grids
 
-    def _grid(self, grid: Grid) -> None:
-        sheet = self.book.add_worksheet(grid.name, GridSheet)
+    def _grid(self, sheet: Any, grid: Grid) -> None:
         self._top(sheet, grid.title, grid.subtitle, 11)
         sheet.grid, sheet.column_looks = grid, [self.look(filled.look) for filled in grid.columns]
         starts = [start for start, _ in grid.groups] + [len(grid.columns)]
         for (start, words), end in zip(grid.groups, starts[1:], strict=True):
-            group = self.look("text", base="group")
-            self._row(sheet, GROUP, *((words * (i == start), group) for i in range(start, end)), start=start)
-        headers = [filled.column.header for filled in grid.columns]
+            for column in range(start, end):
+                sheet.write_string(GROUP, column, words if column == start else "", self.look("text", base="group"))
         for i, filled in enumerate(grid.columns):
-            sheet.write_string(HEADER, i, headers[i], self.formats["header"])
+            sheet.write_string(HEADER, i, filled.header, self.formats["header"])
             sheet.write_string(WORDS, i, filled.words, self.formats["note"])
-        sheet.set_column(0, len(headers) - 1, 15)
-        sheet.set_row(HEADER, 15 * max(lines_needed(header, 12.5) for header in headers) + 4)
+        sheet.set_column(0, len(grid.columns) - 1, 15)
+        tallest = max(lines_needed(f.header, 12.5) for f in grid.columns)
+        sheet.set_row(HEADER, 15 * tallest + 4)
         sheet.set_row(WORDS, 12.5 * max(lines_needed(f.words, 16.0) for f in grid.columns))
         for row in (WORDS + 1, WORDS + 2):
             sheet.set_row(row, 3)
         sheet.freeze_panes(FIRST_ROW - 1, 2)
         sheet.repeat_rows(HEADER)
         sheet.repeat_columns(0, 1)
-        sheet.fit_to_pages(-(-len(headers) // COLUMNS_A_PAGE), 0)
+        sheet.fit_to_pages(-(-len(grid.columns) // COLUMNS_A_PAGE), 0)
         for name, cells in grid.names.items():
             self.book.define_name(name, f"={cells}")
 
-    def _listing(self, listing: Listing) -> None:
-        sheet = self.book.add_worksheet(listing.name)
-        self._top(sheet, listing.name, listing.subtitle, 2)
-        self._headers(sheet, 3, ("Name", "What it is", "Value"))
-        for column, width in enumerate((52, 70, 18)):
+    def _listing(self, sheet: Any, listing: Listing) -> None:
+        self._top(sheet, listing.title, listing.subtitle, 2)
+        for column, (header, width) in enumerate((("Name", 52), ("What it is", 70), ("Value", 18))):
+            sheet.write_string(3, column, header, self.formats["header"])
             sheet.set_column(column, column, width)
         for row, line in enumerate(listing.lines, start=4):
-            if line.content is None:
+            if not line.name:
                 sheet.write_string(row, 0, line.label, self.formats["section"])
+                continue
+            sheet.write_string(row, 0, line.name, self.look("text"))
+            sheet.write_string(row, 1, line.label, self.look("text"))
+            if line.formula is None:
+                sheet.write_number(row, 2, line.constant, self.look("exact"))
             else:
-                self._row(sheet, row, (line.name, "text"), (line.label, "text"), (line.content, "exact"))
-                self._name(line.name, listing.name, "C", row + 1)
+                self._formula(sheet, row, 2, line.formula.text, line.formula.value, self.look("exact"))
+            self._name(line.name, listing.name, "C", row + 1)
         sheet.freeze_panes(4, 1)
 
     def _tables(self, sheet: Any) -> None:
         title = "The general population by age and sex, price indices, and numbers that the formulas look up."
         self._top(sheet, TABLES, title, 8)
-        for i, column in enumerate(self.model.live.tables.columns):
+        for i, column in enumerate(self.model.tables.columns):
             sheet.write_string(FIRST - 4, i, column.header, self.formats["header"])
             sheet.write_string(FIRST - 3, i, column.name, self.formats["note"])
-            look = self.formats["input"] if column.is_input else self.look("exact")
-            for row, value in enumerate(column.values.tolist(), start=FIRST):
-                content = Term(column.formula.format(row=row, above=row - 1), value) if column.formula else value
-                self._row(sheet, row - 1, (content, look), start=i)
+            self._table_column(sheet, i, column)
             letter, last = xl_col_to_name(i), FIRST + len(column.values) - 1
             self.book.define_name(column.name, f"='{TABLES}'!${letter}${FIRST}:${letter}${last}")
         self.book.define_name(CYCLE_BY_CYCLE.text, "=MATCH(0,method.count,0)-1")
-        sheet.set_column(0, len(self.model.live.tables.columns) - 1, 16)
+        sheet.set_column(0, len(self.model.tables.columns) - 1, 16)
         sheet.set_row(FIRST - 4, 34)
         sheet.freeze_panes(FIRST - 1, 1)
+
+    def _table_column(self, sheet: Any, i: int, column: TableColumn) -> None:
+        look = self.formats["input"] if column.is_input else self.look("exact")
+        for k, value in enumerate(column.values.tolist()):
+            row = FIRST - 1 + k
+            if column.formula:
+                text = column.formula.format(row=row + 1, above=row)
+                self._formula(sheet, row, i, text, value, look)
+            else:
+                sheet.write_number(row, i, value, look)
 
     # ------------------------------------------------------------------------------------------------- inputs
 
@@ -214,9 +197,21 @@ class _Writer:
             "Change a cell in the input colour and every Live sheet follows. The engine's value stands beside it."
         )
         self._top(sheet, INPUTS, subtitle, 6)
+        headers = (
+            ("Id, and name of the cell", ID_WIDTH),
+            ("Parameter", LABEL_WIDTH),
+            ("Value", 24),
+            ("Unit", 22),
+            ("Engine's value", 24),
+            ("Changed", 11),
+            ("Evidence", 20),
+            ("Factor to the model's unit", 16),
+            ("Price year", 11),
+            ("In the model's unit", 18),
+        )
         top = self._answer(sheet)
-        self._headers(sheet, top, [*INPUT_COLUMNS])
-        for i, width in enumerate(INPUT_COLUMNS.values()):
+        for i, (header, width) in enumerate(headers):
+            sheet.write_string(top, i, header, self.formats["header"])
             sheet.set_column(i, i, width)
         sheet.set_row(top, 34)
         row = top + 1
@@ -230,63 +225,79 @@ class _Writer:
         self._fixed(sheet, row)
         sheet.freeze_panes(top + 1, 1)
         sheet.repeat_rows(top)
-        self.book.define_name("inputs.changes", f"='{INPUTS}'!$F${top + 2}:$F${last}")
+        changes = f"$F${top + 2}:$F${last}"
+        self.book.define_name("inputs.changes", f"='{INPUTS}'!{changes}")
         rule = {"type": "formula", "criteria": f'=$F{top + 2}="changed"', "format": self.formats["changed"]}
         sheet.conditional_format(top + 1, 2, last - 1, 2, rule)
 
     def _answer(self, sheet: Any) -> int:
         """What a QALY costs now, above the inputs, so that it is seen to move; returns the row below."""
-        results = self.model.results
-        others = zip(results.strategies[1:], results.labels[1:], self.comparison.pairs(1), strict=True)
-        for row, (s, label, pair) in enumerate(others, start=2):
-            per_qaly, words = (cell.value for cell, _ in pair[3:] if isinstance(cell, Term))
-            self._row(
-                sheet,
-                row,
-                (f"{label} against {results.labels[0]}", self.look("text", base="strong")),
-                (Term(f"result.pair_words.{s}", words), "text"),
-                (Term(f"result.per_qaly.{s}", per_qaly), self.look("money", base="strong")),
-                (f"{results.currency} per QALY", "text"),
-            )
+        strategies, labels = self.model.results.strategies, self.model.results.labels
+        pairs = pair_rows(*self._told, 1)
+        for n, (s, label, pair) in enumerate(zip(strategies[1:], labels[1:], pairs, strict=True)):
+            row = 2 + n
+            sheet.write_string(row, 0, f"{label} against {labels[0]}", self.look("text", strong=True))
+            self._formula(sheet, row, 1, f"result.pair_words.{s}", pair[4].value, self.look("text"))
+            self._formula(sheet, row, 2, f"result.per_qaly.{s}", pair[3].value, self.look("money", strong=True))
+            sheet.write_string(row, 3, f"{self.model.results.currency} per QALY", self.look("text"))
         self._name("check.answer", INPUTS, "C", 3)
-        self._row(sheet, 2, ("Live check says", "text"), (Term("check.verdict", "equal"), "words"), start=4)
-        return max(1 + len(results.strategies), 3)
+        sheet.write_string(2, 4, "Live check says", self.look("text"))
+        self._formula(sheet, 2, 5, "check.verdict", "equal", self.look("words"))
+        return max(1 + len(strategies), 3)
 
-    def _named(self, sheet: Any, row: int, line: InputRow) -> None:
-        """Id and label, with room for one that needs more than one line."""
-        lines = max(lines_needed(line.id, ID_WIDTH), lines_needed(line.label, LABEL_WIDTH))
+    def _tall(self, sheet: Any, row: int, identifier: str, label: str) -> None:
+        """Room for an id or a label that needs more than one line."""
+        lines = max(lines_needed(identifier, ID_WIDTH), lines_needed(label, LABEL_WIDTH))
         if lines > 1:
             sheet.set_row(row, 15 * lines)
-        self._row(sheet, row, (line.id, "text"), (line.label, "text"))
 
     def _input(self, sheet: Any, row: int, line: InputRow) -> None:
-        excel, value = row + 1, None if line.value == "" else line.value
-        self._named(sheet, row, line)
-        self._row(sheet, row, (value, self.formats["input"]), start=2)
-        self._row(sheet, row, (value, self.formats["base"]), start=4)
-        self._row(sheet, row, (line.unit, "text"), start=3)
-        changed = Term(f'IF(C{excel}&""=E{excel}&"","","changed")', "")
-        evidence = self.formats["weak"] if line.is_weak else self.look("text")
-        self._row(sheet, row, (changed, "text"), (line.status, evidence), start=5)
+        excel = row + 1
+        self._tall(sheet, row, line.id, line.label)
+        sheet.write_string(row, 0, line.id, self.look("text"))
+        sheet.write_string(row, 1, line.label, self.look("text"))
+        for column, look in ((2, self.formats["input"]), (4, self.formats["base"])):
+            if line.value is None or line.value == "":
+                sheet.write_blank(row, column, None, look)
+            elif isinstance(line.value, str):
+                sheet.write_string(row, column, line.value, look)
+            else:
+                sheet.write_number(row, column, line.value, look)
+        sheet.write_string(row, 3, line.unit, self.look("text"))
+        self._formula(sheet, row, 5, f'IF(C{excel}&""=E{excel}&"","","changed")', "", self.look("text"))
+        sheet.write_string(row, 6, line.status, self.formats["weak"] if line.is_weak else self.look("text"))
         self._name(line.id, INPUTS, "C", excel)
         if line.id.startswith("toxicity.proportion."):
             self._name(f"engine.{line.id}", INPUTS, "E", excel)
         if line.choices:
             sheet.data_validation(row, 2, row, 2, {"validate": "list", "source": list(line.choices)})
         if line.converted:
-            sheet.write_number(row, 7, line.factor, self.look("exact"))
-            if line.price_year is not None:
-                sheet.write_number(row, 8, line.price_year, self.formats["input"])
-            self._row(sheet, row, (self.model.live.in_model_units(line, excel), "exact"), start=9)
-            self._name(f"model.{line.id}", INPUTS, "J", excel)
+            self._converted(sheet, row, line)
+
+    def _converted(self, sheet: Any, row: int, line: InputRow) -> None:
+        excel, live, tables = row + 1, self.model.live, self.model.tables
+        sheet.write_number(row, 7, line.factor, self.look("exact"))
+        index: Any = ()
+        if line.price_year is not None:
+            sheet.write_number(row, 8, line.price_year, self.formats["input"])
+            index = (tables.of("price_index.year"), tables.of("price_index.level"))
+        year = Term(f"I{excel}", line.price_year)
+        formula = model_formula(live, line, Term(f"H{excel}", line.factor), year, index)
+        self._formula(sheet, row, 9, formula.text, formula.value, self.look("exact"))
+        self._name(f"model.{line.id}", INPUTS, "J", excel)
 
     def _fixed(self, sheet: Any, row: int) -> None:
         sheet.write_string(row, 0, "As this workbook was written: not live", self.formats["section"])
         for line, reason in self.model.live.fixed:
             row += 1
-            self._named(sheet, row, line)
-            look = "text" if isinstance(line.value, str) else "exact"
-            self._row(sheet, row, (line.value, look), (line.unit, "text"), start=2)
+            self._tall(sheet, row, line.id, line.label)
+            sheet.write_string(row, 0, line.id, self.look("text"))
+            sheet.write_string(row, 1, line.label, self.look("text"))
+            if isinstance(line.value, str):
+                sheet.write_string(row, 2, line.value, self.look("text"))
+            else:
+                sheet.write_number(row, 2, line.value, self.look("exact"))
+            sheet.write_string(row, 3, line.unit, self.look("text"))
             sheet.merge_range(row, 4, row, 9, reason, self.look("text"))
 
     # ------------------------------------------------------------------------------------------------- results
@@ -297,91 +308,117 @@ class _Writer:
         self._top(sheet, RESULTS, "Every number here is a formula: it moves with Live inputs.", min(width, 8))
         sheet.set_column(0, 0, 46)
         sheet.set_column(1, width, 14)
-        says = ("Live check says", self.look("text", base="strong"))
-        self._row(sheet, 2, says, (Term("check.verdict", "equal"), "words"))
+        sheet.write_string(2, 0, "Live check says", self.look("text", strong=True))
+        self._formula(sheet, 2, 1, "check.verdict", "equal", self.look("words"))
         for block in results.blocks:
             self._block(sheet, block)
-        row, headers = results.comparison_row - 2, [header for header, _ in FRONTIER_COLUMNS]
-        row = self._table(sheet, row, "Full incremental analysis", headers, self.comparison.frontier(row + 3))
-        pairs = self.comparison.pairs(row + 4)
-        self._table(sheet, row + 1, f"Against {results.labels[0]}", PAIR_COLUMNS, pairs)
-        for excel, s in enumerate(results.strategies[1:], start=row + 4):
-            self._name(f"result.per_qaly.{s}", RESULTS, "D", excel)
-            self._name(f"result.pair_words.{s}", RESULTS, "E", excel)
+        self._comparison(sheet, results.comparison_row)
         sheet.freeze_panes(3, 1)
 
     def _block(self, sheet: Any, block: Block) -> None:
         results, top = self.model.results, block.row - 1
         sheet.write_string(top - 1, 0, block.title, self.formats["section"])
-        self._headers(sheet, top, ("", *results.labels), range(1, 1 + len(results.labels)))
-        letters = [results.column(i) for i in range(len(results.strategies))]
-        for row, line in enumerate(block.rows, start=top + 1):
-            self._row(sheet, row, (line.label, "text"), *((cell, line.look) for cell in line.cells))
-            for s, letter in zip(results.strategies, letters, strict=True):
-                self._name(f"result.{line.key}.{s}", RESULTS, letter, row + 1)
+        sheet.write_string(top, 0, "", self.formats["header"])
+        for i, label in enumerate(results.labels):
+            sheet.write_string(top, 1 + i, label, self.formats["header_number"])
+        for n, line in enumerate(block.rows, start=1):
+            sheet.write_string(top + n, 0, line.label, self.look("text"))
+            for i, (s, cell) in enumerate(zip(results.strategies, line.cells, strict=True)):
+                self._formula(sheet, top + n, 1 + i, cell.text, cell.value, self.look(line.look))
+                self._name(f"result.{line.key}.{s}", RESULTS, results.column(i), top + n + 1)
             if line.key in ("cost", "qaly"):
-                cells = f"='{RESULTS}'!${letters[0]}${row + 1}:${letters[-1]}${row + 1}"
+                first, final = results.column(0), results.column(len(results.strategies) - 1)
+                cells = f"='{RESULTS}'!${first}${top + n + 1}:${final}${top + n + 1}"
                 self.book.define_name(f"result.every.{line.key}", cells)
 
+    @property
+    def _told(self) -> tuple[Sequence[str], Sequence[str], Sequence[float], Sequence[float]]:
+        """Strategies, labels, costs and QALYs."""
+        results, outcomes = self.model.results, self.model.outcomes
+        return results.strategies, results.labels, outcomes.cost[0].tolist(), outcomes.qaly[0].tolist()
+
+    def _comparison(self, sheet: Any, row: int) -> None:
+        strategies, labels = self.model.results.strategies, self.model.results.labels
+        headers = [header for header, _, _ in FRONTIER_COLUMNS]
+        row -= 2
+        row = self._table(sheet, row, "Full incremental analysis", headers, frontier_rows(*self._told, row + 3))
+        self._table(sheet, row + 1, f"Against {labels[0]}", PAIR_COLUMNS, pair_rows(*self._told, row + 4))
+        for n, s in enumerate(strategies[1:]):
+            self._name(f"result.per_qaly.{s}", RESULTS, "D", row + 4 + n)
+            self._name(f"result.pair_words.{s}", RESULTS, "E", row + 4 + n)
+
     def _table(
-        self, sheet: Any, row: int, title: str, headers: Sequence[str], rows: Sequence[Sequence[LookedCell]]
+        self, sheet: Any, row: int, title: str, headers: Sequence[str], rows: Sequence[Sequence[ComparisonCell]]
     ) -> int:
         sheet.write_string(row, 0, title, self.formats["section"])
-        self._headers(sheet, row + 1, headers, range(1, len(headers) - 1))
+        for i, header in enumerate(headers):
+            is_text = i in (0, len(headers) - 1)
+            sheet.write_string(row + 1, i, header, self.formats["header" if is_text else "header_number"])
         sheet.set_row(row + 1, 49)
-        for n, cells in enumerate(rows, start=row + 2):
-            self._row(sheet, n, *cells)
+        for n, cells in enumerate(rows):
+            for i, cell in enumerate(cells):
+                if cell.text:
+                    self._formula(sheet, row + 2 + n, i, cell.text, cell.value, self.look(cell.look))
+                else:
+                    sheet.write_string(row + 2 + n, i, cell.value, self.look("text"))
         return row + 2 + len(rows)
 
     # ------------------------------------------------------------------------------------------------- check, guide
 
-    def _check(self, sheet: Any, check: check_sheet.Check) -> None:
+    def _check(self, sheet: Any) -> None:
+        rows, limits = check_sheet.check_rows(self.model), check_sheet.limit_rows(self.model)
         self._top(sheet, check_sheet.NAME, check_sheet.SUBTITLE, 6)
-        for row, (label, formula, look) in enumerate(check.summary, start=3):
-            self._row(sheet, row, (label, self.look("text", base="strong")), (formula, look))
+        first = check_sheet.FIRST_ROW + len(limits) + 3
+        for n, (label, text, value, look) in enumerate(check_sheet.summary_rows(first, len(rows), limits)):
+            sheet.write_string(3 + n, 0, label, self.look("text", strong=True))
+            self._formula(sheet, 3 + n, 1, text, value, self.look(look))
         self._name("check.changed", check_sheet.NAME, "B", 4)
         self._name("check.verdict", check_sheet.NAME, "B", 7)
-        start = check_sheet.FIRST_LIMIT
-        self._headers(sheet, start - 2, ("Limit of what is written", "Needed", "Written", "Verdict"), (1, 2))
-        for row, limit in enumerate(check.limits, start=start):
-            text = f'IF(B{row}<=C{row}+method.rounding,"within","too long: rows are missing")'
-            verdict = (Term(text, "within"), self.formats["pass"])
-            needed, written = (limit.needed, "months"), (limit.written, "months")
-            self._row(sheet, row - 1, (limit.label, "text"), needed, written, verdict)
+        start = check_sheet.FIRST_ROW - 1
+        for i, header in enumerate(("Limit of what is written", "Needed", "Written", "Verdict")):
+            sheet.write_string(start - 1, i, header, self.formats["header_number" if i in (1, 2) else "header"])
+        for n, (label, text, value, written) in enumerate(limits):
+            row = start + n
+            sheet.write_string(row, 0, label, self.look("text"))
+            self._formula(sheet, row, 1, text, value, self.look("months"))
+            sheet.write_number(row, 2, written, self.look("months"))
+            verdict = f'IF(B{row + 1}<=C{row + 1}+method.rounding,"within","too long: rows are missing")'
+            self._formula(sheet, row, 3, verdict, "within", self.formats["pass"])
         headers = ("Number", "Strategy", "Engine", "Formulas", "Difference", "Relative", "Verdict")
-        self._headers(sheet, check.first - 2, headers, range(2, 6))
-        for row, line in enumerate(check.numbers, start=check.first):
-            self._checked(sheet, row, line)
+        for i, header in enumerate(headers):
+            sheet.write_string(first - 2, i, header, self.formats["header_number" if 2 <= i <= 5 else "header"])
+        for n, line in enumerate(rows):
+            self._checked(sheet, first - 1 + n, line)
         for column, width in enumerate((74, 30, 20, 20, 18, 18, 18)):
             sheet.set_column(column, column, width)
-        for word, look in (("equal", "pass"), ("inputs changed", "warn"), ("differs", "fail"), ("error", "fail")):
-            rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": self.formats[look]}
-            sheet.conditional_format(check.first - 1, 6, check.first + len(check.numbers) - 2, 6, rule)
+        self._colour(sheet, first, first + len(rows) - 1)
 
     def _checked(self, sheet: Any, row: int, line: check_sheet.Checked) -> None:
-        difference = float(line.cell.value) - line.engine
+        excel = row + 1
+        sheet.write_string(row, 0, line.label, self.look("text"))
+        sheet.write_string(row, 1, line.strategy, self.look("text"))
+        sheet.write_number(row, 2, line.engine, self.look("exact"))
+        difference = line.formula - line.engine
         relative = difference / line.engine if line.engine else 0.0
-        verdict = (
-            f'IF(ISERROR(D{row}),"error",IF(ABS(E{row})<=method.equal*ABS(C{row})+method.slack,"equal",'
+        self._formula(sheet, row, 3, line.name, line.formula, self.look("exact"))
+        self._formula(sheet, row, 4, f"D{excel}-C{excel}", difference, self.look("tiny"))
+        self._formula(sheet, row, 5, f"IF(C{excel}=0,0,E{excel}/C{excel})", relative, self.look("tiny"))
+        text = (
+            f'IF(ISERROR(D{excel}),"error",IF(ABS(E{excel})<=method.equal*ABS(C{excel})+method.slack,"equal",'
             'IF(check.changed>0,"inputs changed","differs")))'
         )
-        self._row(
-            sheet,
-            row - 1,
-            (line.label, "text"),
-            (line.strategy, "text"),
-            (line.engine, "exact"),
-            (line.cell, "exact"),
-            (Term(f"D{row}-C{row}", difference), "tiny"),
-            (Term(f"IF(C{row}=0,0,E{row}/C{row})", relative), "tiny"),
-            (Term(verdict, "equal"), "text"),
-        )
+        self._formula(sheet, row, 6, text, "equal", self.look("text"))
+
+    def _colour(self, sheet: Any, first: int, last: int) -> None:
+        for word, look in (("equal", "pass"), ("inputs changed", "warn"), ("differs", "fail"), ("error", "fail")):
+            rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": self.formats[look]}
+            sheet.conditional_format(first - 1, 6, last - 1, 6, rule)
 
     def _guide(self, sheet: Any) -> None:
         set_page(sheet, guide_sheet.NAME, pages_high=1)
         sheet.set_column(0, 0, 34)
         sheet.set_column(1, 1, 96)
-        sheet.write_string(0, 0, guide_sheet.NAME, self.formats["title"])
+        sheet.write_string(0, 0, "Live guide", self.formats["title"])
         row = 2
         for title, lines in guide_sheet.guide(self.model):
             sheet.merge_range(row, 0, row, 1, title, self.formats["section"])
@@ -391,7 +428,7 @@ class _Writer:
                     place = self.places.get(target, f"'{target}'!A1")
                     sheet.write_url(row, 0, f"internal:{place}", self.formats["link"], name)
                 else:
-                    sheet.write_string(row, 0, name, self.look("text", base="strong"))
+                    sheet.write_string(row, 0, name, self.look("text", strong=True))
                 sheet.write_string(row, 1, words, self.look("text"))
                 sheet.set_row(row, 15 * lines_needed(words, 96))
             row += 2

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from markov.analysis.sensitivity.scenarios import NO_CHANGE, Scenario, Scenarios
+from markov.analysis.sensitivity.scenarios import NO_CHANGE, Scenario, Scenarios, StrategyResult
 from markov.excel.style import WARN
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.report import words
 from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.report.sheets.scenarios import decision_in_words, padded
-from markov.report.sheets.tables import by_column, is_compared, joined
 
 TOPICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Effect on survival and crossover": (
@@ -33,28 +32,26 @@ TOPICS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """By topic: why it matters, and how the ids of the scenarios that concern it begin."""
 
 BEHIND = (
-    *("os.hazard_ratio.", "os.median.", "os.waning", "subsequent.monthly_cost."),
-    *("dose.", "treatment.", "cohort.age"),
+    "os.hazard_ratio.",
+    "os.median.",
+    "os.waning",
+    "subsequent.monthly_cost.",
+    "dose.",
+    "treatment.",
+    "cohort.age",
 )
 """Inputs whose comment says what the trial did."""
 
 
 def applicability_page(inputs: Inputs, result: Scenarios) -> Page:
-    """By topic the scenarios that concern it with their effect; then what the trial did, as the inputs tell it.
-
-    >>> from markov.analysis.sensitivity.scenarios import scenarios
-    >>> applicability_page(calgb, scenarios(calgb, ["Generic prices"])).blocks[0].words.split(". ")[0]
-    'Scenarios by topic: prices (1)'
-    """
+    """By topic the scenarios that concern it with their effect; then what the trial did, as the inputs tell it."""
     count = len(inputs.thresholds)
     blocks: list[Block] = [Text(_lead(inputs, result), "lead")]
     for topic, (why, starts) in TOPICS.items():
         found = [scenario for scenario in result.scenarios if _concerns(scenario, topic)]
-        blocks += [Text(topic, "section"), Text(why)]
-        missing = (
-            f"The workbook has no scenario on this: add rows with ids such as {starts[0]}… to its sheet Scenarios."
-        )
-        blocks.append(_table(inputs, topic, found) if found else Text(missing))
+        blocks.append(Text(topic, "section"))
+        blocks.append(Text(why))
+        blocks.append(_table(inputs, topic, found) if found else Text(_missing(starts)))
     blocks.append(_behind_table(inputs))
     subtitle = "Would the result hold where the drug is used? Each switch is a scenario, run from a clean base case."
     widths = (32.0, 20.0, 34.0, *(13.0,) * (2 * count), 20.0, 76.0)
@@ -63,9 +60,16 @@ def applicability_page(inputs: Inputs, result: Scenarios) -> Page:
 
 def _concerns(scenario: Scenario, topic: str) -> bool:
     """Whether a scenario belongs to a topic: the first that any of its changes falls under."""
-    ids = [change.id for change in scenario.changes]
-    found = (name for name, (_, starts) in TOPICS.items() if any(identifier.startswith(starts) for identifier in ids))
-    return next(found, None) == topic
+    first = next((name for name, (_, starts) in TOPICS.items() if _touches(scenario, starts)), None)
+    return first == topic
+
+
+def _touches(scenario: Scenario, starts: tuple[str, ...]) -> bool:
+    return any(change.id.startswith(starts) for change in scenario.changes)
+
+
+def _missing(starts: tuple[str, ...]) -> str:
+    return f"The workbook has no scenario on this: add rows with ids such as {starts[0]}… to its sheet Scenarios."
 
 
 def _lead(inputs: Inputs, result: Scenarios) -> str:
@@ -87,6 +91,9 @@ def _decision(inputs: Inputs, some: list[Scenario], threshold: float) -> str:
     return f"At {at} the decision changes in {'; '.join(names) or 'none of them'}."
 
 
+# ---------------------------------------------------------------------------------------------------- switches
+
+
 def _table(inputs: Inputs, topic: str, found: list[Scenario]) -> Table:
     money, thresholds = inputs.currency, inputs.thresholds
     columns = (
@@ -105,19 +112,29 @@ def _table(inputs: Inputs, topic: str, found: list[Scenario]) -> Table:
 
 
 def _rows(inputs: Inputs, scenario: Scenario) -> Iterator[tuple[Cell, ...]]:
-    """Strategies for which anything changes, those too that the base case does not compare; all where nothing does."""
     count = len(inputs.thresholds)
     if scenario.own is None:
         yield (scenario.name, "", "could not run", *(None,) * (2 * count), "", scenario.error)
         return
     others = [r for r in scenario.own.strategies if r.against is not None]
-    moved = [r for r in others if any(change is None or abs(change) > NO_CHANGE for change in r.change)]
-    name, decision = scenario.name, decision_in_words(scenario.own, inputs.currency)
-    what = f"{_switched(scenario)} {scenario.reason}".strip()
-    for found in moved or others:
+    others = [r for r in others if _moves(r)] or others
+    for place, found in enumerate(others):
+        first = place == 0
         figures = (*padded(found.gain, count), *padded(found.change, count))
-        yield (name, found.label, found.ratio, *figures, decision, what)
-        name, decision, what = "", "", ""  # told once, in the scenario's first row
+        what = f"{_switched(scenario)} {scenario.reason}".strip() if first else ""
+        yield (
+            scenario.name if first else "",
+            found.label,
+            found.ratio,
+            *figures,
+            decision_in_words(scenario.own, inputs.currency) if first else "",
+            what,
+        )
+
+
+def _moves(result: StrategyResult) -> bool:
+    """Whether anything changes for a strategy; one that the base case does not compare is shown too."""
+    return any(change is None or abs(change) > NO_CHANGE for change in result.change)
 
 
 def _switched(scenario: Scenario) -> str:
@@ -131,14 +148,27 @@ def _plain(value: Value) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float | int) else value.replace("_", " ")
 
 
+# ------------------------------------------------------------------------------------------- what the trial did
+
+
 def _behind_table(inputs: Inputs) -> Table:
-    found = (p for p in inputs.parameters.values() if p.id.startswith(BEHIND) and p.comment and p.value is not None)
-    columns = by_column(
-        (p for p in found if is_compared(inputs, p)),
-        ("Input", "strong", lambda p: p.label or p.id),
-        (["Id", "Status"], "text", lambda p: (p.id, p.status)),
-        ("Value", "exact", lambda p: p.value),
-        ("Unit", "text", lambda p: p.unit),
-        ("Source and comment", "text", lambda p: joined(p.source, p.comment)),
+    columns = (
+        Column("Input", "strong"),
+        Column("Id"),
+        Column("Status"),
+        Column("Value", "exact"),
+        Column("Unit"),
+        Column("Source and comment"),
     )
-    return Table("What the trial did, in the comments of the inputs", *columns, "behind", weak=2, spread=True)
+    found = [p for p in inputs.parameters.values() if p.id.startswith(BEHIND) and p.comment and _compared(inputs, p)]
+    rows = tuple(
+        (p.label or p.id, p.id, p.status, p.value, p.unit, " · ".join(part for part in (p.source, p.comment) if part))
+        for p in found
+        if p.value is not None
+    )
+    return Table("What the trial did, in the comments of the inputs", columns, rows, "behind", weak=2, spread=True)
+
+
+def _compared(inputs: Inputs, p: Parameter) -> bool:
+    """Not of a strategy that is left out."""
+    return p.id.rsplit(".", 1)[-1] not in set(inputs.labels) - set(inputs.compared)

@@ -1,48 +1,29 @@
 """The Assumptions sheet: what nobody has checked against a paper, the choices of method, and what each is worth."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 
 from markov.analysis.sensitivity.one_way import Bar, OneWay
-from markov.analysis.sensitivity.scenarios import Scenarios
+from markov.analysis.sensitivity.scenarios import Scenario, Scenarios
 from markov.inputs.parameters import Inputs, Parameter
 from markov.report import words
-from markov.report.page import Column, Page, Table, Text
-from markov.report.sheets.tables import by_column, is_compared, joined, plain
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.terms import PostProgression
 
 METHODS = ("settings.", "pfs.family.", "os.family.", "pps.family.", "toxicity.after_stopping.")
 DESCRIPTIONS = ("question", "population", "perspective", "jurisdiction", "currency", "seed", "thresholds", "price_year")
-Effect = tuple[float | None, str]
-"""By how much an input moves net benefit, and what is to be said of that."""
 
 
 def assumptions_page(inputs: Inputs, bars: OneWay, scenarios: Scenarios) -> Page:
-    """Weak inputs by how far they move net benefit, then those without a range, then choices of method.
-
-    >>> from markov.analysis.sensitivity.scenarios import scenarios
-    >>> page = assumptions_page(calgb, OneWay((), {}, "GBP", calgb.thresholds, ()), scenarios(calgb, []))
-    >>> [table.title for table in page.blocks[2:]]
-    ['Without a range', 'Choices of method', 'Structure']
-    """
-    weak = [p for p in words.weak(inputs.parameters.values()) if is_compared(inputs, p)]
+    """Weak inputs by how far they move net benefit, then those without a range, then choices of method."""
+    weak = [p for p in words.weak(inputs.parameters.values()) if _is_used(inputs, p)]
     swings = {p.id: found for p in weak if (found := _longest(bars, p.id))}
     ranked = sorted((p for p in weak if p.id in swings), key=lambda p: -swings[p.id].swing)
     fixed = [p for p in weak if p.id not in swings]
-    chosen = [p for p in inputs.parameters.values() if p.definition.is_method and _is_choice(inputs, p)]
-    at = f"at {words.money(inputs.thresholds[0], inputs.currency)} ({inputs.currency})"
-
-    def of_bar(p: Parameter) -> Effect:
-        return swings[p.id].swing, _remark(swings[p.id])
-
-    def of_scenario(p: Parameter) -> Effect:
-        return _largest_change(scenarios, p.id)
-
-    in_scenarios = f"Largest change of a scenario {at}"
-    blocks = (
+    blocks: tuple[Block, ...] = (
         Text(_lead(inputs, ranked, fixed, swings), "lead"),
-        _table("Varied in the one-way analysis", ranked, "varied", f"Effect on net benefit {at}", of_bar, VARIED),
-        _table("Without a range", fixed, "fixed", in_scenarios, of_scenario, FIXED),
-        _table("Choices of method", chosen, "methods", in_scenarios, of_scenario),
+        _ranked_table(inputs, ranked, swings),
+        _fixed_table(inputs, fixed, scenarios),
+        _method_table(inputs, scenarios),
         _structure_table(inputs),
     )
     subtitle = "Every derived, unverified or assumed input with the reason for it and its effect on net benefit."
@@ -50,11 +31,9 @@ def assumptions_page(inputs: Inputs, bars: OneWay, scenarios: Scenarios) -> Page
     return Page("Assumptions", "Assumptions", subtitle, blocks, widths)
 
 
-VARIED = (
-    "Effect: highest less lowest net benefit over the reference while the input crosses its 95 % interval, or its "
-    "declared range, all else as it is; of several strategies the largest."
-)
-FIXED = "Inputs without a distribution or a range. The scenario named may change other inputs as well."
+def _is_used(inputs: Inputs, p: Parameter) -> bool:
+    """Not of a strategy that is left out."""
+    return p.id.rsplit(".", 1)[-1] not in set(inputs.labels) - set(inputs.compared)
 
 
 def _longest(bars: OneWay, identifier: str) -> Bar | None:
@@ -85,52 +64,94 @@ def _lead(inputs: Inputs, ranked: list[Parameter], fixed: list[Parameter], swing
     )
 
 
-def _is_choice(inputs: Inputs, p: Parameter) -> bool:
-    told = p.id.removeprefix("settings.") in DESCRIPTIONS
-    return p.id.startswith(METHODS) and p.value is not None and not told and is_compared(inputs, p)
+# ------------------------------------------------------------------------------------------------ weak inputs
 
 
-def _table(
-    title: str, listed: Sequence[Parameter], key: str, head: str, effect: Callable[[Parameter], Effect], note: str = ""
-) -> Table:
-    """Inputs with their effect and the reason for them; without a note they are choices of method."""
-
-    def why(p: Parameter) -> str:
-        return joined(p.source, p.page, p.comment) or ("" if note else p.definition.help)
-
-    columns, rows = by_column(
-        listed,
-        ("Input", "strong", lambda p: p.label or p.id),
-        ("Id", "text", lambda p: p.id),
-        ("Value", "exact", lambda p: p.value if note else plain(p.value)),
-        ("Unit", "text", lambda p: p.unit),
-        ("Status", "text", lambda p: p.status if note else "method"),
-        (head, "money", lambda p: effect(p)[0]),
-        ("Remark", "text", lambda p: effect(p)[1]),
-        ("Why, and from where", "text", why),
+def _columns(effect: Column) -> tuple[Column, ...]:
+    return (
+        Column("Input", "strong"),
+        Column("Id"),
+        Column("Value", "exact"),
+        Column("Unit"),
+        Column("Status"),
+        effect,
+        Column("Remark"),
+        Column("Why, and from where"),
     )
-    return Table(title, columns, rows, key, (note,), weak=4) if note else Table(title, columns, rows, key)
+
+
+def _why(p: Parameter) -> str:
+    return " · ".join(part for part in (p.source, p.page, p.comment) if part)
+
+
+def _ranked_table(inputs: Inputs, ranked: list[Parameter], swings: dict[str, Bar]) -> Table:
+    at = words.money(inputs.thresholds[0], inputs.currency)
+    effect = Column(f"Effect on net benefit at {at} ({inputs.currency})", "money")
+    rows = tuple(
+        (p.label or p.id, p.id, p.value, p.unit, p.status, swings[p.id].swing, _remark(swings[p.id]), _why(p))
+        for p in ranked
+    )
+    note = (
+        "Effect: highest less lowest net benefit over the reference while the input crosses its 95 % interval, or its "
+        "declared range, all else as it is; of several strategies the largest."
+    )
+    return Table("Varied in the one-way analysis", _columns(effect), rows, "varied", (note,), weak=4)
 
 
 def _remark(bar: Bar) -> str:
-    told = {
-        "declared range": bar.factor.declared,
-        "moves with others": len(bar.factor.members) > 1,
-        "could change the decision": bar.changes_decision,
-    }
-    return "; ".join(remark for remark, holds in told.items() if holds)
+    found = ["declared range"] if bar.factor.declared else []
+    found += ["moves with others"] if len(bar.factor.members) > 1 else []
+    found += ["could change the decision"] if bar.changes_decision else []
+    return "; ".join(found)
 
 
-def _largest_change(scenarios: Scenarios, identifier: str) -> Effect:
-    """The largest change in net benefit at the lower threshold among the scenarios that change an input, and which."""
+def _fixed_table(inputs: Inputs, fixed: list[Parameter], scenarios: Scenarios) -> Table:
+    at = words.money(inputs.thresholds[0], inputs.currency)
+    effect = Column(f"Largest change of a scenario at {at} ({inputs.currency})", "money")
+    rows = tuple((p.label or p.id, p.id, p.value, p.unit, p.status, *_effect(scenarios, p.id), _why(p)) for p in fixed)
+    note = "Inputs without a distribution or a range. The scenario named may change other inputs as well."
+    return Table("Without a range", _columns(effect), rows, "fixed", (note,), weak=4)
+
+
+def _effect(scenarios: Scenarios, identifier: str) -> tuple[float | None, str]:
+    """The largest change in net benefit among the scenarios that change an input, and which one it is."""
     found = [
         (change, scenario.name)
         for scenario in scenarios.scenarios
-        if scenario.own and any(changed.id == identifier for changed in scenario.changes)
-        for result in scenario.own.strategies[1:]
-        if (change := result.change[0]) is not None
+        if any(changed.id == identifier for changed in scenario.changes)
+        for change in _changes(scenario)
     ]
     return max(found, key=lambda pair: abs(pair[0]), default=(None, ""))
+
+
+def _changes(scenario: Scenario) -> Iterator[float]:
+    """Changes in net benefit at the lower threshold, strategy by strategy."""
+    for result in scenario.own.strategies[1:] if scenario.own else ():
+        if result.change[0] is not None:
+            yield result.change[0]
+
+
+# --------------------------------------------------------------------------------------------- choices of method
+
+
+def _method_table(inputs: Inputs, scenarios: Scenarios) -> Table:
+    chosen = [p for p in inputs.parameters.values() if p.definition.is_method and _is_choice(inputs, p)]
+    at = words.money(inputs.thresholds[0], inputs.currency)
+    effect = Column(f"Largest change of a scenario at {at} ({inputs.currency})", "money")
+    rows = tuple(
+        (p.label or p.id, p.id, _plain(p), p.unit, "method", *_effect(scenarios, p.id), _why(p) or p.definition.help)
+        for p in chosen
+    )
+    return Table("Choices of method", _columns(effect), rows, "methods")
+
+
+def _is_choice(inputs: Inputs, p: Parameter) -> bool:
+    told = p.id.removeprefix("settings.") in DESCRIPTIONS
+    return p.id.startswith(METHODS) and p.value is not None and not told and _is_used(inputs, p)
+
+
+def _plain(p: Parameter) -> Cell:
+    return p.value.replace("_", " ") if isinstance(p.value, str) else p.value
 
 
 def _structure_table(inputs: Inputs) -> Table:

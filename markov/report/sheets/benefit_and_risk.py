@@ -1,10 +1,9 @@
 """The Benefit and risk sheet: time without symptoms or toxicity, and what is gained for each harm."""
 
-from markov.analysis.interpretation.benefit_risk import BenefitRisk, QTwist
+from markov.analysis.interpretation.benefit_risk import BenefitRisk, Periods, QTwist
 from markov.excel.style import BAD, GOOD
 from markov.inputs.parameters import Inputs
-from markov.report.page import PERIOD_COLOURS, Block, Chart, Page, Series, Table, Text
-from markov.report.sheets.tables import by_column
+from markov.report.page import PERIOD_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 
 PERIODS = (
     ("With severe toxicity (TOX)", 1),
@@ -15,12 +14,7 @@ EVEN = 0.005  # years: a difference that rounds to 0.00 has no colour
 
 
 def benefit_risk_page(result: BenefitRisk, inputs: Inputs) -> Page:
-    """Periods of life, gains in Q-TWiST over the utilities of two of them, trade-offs, numbers needed to treat.
-
-    >>> from markov.analysis.interpretation.benefit_risk import benefit_risk
-    >>> [series.name for series in benefit_risk_page(benefit_risk(calgb), calgb).blocks[1][0].series]
-    ['With severe toxicity (TOX)', 'Without symptoms or toxicity (TWiST)', 'After progression (REL)']
-    """
+    """Periods of life, gains in Q-TWiST over the utilities of two of them, trade-offs, numbers needed to treat."""
     blocks: list[Block] = [
         Text(" ".join(_sentence(row, inputs) for row in result.q_twist), "lead"),
         (_chart(result),),
@@ -44,7 +38,19 @@ def _sentence(row: QTwist, inputs: Inputs) -> str:
     )
 
 
+# ---------------------------------------------------------------------------------------------------- periods
+
+
 def _period_table(result: BenefitRisk) -> Table:
+    columns = (
+        Column("Strategy", "strong"),
+        *(Column(f"{name} (years)", "years") for name, _ in PERIODS),
+        Column("Alive (years)", "years"),
+        Column("Mean utility, TOX", "qaly"),
+        Column("Mean utility, TWiST", "qaly"),
+        Column("Mean utility, REL", "qaly"),
+    )
+    rows = tuple(_period_row(each) for each in result.periods)
     notes = (
         "TOX: expected time with grade 3 or 4 events before progression, and the time until progression where they "
         "persist. REL includes time with a second malignancy. Mean utilities are the model's own, age and the "
@@ -52,16 +58,13 @@ def _period_table(result: BenefitRisk) -> Table:
         "Source: Gelber, Goldhirsch, Cole 1993, Cancer Treat Rev 19:73. Published analyses stop at the follow-up of "
         "the trial; these times run to the model's horizon.",
     )
-    columns = by_column(
-        result.periods,
-        ("Strategy", "strong", lambda each: each.label),
-        ([f"{name} (years)" for name, _ in PERIODS], "years", lambda each: (each.tox, each.twist, each.rel)),
-        ("Alive (years)", "years", lambda each: each.life_years),
-        ("Mean utility, TOX", "qaly", lambda each: each.u_tox if each.tox else None),
-        ("Mean utility, TWiST", "qaly", lambda each: each.u_twist if each.twist else None),
-        ("Mean utility, REL", "qaly", lambda each: each.u_rel if each.rel else None),
-    )
-    return Table("Periods of life", *columns, "periods", notes)
+    return Table("Periods of life", columns, rows, "periods", notes)
+
+
+def _period_row(each: Periods) -> tuple[Cell, ...]:
+    used = [(each.tox, each.u_tox), (each.twist, each.u_twist), (each.rel, each.u_rel)]
+    utilities = [utility if years else None for years, utility in used]
+    return (each.label, each.tox, each.twist, each.rel, each.life_years, *utilities)
 
 
 def _chart(result: BenefitRisk) -> Chart:
@@ -74,12 +77,15 @@ def _chart(result: BenefitRisk) -> Chart:
     return Chart("bars", title, "", "Years per patient, undiscounted", series, y_format="0")
 
 
+# ----------------------------------------------------------------------------------------------------- Q-TWiST
+
+
 def _grid_table(row: QTwist, result: BenefitRisk, inputs: Inputs) -> Table:
-    columns, rows = by_column(
-        zip(result.utilities, row.grid, strict=True),
-        ("Utility of time with toxicity, down; after progression, across", "years", lambda line: line[0]),
-        ([f"{utility:g}" for utility in result.utilities], "years", lambda line: line[1]),
+    columns = (
+        Column("Utility of time with toxicity, down; after progression, across", "years"),
+        *(Column(f"{utility:g}", "years") for utility in result.utilities),
     )
+    rows = tuple((utility, *gains) for utility, gains in zip(result.utilities, row.grid, strict=True))
     tints = tuple(("", *(GOOD if g > EVEN else BAD if g < -EVEN else "" for g in gains)) for gains in row.grid)
     even = [row.break_even(utility) for utility in (0.0, 1.0)]
     told = [
@@ -100,33 +106,35 @@ def _grid_table(row: QTwist, result: BenefitRisk, inputs: Inputs) -> Table:
     return Table(title, columns, rows, f"q_twist_{row.strategy}", tuple(notes), tints=tints)
 
 
+# -------------------------------------------------------------------------------------------- benefit for harm
+
+
 def _trade_off_table(result: BenefitRisk) -> Table:
-    columns = by_column(
-        result.trade_offs,
-        ("Strategy", "strong", lambda t: t.label),
-        ("Harm", "text", lambda t: t.harm),
-        ("Years without progression gained", "years", lambda t: t.delta_years),
-        ("Additional patients with the harm", "percent", lambda t: t.delta_share),
-        ("Years gained for each harm", "years", lambda t: t.ratio),
-        ("In words", "text", lambda t: t.words),
+    columns = (
+        Column("Strategy", "strong"),
+        Column("Harm"),
+        Column("Years without progression gained", "years"),
+        Column("Additional patients with the harm", "percent"),
+        Column("Years gained for each harm", "years"),
+        Column("In words"),
     )
-    return Table("Benefit for harm", *columns, "trade_offs", spread=True)
+    rows = tuple((t.label, t.harm, t.delta_years, t.delta_share, t.ratio, t.words) for t in result.trade_offs)
+    return Table("Benefit for harm", columns, rows, "trade_offs", spread=True)
 
 
 def _number_table(result: BenefitRisk) -> Table:
-    columns = by_column(
-        result.numbers_needed,
-        ("Outcome", "strong", lambda n: n.outcome.capitalize()),
-        ("Strategy", "text", lambda n: n.label),
-        ("Share under the reference", "percent", lambda n: n.reference),
-        (["Share under the strategy", "Difference"], "percent", lambda n: (n.share, n.difference)),
-        ("Number needed to treat", "months", lambda n: n.number),
-        ("In words", "text", lambda n: n.words),
+    columns = (
+        Column("Outcome", "strong"),
+        Column("Strategy"),
+        Column("Share under the reference", "percent"),
+        Column("Share under the strategy", "percent"),
+        Column("Difference", "percent"),
+        Column("Number needed to treat", "months"),
+        Column("In words"),
     )
-    return Table(
-        "Numbers needed to treat",
-        *columns,
-        "numbers_needed",
-        ("Source of the measure: Laupacis, Sackett, Roberts 1988, N Engl J Med 318:1728.",),
-        spread=True,
+    rows = tuple(
+        (n.outcome.capitalize(), n.label, n.reference, n.share, n.difference, n.number, n.words)
+        for n in result.numbers_needed
     )
+    note = "Source of the measure: Laupacis, Sackett, Roberts 1988, N Engl J Med 318:1728."
+    return Table("Numbers needed to treat", columns, rows, "numbers_needed", (note,), spread=True)

@@ -6,20 +6,15 @@ from markov.analysis.base_case import BaseCase
 from markov.analysis.incremental import icer_in_words, pairwise
 from markov.model.outcomes import Outcomes
 from markov.report.page import Cell, Chart, Column, Page, Series, Table, Text
-from markov.report.sheets.charts import GREY, INK, colour
-from markov.report.sheets.tables import by_column, finite
+from markov.report.sheets.base_charts import colour
 from markov.terms import MONTHS_PER_YEAR, Array, Endpoint
 
-REGISTRY = "post_progression.registry_rate"
+GREY = "#9AA5B1"
 FROM_YEAR = 1  # row of the second year: in the first hardly anybody has progressed yet
 
 
 def bridge_page(result: BaseCase) -> Page:
-    """Implied death rates after progression, implied hazard ratios, where the gain arises, and the structures.
-
-    >>> bridge_page(calgb_base).blocks[2].title
-    'Where the gain arises'
-    """
+    """Implied death rates after progression, implied hazard ratios, where the gain arises, and the structures."""
     blocks = (
         Text(_lead(result), "lead"),
         (_rate_chart(result), *([_ratio_chart(result)] if _others(result) else [])),
@@ -52,22 +47,33 @@ def _lead(result: BaseCase) -> str:
 
 def _gains_table(result: BaseCase) -> Table:
     bridge = result.bridge
-    alive, free, beyond = bridge.gain_in_os, bridge.gain_in_pfs, bridge.gain_beyond
-    each = np.divide(alive, free, out=np.full_like(alive, np.nan), where=np.abs(free) > 1e-6)
+    columns = (
+        Column("Strategy", "strong"),
+        Column("Gain in life-years", "years"),
+        Column("Gain in progression-free years", "years"),
+        Column("Life-years per progression-free year", "years"),
+        Column("Share of the gain beyond follow-up", "percent"),
+    )
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            result.labels[i],
+            float(bridge.gain_in_os[i]),
+            float(bridge.gain_in_pfs[i]),
+            _ratio(float(bridge.gain_in_os[i]), float(bridge.gain_in_pfs[i])),
+            None if bridge.gain_beyond is None else float(bridge.gain_beyond[i]),
+        )
+        for i in _others(result)
+    )
     notes = [
         "Undiscounted, against the reference. Above 1, patients gain after progression as well; below 0, they lose."
     ]
     if bridge.follow_up is None:
         notes.append(f"Fill follow_up.{Endpoint.OS} on the sheet Survival to see the share beyond follow-up.")
-    columns = by_column(
-        _others(result),
-        ("Strategy", "strong", lambda i: result.labels[i]),
-        ("Gain in life-years", "years", lambda i: alive[i]),
-        ("Gain in progression-free years", "years", lambda i: free[i]),
-        ("Life-years per progression-free year", "years", lambda i: finite(each[i])),
-        ("Share of the gain beyond follow-up", "percent", lambda i: None if beyond is None else beyond[i]),
-    )
-    return Table("Where the gain arises", *columns, "gains", tuple(notes))
+    return Table("Where the gain arises", columns, rows, "gains", tuple(notes))
+
+
+def _ratio(gain: float, free: float) -> float | None:
+    return gain / free if abs(free) > 1e-6 else None
 
 
 def _structures_table(result: BaseCase) -> Table:
@@ -83,11 +89,11 @@ def _structures_table(result: BaseCase) -> Table:
         Column("Against the reference"),
     )
     rows: list[tuple[Cell, ...]] = []
-    for each in result.bridge.structures:
-        if each.outcomes is None:
-            rows.append((each.name, f"not available: {each.reason}", *(None,) * 7))
+    for structure in result.bridge.structures:
+        if structure.outcomes is None:
+            rows.append((structure.name, f"not available: {structure.reason}", *(None,) * 7))
         else:
-            rows += _structure_rows(result, each.name, each.outcomes)
+            rows += _structure_rows(result, structure.name, structure.outcomes)
     note = (
         "Partitioned survival reads states off the PFS and OS curves, floored at the background; it has no state "
         "for second malignancies, so that their costs and utility are left out and treatment lasts to progression or a "
@@ -97,42 +103,65 @@ def _structures_table(result: BaseCase) -> Table:
 
 
 def _structure_rows(result: BaseCase, name: str, outcomes: Outcomes) -> list[tuple[Cell, ...]]:
-    inputs, years, qalys = result.inputs, outcomes.life_years[0, :, 0], outcomes.qaly[0].tolist()
-    alive, free, costs = years.sum(axis=-1).tolist(), years[:, :2].sum(axis=-1).tolist(), outcomes.cost[0].tolist()
-    r = outcomes.strategies.index(inputs.reference)
-    pairs = pairwise(outcomes.strategies, costs, qalys, inputs.reference)
+    inputs, years = result.inputs, outcomes.life_years[0, :, 0]
+    reference = outcomes.strategies.index(inputs.reference)
+    pairs = pairwise(outcomes.strategies, outcomes.cost[0].tolist(), outcomes.qaly[0].tolist(), inputs.reference)
     words = {row.strategy: icer_in_words(row, inputs.currency) for row in pairs}
-    rows: list[tuple[Cell, ...]] = []
-    for i, strategy in enumerate(outcomes.strategies):
-        gains = (alive[i] - alive[r], qalys[i] - qalys[r])
-        told = (name if i == 0 else "", inputs.labels[strategy])
-        rows.append((*told, alive[i], free[i], qalys[i], costs[i], *gains, words.get(strategy, "reference")))
-    return rows
+    return [
+        (
+            name if i == 0 else "",
+            inputs.labels[strategy],
+            float(years[i].sum()),
+            float(years[i, :2].sum()),
+            float(outcomes.qaly[0, i]),
+            float(outcomes.cost[0, i]),
+            float(years[i].sum() - years[reference].sum()),
+            float(outcomes.qaly[0, i] - outcomes.qaly[0, reference]),
+            words.get(strategy, "reference"),
+        )
+        for i, strategy in enumerate(outcomes.strategies)
+    ]
 
 
 def _rates_table(result: BaseCase) -> Table:
     bridge, labels, others = result.bridge, result.labels, _others(result)
-    registry = result.inputs.number(REGISTRY) / MONTHS_PER_YEAR if result.inputs.given(REGISTRY) else None
+    columns = (
+        Column("Year", "integer"),
+        *(Column(f"Death rate after progression, {label} (per month)", "rate") for label in labels),
+        Column("General population (per month)", "rate"),
+        Column("Registry (per month)", "rate"),
+        *(Column(f"Hazard ratio of death, {labels[i]}", "number") for i in others),
+    )
+    registry = _registry(result)
+    rows = tuple(
+        (
+            int(year),
+            *(_cell(bridge.death_rate[k, i]) for i in range(len(labels))),
+            float(bridge.population_rate[k]),
+            registry,
+            *(_cell(bridge.hazard_ratio[k, i]) for i in others),
+        )
+        for k, year in enumerate(bridge.years)
+    )
     notes = ["Deaths of those in progression over the time they spend there. Empty: hardly anybody is there."]
-    row = result.inputs.parameters.get(REGISTRY)
+    row = result.inputs.parameters.get("post_progression.registry_rate")
     if row is not None and row.value is not None:
         notes.append(f"Registry: {row.source} ({row.status}).")
-    rates = [f"Death rate after progression, {label} (per month)" for label in labels]
-    ratios = [f"Hazard ratio of death, {labels[i]}" for i in others]
-    columns = by_column(
-        range(len(bridge.years)),
-        ("Year", "integer", lambda k: int(bridge.years[k])),
-        (rates, "rate", lambda k: map(finite, bridge.death_rate[k])),
-        ("General population (per month)", "rate", lambda k: bridge.population_rate[k]),
-        ("Registry (per month)", "rate", lambda k: registry),
-        (ratios, "number", lambda k: map(finite, bridge.hazard_ratio[k, others])),
-    )
-    return Table("Year by year", *columns, "rates", tuple(notes))
+    return Table("Year by year", columns, rows, "rates", tuple(notes))
+
+
+def _registry(result: BaseCase) -> float | None:
+    name = "post_progression.registry_rate"
+    return result.inputs.number(name) / MONTHS_PER_YEAR if result.inputs.given(name) else None
+
+
+def _cell(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _last_row(values: Array) -> int:
     """Last year with a number."""
-    return max(np.flatnonzero(np.isfinite(values)).tolist(), default=0)
+    return int(np.flatnonzero(np.isfinite(values))[-1]) if np.isfinite(values).any() else 0
 
 
 def _rate_chart(result: BaseCase) -> Chart:
@@ -142,8 +171,8 @@ def _rate_chart(result: BaseCase) -> Chart:
         for i, label in enumerate(result.labels)
     ]
     series.append(Series("General population", "Bridge", "rates", 0, 1 + count, GREY, FROM_YEAR, dashed=True))
-    if result.inputs.given(REGISTRY):
-        series.append(Series("Registry", "Bridge", "rates", 0, 2 + count, INK, FROM_YEAR, dashed=True))
+    if _registry(result) is not None:
+        series.append(Series("Registry", "Bridge", "rates", 0, 2 + count, "#1F2A37", FROM_YEAR, dashed=True))
     early = bridge.death_rate[min(4, len(bridge.years) - 1)]
     told = ", ".join(f"{la} {v:.4f}" for la, v in zip(result.labels, early, strict=True) if np.isfinite(v))
     title = f"Implied death rate after progression; in year {min(5, len(bridge.years))}, per month: {told}"
@@ -151,10 +180,18 @@ def _rate_chart(result: BaseCase) -> Chart:
 
 
 def _ratio_chart(result: BaseCase) -> Chart:
-    ratios, first = result.bridge.hazard_ratio, 3 + len(result.labels)
+    bridge, count, others = result.bridge, len(result.labels), _others(result)
     series = tuple(
-        Series(result.labels[i], "Bridge", "rates", 0, first + k, colour(i), last=_last_row(ratios[:, i]))
-        for k, i in enumerate(_others(result))
+        Series(
+            result.labels[i],
+            "Bridge",
+            "rates",
+            0,
+            3 + count + k,
+            colour(i),
+            last=_last_row(bridge.hazard_ratio[:, i]),
+        )
+        for k, i in enumerate(others)
     )
     title = "Implied hazard ratio of death within each year; 1 means that the effect is gone"
     return Chart("lines", title, "Year", "Hazard ratio", series, x_format="0", y_format="0.00")

@@ -1,6 +1,5 @@
 """The sheets CHEERS 2022 and AdViSHE: each item with what this run says of it, or left to the analyst."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,10 +9,9 @@ from markov.inputs.definitions.schema import Sheet
 from markov.inputs.parameters import Parameter
 from markov.inputs.standards import ADVISHE, CHEERS, Item
 from markov.report import words
-from markov.report.page import Cell, Page, Table, Text
+from markov.report.page import Cell, Column, Page, Table, Text
 from markov.report.sheets.provenance import CONVENTIONS, program
 from markov.report.sheets.scenarios import balance_in_words
-from markov.report.sheets.tables import by_column
 from markov.terms import COST_LABELS, LIVING, STATE_LABELS
 
 COMPLETE, BEGUN, OPEN = "complete", "begun; analyst to complete", "analyst to complete"
@@ -31,11 +29,7 @@ class Said:
 
 
 def standards_pages(result: BaseCase, found: Deterministic | None, sheets: Iterable[str]) -> list[Page]:
-    """Both checklists; `sheets` are the names of the report's other sheets, which items may point at.
-
-    >>> [page.name for page in standards_pages(calgb_base, None, ["Results"])]
-    ['CHEERS 2022', 'AdViSHE']
-    """
+    """Both checklists; `sheets` are the names of the report's other sheets, which items may point at."""
     there = frozenset(sheets)
     cheers = {**_asked(result), **_methods(result), **_answered(result, found, there)}
     return [
@@ -66,25 +60,30 @@ def _page(
 ) -> Page:
     empty = Said(status=OPEN)
     kind = name.split()[0]
-    columns, rows = by_column(
-        ((item, said.get(item.number, empty), written.get(f"{kind} {item.number}", "")) for item in items),
-        ("Item", "strong", lambda line: line[0].number),
-        ("Part", "text", lambda line: line[0].part),
-        ("Title", "strong", lambda line: line[0].title),
-        ("What it asks", "text", lambda line: line[0].asks),
-        ("Sheet", "link", lambda line: line[1].sheet),
-        (["From this run", "From the analyst"], "text", lambda line: (line[1].text, line[2])),
-        ("Status", "text", lambda line: _status(line[1], line[2])),
+    rows = tuple(_row(item, said.get(item.number, empty), written.get(f"{kind} {item.number}", "")) for item in items)
+    columns = (
+        Column("Item", "strong"),
+        Column("Part"),
+        Column("Title", "strong"),
+        Column("What it asks"),
+        Column("Sheet", "link"),
+        Column("From this run"),
+        Column("From the analyst"),
+        Column("Status"),
     )
     table = Table(f"{name}, item by item", columns, rows, "items", (note,))
-    widths = (7.0, 15.0, 28.0, 42.0, 17.0, 66.0, 36.0, 20.0)
-    return Page(name, name, subtitle, (Text(_counted(rows), "lead"), table), widths)
+    return Page(
+        name, name, subtitle, (Text(_counted(rows), "lead"), table), (7.0, 15.0, 28.0, 42.0, 17.0, 66.0, 36.0, 20.0)
+    )
 
 
-def _status(said: Said, written: str) -> str:
-    if not written:
-        return said.status
-    return NOT_APPLICABLE if written.strip().lower().startswith("not applicable") else COMPLETE
+def _row(item: Item, said: Said, written: str) -> tuple[Cell, ...]:
+    status = said.status if not written else NOT_APPLICABLE if _says_nothing(written) else COMPLETE
+    return (item.number, item.part, item.title, item.asks, said.sheet, said.text, written, status)
+
+
+def _says_nothing(written: str) -> bool:
+    return written.strip().lower().startswith("not applicable")
 
 
 def _counted(rows: Sequence[tuple[Cell, ...]]) -> str:
@@ -107,13 +106,16 @@ def _told(text: str, sheet: str = "") -> Said:
     return Said(text, sheet) if text else Said(status=OPEN)
 
 
+# ------------------------------------------------------------------------------------------------ CHEERS 2022
+
+
 def _asked(result: BaseCase) -> dict[str, Said]:
     """The question: title to outcomes."""
     inputs = result.inputs
     population = inputs.text("settings.population")
     female = inputs.number("cohort.proportion_female")
     age = f"Age {inputs.number('cohort.age'):g} at time zero, {female:.0%} women."
-    compared = [s for s in inputs.strategies if s.id in inputs.compared]
+    compared = (s for s in inputs.strategies if s.id in inputs.compared)
     alternatives = [f"{s.label}: {s.description}" if s.description else f"{s.label}." for s in compared]
     trace = result.outcomes.trace
     assert trace is not None
@@ -147,7 +149,6 @@ def _methods(result: BaseCase) -> dict[str, Said]:
     choices = [inputs.text(f"settings.{key}") for key in ("discounting", "correction", "within_cycle")]
     conventions = "; ".join(CONVENTIONS[choice] for choice in choices)
     reading = inputs.text("settings.post_progression").replace("_", " ")
-    checks = words.checks_counted(result)
     index = f" {older} older amounts are brought to it by the price index." if older else ""
     return {
         "12": _begun(f"Curves, events and adverse events from: {_sources(given, (Sheet.SURVIVAL, Sheet.EVENTS))}."),
@@ -155,15 +156,19 @@ def _methods(result: BaseCase) -> dict[str, Said]:
         "14": _begun(f"Categories: {', '.join(COST_LABELS.values()).lower()}. From: {_sources(given, costs)}."),
         "15": Said(f"{inputs.currency}, prices of {year}.{index}", "Provenance"),
         "16": _begun(f"Cohort model of these states: {states}, Death. Program: {program()}.", "Bridge"),
-        "17": Said(f"{conventions}. Mortality after progression: {reading}. {checks}", "Provenance"),
+        "17": Said(
+            f"{conventions}. Mortality after progression: {reading}. {words.checks_counted(result)}", "Provenance"
+        ),
     }
 
 
 def _sources(given: Iterable[Parameter], sheets: Sequence[Sheet]) -> str:
     """The sources behind the values of some sheets, those of most values first."""
-    names = [
-        name for name, _ in Counter(p.source for p in given if p.definition.sheet in sheets and p.source).most_common()
-    ]
+    counted: dict[str, int] = {}
+    for p in given:
+        if p.definition.sheet in sheets and p.source:
+            counted[p.source] = counted.get(p.source, 0) + 1
+    names = sorted(counted, key=lambda name: -counted[name])
     more = f"; and {len(names) - LISTED} more, on Inputs used" if len(names) > LISTED else ""
     return "; ".join(names[:LISTED]) + more if names else "no source is named"
 
@@ -193,6 +198,9 @@ def _answered(result: BaseCase, found: Deterministic | None, sheets: frozenset[s
         "20": Said(done, "Tornado"),
         "24": Said(" ".join(balance_in_words(found.scenarios)), "Scenarios"),
     }
+
+
+# ---------------------------------------------------------------------------------------------------- AdViSHE
 
 
 def _validated(result: BaseCase, sheets: frozenset[str]) -> dict[str, Said]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from markov.analysis.base_case import BaseCase
 from markov.excel.style import BAD, CHANGED, CONFIDENTIAL, GOOD, WARN, WEAK
-from markov.report.page import CONTENTS, STATE_COLOURS, Column, Page, Table, Text
-from markov.report.sheets.charts import colour
+from markov.report.page import CONTENTS, STATE_COLOURS, Cell, Column, Page, Table, Text
+from markov.report.sheets.base_charts import colour
 from markov.terms import STATE_LABELS, State
 
 READING = (
@@ -24,7 +24,11 @@ MARKS = (
 QUESTIONS = (
     ("Summary", "What is compared, in whom, for whom?", "Title, question and answer"),
     ("Summary", "What does it cost and gain, at which price?", "Headline: every price set side by side"),
-    ("Summary", "What if patients die otherwise after progression?", "Three readings of mortality after progression"),
+    (
+        "Summary",
+        "What if patients die otherwise after progression?",
+        "Three readings of mortality after progression",
+    ),
     ("Incremental", "Which strategy is good value, which is dominated?", "Full incremental analysis; net benefit"),
     ("Disaggregated", "What do the costs consist of, and where do QALYs arise?", "By category, state and component"),
     (
@@ -32,8 +36,16 @@ QUESTIONS = (
         "Where does the gain in survival come from: the trial, or beyond it?",
         "Where the gain arises; year by year",
     ),
-    ("Survival", "What does the trial report, and what does the model?", "Model against trial, with reasons"),
-    ("Scenarios", "What if the effect on survival vanished, or a price fell?", "One row for each scenario"),
+    (
+        "Survival",
+        "What does the trial report, and what does the model?",
+        "Model against trial, with reasons",
+    ),
+    (
+        "Scenarios",
+        "What if the effect on survival vanished, or a price fell?",
+        "One row for each scenario",
+    ),
     ("Threshold", "At which price would it be cost-effective?", "Value-based price, with the discount on list"),
     ("Assumptions", "Which inputs are assumed, and does it matter?", "Every one, by its effect on net benefit"),
     ("Inputs used", "Which value, from where, of what status?", "Every value with its source, page and cell"),
@@ -54,23 +66,21 @@ QUESTIONS = (
 
 
 def contents_page(result: BaseCase, pages: Sequence[Page], linked: Sequence[tuple[str, str]] = ()) -> Page:
-    """Every page by name with what it shows, more sheets as names with a sentence, and the key to the colours.
-
-    >>> contents_page(calgb_base, [Page("Severity", "Severity", "QALYs lost.", ())]).blocks[1].rows
-    (('Severity', 'QALYs lost.'),)
-    """
-    rows = (*((page.name, _told(page)) for page in pages), *linked)
+    """Every page by name with what it shows, more sheets as names with a sentence, and the key to the colours."""
+    rows: list[tuple[Cell, ...]] = [(page.name, _told(page)) for page in pages]
+    columns = (Column("Sheet", "link"), Column("What it shows"))
     inputs = result.inputs
     reference = inputs.labels[inputs.reference].lower()
+    reading = READING.format(year=inputs.number("settings.price_year"), reference=reference)
     return Page(
         CONTENTS,
         "Contents",
         "Every sheet of this report, then where reviewers find their answers; click a name to go there, and "
         "“Contents” at its top to come back.",
         (
-            Text(READING.format(year=inputs.number("settings.price_year"), reference=reference)),
-            Table("Sheets", (Column("Sheet", "link"), Column("What it shows")), rows, "sheets", spread=True),
-            _questions({name for name, _ in rows}),
+            Text(reading),
+            Table("Sheets", columns, (*rows, *linked), "sheets", spread=True),
+            _questions({str(name) for name, _ in (*rows, *linked)}),
             _colours(result),
         ),
         widths=(26.0, 74.0, 80.0),

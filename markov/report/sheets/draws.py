@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from markov.analysis.uncertainty.sample import Sample
-from markov.excel.files import write_whole
 from markov.inputs.parameters import Inputs
+from markov.report.files import write_whole
 from markov.report.page import Column, Look, Page, Table, Text
 from markov.terms import Array
 
@@ -38,7 +38,7 @@ R, package voi:
 """
 
 
-def _columns_of_draws(sample: Sample) -> dict[str, Array]:
+def columns_of_draws(sample: Sample) -> dict[str, Array]:
     """Columns of all draws by name: the draw's number, sampled inputs by id, then outcomes by strategy.
 
     Draws of several scenarios together have the number of their scenario in place of inputs.
@@ -54,13 +54,8 @@ def _columns_of_draws(sample: Sample) -> dict[str, Array]:
 
 
 def draws_page(sample: Sample, file: Path | None = None) -> Page:
-    """The sheet of draws, or where they are: `file` stands beside the report.
-
-    >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> draws_page(draw_sample(calgb, 2, 1, traced=False)).blocks[0].columns[-1].header
-    'severity_weight'
-    """
-    columns = _columns_of_draws(sample)
+    """The sheet of draws, or where they are: `file` stands beside the report."""
+    columns = columns_of_draws(sample)
     told = "Sampled inputs by id, in the unit of their cell; discounted costs, QALYs and life-years by strategy."
     if sample.runs > ON_SHEET:
         where = f"in the file {file.name} beside this report" if file else "not kept: run again with a file for them"
@@ -68,31 +63,38 @@ def draws_page(sample: Sample, file: Path | None = None) -> Page:
         listed = tuple((i + 1, name) for i, name in enumerate(columns))
         table = Table("Columns of the file", (Column("Column", "integer"), Column("Name")), listed, "columns")
         return Page("Draws", "All draws", told, (Text(words, "lead"), table), (12.0, 60.0))
-    kinds: Mapping[str, Look] = {"cost": "money", "qaly": "qaly", "life_years": "qaly"}
-    looks = {f"{kind}.{strategy}": look for kind, look in kinds.items() for strategy in sample.strategies}
-    heads = (Column("Draw", "integer"), *(Column(name, looks.get(name, "exact")) for name in columns))
-    values = np.column_stack([*columns.values()]).astype(float).tolist()
-    table = Table("Draws", heads, tuple((i, *row) for i, row in enumerate(values, start=1)), "draws", long=True)
+    rows = tuple(
+        (i + 1, *(float(value) for value in row))
+        for i, row in enumerate(zip(*(column.tolist() for column in columns.values()), strict=True))
+    )
+    looks: Mapping[str, Look] = {"cost": "money", "qaly": "qaly", "life_years": "qaly"}
+    heads = (
+        Column("Draw", "integer"),
+        *(
+            Column(name, looks.get(name.partition(".")[0], "exact") if name in _outcomes(sample) else "exact")
+            for name in columns
+        ),
+    )
+    table = Table("Draws", heads, rows, "draws", long=True)
     return Page("Draws", "All draws", told, (table,), (8.0, *(17.0,) * len(columns)))
+
+
+def _outcomes(sample: Sample) -> set[str]:
+    return {f"{name}.{s}" for name in ("cost", "qaly", "life_years") for s in sample.strategies}
 
 
 def write_draws(sample: Sample, path: Path) -> Path:
     """Write all draws to a file, compressed CSV or Parquet by its name; the same draws give the same bytes.
 
     Raises ReportError where it cannot be written, and ImportError for Parquet without pyarrow.
-
-    >>> import tempfile
-    >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> write_draws(draw_sample(calgb, 2, 1, traced=False), Path(tempfile.mkdtemp()) / "a.draws.csv.gz").name
-    'a.draws.csv.gz'
     """
-    columns = {"draw": [*range(1, sample.runs + 1)]} | {k: v.tolist() for k, v in _columns_of_draws(sample).items()}
+    columns = {"draw": [*range(1, sample.runs + 1)]} | {k: v.tolist() for k, v in columns_of_draws(sample).items()}
     if path.suffix == ".parquet":
         import pyarrow
         from pyarrow import parquet
 
         return write_whole(path, lambda file: parquet.write_table(pyarrow.table(columns), str(file)))
-    text = _csv(list(columns), list(columns.values()))
+    text = csv_text(list(columns), list(columns.values()))
     return write_whole(path, lambda file: file.write_bytes(gzip.compress(text.encode("utf-8"), 6, mtime=0)))
 
 
@@ -100,20 +102,15 @@ def export(inputs: Inputs, sample: Sample, folder: Path) -> tuple[Path, ...]:
     """Write parameters, costs and effects as BCEA, voi and SAVI read them, and a note on how to load them.
 
     Raises ValueError for a sample without its inputs, and ReportError where the folder cannot be written.
-
-    >>> import tempfile
-    >>> from markov.analysis.uncertainty.sample import draw_sample
-    >>> [file.name for file in export(calgb, draw_sample(calgb, 2, 1, traced=False), Path(tempfile.mkdtemp()))]
-    ['parameters.csv', 'costs.csv', 'effects.csv', 'README.txt']
     """
     if sample.rows is None:
         raise ValueError("draws of several scenarios have no common inputs: export one model")
     drawn = sample.rows.block(0, sample.runs)
     names = list(sample.strategies)
     files = {
-        "parameters.csv": _csv(list(drawn), [column.tolist() for column in drawn.values()]),
-        "costs.csv": _csv(names, sample.cost.T.tolist()),
-        "effects.csv": _csv(names, sample.qaly.T.tolist()),
+        "parameters.csv": csv_text(list(drawn), [column.tolist() for column in drawn.values()]),
+        "costs.csv": csv_text(names, sample.cost.T.tolist()),
+        "effects.csv": csv_text(names, sample.qaly.T.tolist()),
         "README.txt": EXPORT_NOTE.format(
             currency=inputs.currency,
             reference=names[0],
@@ -125,10 +122,10 @@ def export(inputs: Inputs, sample: Sample, folder: Path) -> tuple[Path, ...]:
     return tuple(_write(folder / name, text) for name, text in files.items())
 
 
-def _csv(names: Sequence[str], columns: Sequence[Sequence[float]]) -> str:
+def csv_text(names: Sequence[str], columns: Sequence[Sequence[float]]) -> str:
     """Columns as CSV with a header, every number at full precision.
 
-    >>> _csv(["a", "b"], [[1, 0.1], [2.5, 1e-9]])
+    >>> csv_text(["a", "b"], [[1, 0.1], [2.5, 1e-9]])
     'a,b\\n1,2.5\\n0.1,1e-09\\n'
     """
     lines = (",".join(map(repr, row)) for row in zip(*columns, strict=True))

@@ -4,55 +4,61 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from markov.analysis.evidence.curve_fits import ArmFits, CurveFits, JointFits, describe, treatment_effect
+from markov.analysis.evidence.curve_fits import ArmFits, Comparison, CurveFits, JointFits, describe, treatment_effect
 from markov.inputs.parameters import Inputs
-from markov.report.page import Block, Chart, Column, Page, Series, Table, Text
-from markov.report.sheets.charts import GREY, colour
-from markov.report.sheets.fits_by_arm import LONG_TERM, arm_pages, data_name, round_up
-from markov.report.sheets.tables import ENDPOINT_LABELS, by_column, finite
+from markov.report.page import STRATEGY_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
+from markov.report.sheets.fits_by_arm import (
+    ENDPOINT_NAMES,
+    GREY,
+    LONG_TERM,
+    arm_page,
+    data_name,
+    data_page,
+    finite,
+    round_up,
+)
 from markov.survival.fit import Fit
-
-PARALLEL, CROSSING = "no sign against one ratio", "hazards are not proportional: one curve an arm"
+from markov.terms import Endpoint
 
 
 def curve_fit_pages(found: CurveFits) -> list[Page]:
-    """Every page on the fits, in order: the overview, one for each arm, the arms compared, the records.
+    """Every page on the fits, in order: the overview, one for each arm, the arms compared, the records."""
+    pages = [_overview(found)]
+    pages += [arm_page(found.inputs, arm) for arm in found.arms]
+    if found.comparisons:
+        pages.append(_comparison_page(found))
+    pages += [data_page(found.inputs, arm) for arm in found.arms]
+    return [*pages, _records_page(found)]
 
-    >>> [page.name for page in curve_fit_pages(CurveFits(calgb, (), ()))]
-    ['Fits', 'Records']
-    """
-    arms = [arm_pages(found.inputs, arm) for arm in found.arms]
-    return [
-        _overview(found),
-        *(page for page, _ in arms),
-        *([_comparison_page(found)] if found.comparisons else []),
-        *(data for _, data in arms),
-        _records_page(found),
-    ]
+
+# ---------------------------------------------------------------------------------------------------- overview
 
 
 def _overview(found: CurveFits) -> Page:
     inputs = found.inputs
-    columns, rows = by_column(
-        found.arms,
-        ("Strategy", "strong", lambda arm: inputs.labels[arm.strategy]),
-        ("Endpoint", "text", lambda arm: ENDPOINT_LABELS[arm.endpoint]),
-        ("Patients", "integer", lambda arm: int(arm.chosen.patients)),
-        ("Events", "integer", lambda arm: int(arm.chosen.events)),
-        ("Curve chosen", "text", lambda arm: describe(arm.chosen)),
-        ("Why", "text", lambda arm: arm.by_whom),
-        ("AIC", "months", lambda arm: arm.chosen.aic),
-        ("Lowest AIC", "text", lambda arm: describe(arm.fitted[0])),
-        ("Median, data (months)", "months", lambda arm: finite(arm.kaplan_meier.median()[0])),
-        ("Median, curve (months)", "months", lambda arm: finite(arm.chosen.median())),
-        ("Median, published (months)", "months", lambda arm: _published_median(inputs, arm)),
-        ("Largest gap to the points", "percent", lambda arm: arm.reconstruction.quality.max_difference),
+    columns = (
+        Column("Strategy", "strong"),
+        Column("Endpoint"),
+        Column("Patients", "integer"),
+        Column("Events", "integer"),
+        Column("Curve chosen"),
+        Column("Why"),
+        Column("AIC", "months"),
+        Column("Lowest AIC"),
+        Column("Median, data (months)", "months"),
+        Column("Median, curve (months)", "months"),
+        Column("Median, published (months)", "months"),
+        Column("Largest gap to the points", "percent"),
     )
+    rows = tuple(_overview_row(inputs, arm) for arm in found.arms)
     note = (
         "AIC and BIC alone choose nothing: hazard shape, plausibility and other evidence decide. Fill the sheet Curve "
         "choice of the new workbook; an empty rationale stays a warning in every later run."
     )
-    blocks: list[Block] = [Text(_lead(found), "lead"), Table("Curves chosen", columns, rows, "chosen", (note,))]
+    blocks: list[Block] = [
+        Text(_lead(found), "lead"),
+        Table("Curves chosen", columns, rows, "chosen", (note,)),
+    ]
     for endpoint in dict.fromkeys(arm.endpoint for arm in found.arms):
         arms = [arm for arm in found.arms if arm.endpoint == endpoint]
         blocks.append((_fit_chart(inputs, arms), _long_chart(inputs, arms)))
@@ -72,7 +78,25 @@ def _lead(found: CurveFits) -> str:
     return words
 
 
-def _published_median(inputs: Inputs, arm: ArmFits) -> float | None:
+def _overview_row(inputs: Inputs, arm: ArmFits) -> tuple[Cell, ...]:
+    fit, best = arm.chosen, arm.fitted[0]
+    return (
+        inputs.labels[arm.strategy],
+        ENDPOINT_NAMES[Endpoint(arm.endpoint)],
+        int(fit.patients),
+        int(fit.events),
+        describe(fit),
+        arm.by_whom,
+        fit.aic,
+        describe(best),
+        finite(arm.kaplan_meier.median()[0]),
+        finite(fit.median()),
+        published_median(inputs, arm),
+        arm.reconstruction.quality.max_difference,
+    )
+
+
+def published_median(inputs: Inputs, arm: ArmFits) -> float | None:
     """The trial's own median in months, where the workbook names it."""
     results = [r for r in inputs.trial_results if (r.strategy, r.endpoint) == (arm.strategy, arm.endpoint)]
     return next((r.value for r in results if r.measure == "median"), None)
@@ -82,14 +106,14 @@ def _fit_chart(inputs: Inputs, arms: Sequence[ArmFits]) -> Chart:
     series = []
     for arm in arms:
         label, page = inputs.labels[arm.strategy], data_name(inputs, arm)
-        painted = _colour(inputs, arm.strategy)
+        colour = _colour(inputs, arm.strategy)
         series += [
-            Series(f"{label}, data", page, "steps", 0, 1, painted),
-            Series(f"{label}, {describe(arm.chosen)}", page, "curves", 0, 4, painted, dashed=True),
+            Series(f"{label}, data", page, "steps", 0, 1, colour),
+            Series(f"{label}, {describe(arm.chosen)}", page, "curves", 0, 4, colour, dashed=True),
         ]
     limit = max(arm.kaplan_meier.last for arm in arms)
     gaps = max(arm.reconstruction.quality.rmse for arm in arms)
-    title = f"{ENDPOINT_LABELS[arms[0].endpoint]}: rebuilt records lie {gaps:.1%} from the points on average"
+    title = f"{ENDPOINT_NAMES[Endpoint(arms[0].endpoint)]}: rebuilt records lie {gaps:.1%} from the points on average"
     return Chart("lines", title, "Months", "Share of patients", tuple(series), round_up(limit), 1.0, "0", "0%")
 
 
@@ -105,22 +129,27 @@ def _long_chart(inputs: Inputs, arms: Sequence[ArmFits]) -> Chart:
 
 
 def _colour(inputs: Inputs, strategy: str) -> str:
-    order = sorted((s.id for s in inputs.strategies), key=lambda s: s != inputs.reference)
-    return colour(order.index(strategy))
+    order = [s.id for s in inputs.strategies]
+    order.sort(key=lambda s: s != inputs.reference)
+    return STRATEGY_COLOURS[order.index(strategy) % len(STRATEGY_COLOURS)]
+
+
+# -------------------------------------------------------------------------------------------- comparison, records
 
 
 def _comparison_page(found: CurveFits) -> Page:
     inputs = found.inputs
-    columns, rows = by_column(
-        found.comparisons,
-        ("Comparison", "strong", lambda c: f"{inputs.labels[c.strategy]} against {inputs.labels[c.reference].lower()}"),
-        ("Endpoint", "text", lambda c: ENDPOINT_LABELS[c.endpoint]),
-        ("Hazard ratio, rebuilt records", "number", lambda c: c.cox.hazard_ratio),
-        (["Low", "High"], "number", lambda c: c.cox.interval),
-        ("Log-rank P", "exact", lambda c: c.log_rank.p_value),
-        ("P for proportional hazards", "number", lambda c: c.cox.proportionality_p_value),
-        ("Reading", "text", lambda c: CROSSING if c.cox.proportionality_p_value < 0.05 else PARALLEL),
+    columns = (
+        Column("Comparison", "strong"),
+        Column("Endpoint"),
+        Column("Hazard ratio, rebuilt records", "number"),
+        Column("Low", "number"),
+        Column("High", "number"),
+        Column("Log-rank P", "exact"),
+        Column("P for proportional hazards", "number"),
+        Column("Reading"),
     )
+    rows = tuple(_comparison_row(inputs, comparison) for comparison in found.comparisons)
     note = (
         "Cox regression on the rebuilt records. A small P for proportional hazards, or log cumulative hazards that are "
         "not parallel, speaks for a curve of its own in each arm."
@@ -133,35 +162,47 @@ def _comparison_page(found: CurveFits) -> Page:
             Series(inputs.labels[a.strategy], data_name(inputs, a), "hazards", 3, 4, _colour(inputs, a.strategy))
             for a in arms
         )
-        title = f"{ENDPOINT_LABELS[endpoint]}: parallel lines mean proportional hazards"
+        title = f"{ENDPOINT_NAMES[Endpoint(endpoint)]}: parallel lines mean proportional hazards"
         charts.append(
             Chart("lines", title, "Log of months", "Log cumulative hazard", series, x_format="0.0", y_format="0.0")
         )
     blocks.append(tuple(charts))
     blocks += [_joint_table(inputs, joint) for joint in found.joint]
     subtitle = "What the rebuilt records say of the treatment effect, and whether one ratio describes it."
-    widths = (44.0, 26.0, 14.0, 10.0, 10.0, 12.0, 14.0, 40.0)
-    return Page("Comparison", "Arms compared", subtitle, tuple(blocks), widths)
+    return Page(
+        "Comparison", "Arms compared", subtitle, tuple(blocks), (44.0, 26.0, 14.0, 10.0, 10.0, 12.0, 14.0, 40.0)
+    )
+
+
+def _comparison_row(inputs: Inputs, c: Comparison) -> tuple[Cell, ...]:
+    low, high = c.cox.interval
+    proportional = c.cox.proportionality_p_value
+    reading = "no sign against one ratio" if proportional >= 0.05 else "hazards are not proportional: one curve an arm"
+    name = f"{inputs.labels[c.strategy]} against {inputs.labels[c.reference].lower()}"
+    endpoint = ENDPOINT_NAMES[Endpoint(c.endpoint)]
+    return name, endpoint, c.cox.hazard_ratio, low, high, c.log_rank.p_value, proportional, reading
 
 
 def _joint_table(inputs: Inputs, joint: JointFits) -> Table:
-    fits = sorted((f for f in joint.fits if isinstance(f, Fit)), key=lambda f: f.aic)
-    lines = [(fit, arm.strategy, *treatment_effect(fit, arm.strategy)) for fit in fits for arm in joint.others]
-    columns = by_column(
-        lines,
-        ("Family of all arms together", "strong", lambda line: describe(line[0])),
-        ("Strategy", "text", lambda line: inputs.labels[line[1]]),
-        (
-            ["Ratio", "Low", "High"],
-            "number",
-            lambda line: np.exp(line[3] + np.array([0.0, -1.959964, 1.959964]) * line[4]),
-        ),
-        ("AIC", "months", lambda line: line[0].aic),
-        ("Kind", "text", lambda line: line[2].value.replace("_", " ")),
+    columns = (
+        Column("Family of all arms together", "strong"),
+        Column("Strategy"),
+        Column("Ratio", "number"),
+        Column("Low", "number"),
+        Column("High", "number"),
+        Column("AIC", "months"),
+        Column("Kind"),
     )
-    title = f"{ENDPOINT_LABELS[joint.endpoint]}: one shape, a ratio for each arm"
+    rows: list[tuple[Cell, ...]] = []
+    for fit in sorted((f for f in joint.fits if isinstance(f, Fit)), key=lambda f: f.aic):
+        for arm in joint.others:
+            kind, logarithm, error = treatment_effect(fit, arm.strategy)
+            ratio, low, high = (float(np.exp(logarithm + z * error)) for z in (0.0, -1.959964, 1.959964))
+            label = inputs.labels[arm.strategy]
+            rows.append((describe(fit), label, ratio, low, high, fit.aic, kind.value.replace("_", " ")))
+    title = f"{ENDPOINT_NAMES[Endpoint(joint.endpoint)]}: one shape, a ratio for each arm"
     note = "A hazard ratio below 1, or a time ratio above 1, favours the strategy."
-    return Table(title, *columns, f"joint_{joint.endpoint}", (note,))
+    return Table(title, columns, tuple(rows), f"joint_{joint.endpoint}", (note,))
 
 
 def _records_page(found: CurveFits) -> Page:

@@ -4,26 +4,18 @@ import numpy as np
 
 from markov.analysis.evidence.median_fits import MedianFit
 from markov.inputs.parameters import Inputs
-from markov.report.page import Chart, Column, Page, Table, Text
-from markov.report.sheets.charts import by_strategy
-from markov.report.sheets.tables import ENDPOINT_LABELS, by_column
+from markov.report.page import STRATEGY_COLOURS, Chart, Column, Page, Series, Table, Text
+from markov.report.sheets.fits_by_arm import ENDPOINT_NAMES
 from markov.survival.families import cumulative_hazard, with_median
-from markov.terms import Family
+from markov.terms import Endpoint, Family
 
 MONTHS = np.arange(0.0, 241.0, 3.0)
 
 
 def median_fit_page(inputs: Inputs, fit: MedianFit) -> Page:
-    """Medians, ratio and shape with their errors, and the curves they make.
-
-    >>> from markov.analysis.evidence.median_fits import fit_medians
-    >>> from markov.inputs.parameters import with_values
-    >>> inputs = with_values(calgb, {"pfs.shape.no_maintenance": 1.1})
-    >>> median_fit_page(inputs, fit_medians(inputs, "pfs")).blocks[2].rows[-1][:2]
-    ('Weibull shape', 1.1)
-    """
+    """Medians, ratio and shape with their errors, and the curves they make."""
     name = f"Medians {fit.endpoint.upper()}"
-    endpoint = ENDPOINT_LABELS[fit.endpoint]
+    endpoint = ENDPOINT_NAMES[Endpoint(fit.endpoint)]
     blocks = (
         Text(_lead(fit), "lead"),
         (_chart(inputs, fit, name, endpoint),),
@@ -61,11 +53,13 @@ def _estimates(inputs: Inputs, fit: MedianFit) -> Table:
         )
         for strategy, median in fit.medians.items()
     ]
-    row, effect = fit.shape_row, fit.hazard_ratio
-    if effect is not None and row is not None:
-        told = f"Hazard ratio, {row.trial}"
-        rows.append((told, effect.ratio, effect.low, effect.high, effect.standard_error, row.status))
-    kind = "assumption" if row is None else "derived"
+    if fit.hazard_ratio is not None and fit.shape_row is not None:
+        effect = fit.hazard_ratio
+        row = fit.shape_row
+        rows.append(
+            (f"Hazard ratio, {row.trial}", effect.ratio, effect.low, effect.high, effect.standard_error, row.status)
+        )
+    kind = "derived" if fit.shape_row is not None else "assumption"
     rows.append(("Weibull shape", fit.shape.value, *fit.shape.interval(), fit.shape.log_standard_error, kind))
     note = "The error of the shape leaves out a covariance and is an upper bound."
     return Table("Estimates", columns, tuple(rows), "estimates", (note,), weak=5)
@@ -73,21 +67,18 @@ def _estimates(inputs: Inputs, fit: MedianFit) -> Table:
 
 def _curves(inputs: Inputs, fit: MedianFit) -> Table:
     shape = {"shape": np.asarray(fit.shape.value)}
-    curves = np.stack(
-        [
-            np.exp(-cumulative_hazard(Family.WEIBULL, with_median(Family.WEIBULL, shape, np.asarray(m.value)), MONTHS))
-            for m in fit.medians.values()
-        ]
-    )
-    columns, rows = by_column(
-        range(len(MONTHS)),
-        ("Months", "months", lambda k: MONTHS[k]),
-        ([inputs.labels[s] for s in fit.medians], "share", lambda k: curves[:, k]),
-    )
-    return Table("Curves", columns, rows, "curves")
+    columns = [
+        np.exp(-cumulative_hazard(Family.WEIBULL, with_median(Family.WEIBULL, shape, np.asarray(m.value)), MONTHS))
+        for m in fit.medians.values()
+    ]
+    rows = tuple((float(t), *map(float, values)) for t, *values in zip(MONTHS, *columns, strict=True))
+    headers = (Column("Months", "months"), *(Column(inputs.labels[s], "share") for s in fit.medians))
+    return Table("Curves", headers, rows, "curves")
 
 
 def _chart(inputs: Inputs, fit: MedianFit, name: str, endpoint: str) -> Chart:
-    series = by_strategy([inputs.labels[s] for s in fit.medians], name, "curves", 1)
+    series = tuple(
+        Series(inputs.labels[s], name, "curves", 0, 1 + i, STRATEGY_COLOURS[i]) for i, s in enumerate(fit.medians)
+    )
     title = f"{endpoint}: Weibull curves of shape {fit.shape.value:.2f} through the published medians"
-    return Chart("lines", title, "Months", "Share of patients", tuple(series), 120.0, 1.0, "0", "0%")
+    return Chart("lines", title, "Months", "Share of patients", series, 120.0, 1.0, "0", "0%")

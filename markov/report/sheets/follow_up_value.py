@@ -3,11 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from markov.analysis.uncertainty.follow_up import FollowUp
+from markov.analysis.uncertainty.follow_up import FollowUp, Wait
 from markov.inputs.parameters import Inputs
-from markov.report.page import Block, Chart, Page, Table, Text
-from markov.report.sheets.charts import by_threshold
-from markov.report.sheets.tables import by_column
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.words import money, per_qaly
 
 PAGE = "Follow-up value"
@@ -16,11 +14,7 @@ NET = 6  # of the table for the population
 
 
 def follow_up_page(inputs: Inputs, found: Sequence[FollowUp], note: str = "") -> Page:
-    """For each strategy whose trial could be followed longer: the answer, charts and tables, and what was believed.
-
-    >>> follow_up_page(calgb, (), "No length of follow-up is given.").blocks[0].words
-    'No length of follow-up is given.'
-    """
+    """For each strategy whose trial could be followed longer: the answer, charts and tables, and what was believed."""
     blocks: list[Block] = []
     for number, one in enumerate(found):
         blocks += [
@@ -47,15 +41,7 @@ METHOD = (
 
 
 def follow_up_lead(inputs: Inputs, found: FollowUp) -> list[str]:
-    """The answer at each threshold in words.
-
-    >>> from types import SimpleNamespace
-    >>> wait = SimpleNamespace(years=5.0, information=SimpleNamespace(value=120.0), net_benefit=None)
-    >>> facts = {"strategy": "lenalidomide", "thresholds": [25000.0], "at": lambda t: [wait], "best": lambda t: None}
-    >>> follow_up_lead(calgb, SimpleNamespace(**facts))
-    ['At £25,000 per QALY 5 more years of follow-up of lenalidomide are worth £120 per patient; for the population, fill
-    decision.patients_per_year.']
-    """
+    """The answer at each threshold in words."""
     return [_answer(inputs, found, threshold) for threshold in found.thresholds]
 
 
@@ -87,9 +73,7 @@ def _charts(inputs: Inputs, found: FollowUp, number: int) -> tuple[Chart, ...]:
         told = f"the expected net benefit of waiting is highest after {best.years:g} years"
 
     def chart(title: str, x: str, unit: str, columns: tuple[int, int], table: str = "waits") -> Chart:
-        keys = [_key(number, threshold, table) for threshold in found.thresholds]
-        y = [columns[1]] * len(keys)
-        series = by_threshold(found.thresholds, inputs.currency, PAGE, keys, columns[0], y)
+        series = _series(inputs, found, number, *columns, table)
         return Chart("lines", title, x, f"{inputs.currency}{unit}", series, x_format="0", y_format="#,##0")
 
     years = f"{label}: {last.years:g} more years are worth {value} per patient at {at}"
@@ -104,71 +88,102 @@ def _charts(inputs: Inputs, found: FollowUp, number: int) -> tuple[Chart, ...]:
     return tuple(charts)
 
 
+def _series(inputs: Inputs, found: FollowUp, number: int, x: int, y: int, table: str = "waits") -> tuple[Series, ...]:
+    return tuple(
+        Series(
+            per_qaly(threshold, inputs.currency),
+            PAGE,
+            _key(number, threshold, table),
+            x,
+            y,
+            LINE_COLOURS[i % len(LINE_COLOURS)],
+        )
+        for i, threshold in enumerate(found.thresholds)
+    )
+
+
 def _key(number: int, threshold: float, table: str = "waits") -> str:
     return f"{table}_{number}_{threshold:g}"
 
 
 def _table(inputs: Inputs, found: FollowUp, threshold: float, number: int) -> Table:
-    unit, arms = inputs.currency, [inputs.labels[s].lower() for s in (found.strategy, found.versus)]
-    note = (
+    unit = inputs.currency
+    columns = (
+        Column("Further years", "exact"),
+        Column(f"Deaths, {inputs.labels[found.strategy].lower()}", "months"),
+        Column("Deaths, both arms", "months"),
+        Column("Standard error of the estimate", "qaly"),
+        Column(f"Net benefit, deciding now ({unit})", "money"),
+        Column(f"Net benefit, deciding after ({unit})", "money"),
+        Column(f"Value per patient, EVSI ({unit})", "money"),
+        Column("Standard error", "money"),
+        Column("Upward bias", "money"),
+        Column("Normal closed form", "money"),
+        Column("Probability of another decision", "percent"),
+    )
+    rows = tuple(_row(wait) for wait in found.at(threshold))
+    at = money(threshold, unit)
+    arms = (inputs.labels[s].lower() for s in (found.strategy, found.versus))
+    title = f"For a patient: {' against '.join(arms)} at {at} per QALY"
+    notes = (
         "Net benefits are those of the best strategy. The value is by regression; its upward bias is that of a noisy "
-        "fit, and is shown, not taken off."
+        "fit, and is shown, not taken off.",
     )
-    columns = by_column(
-        found.at(threshold),
-        ("Further years", "exact", lambda wait: wait.years),
-        (f"Deaths, {arms[0]}", "months", lambda wait: wait.events[0]),
-        ("Deaths, both arms", "months", lambda wait: sum(wait.events)),
-        ("Standard error of the estimate", "qaly", lambda w: w.variance**0.5 if w.variance < 1e6 else None),
-        (f"Net benefit, deciding now ({unit})", "money", lambda wait: wait.expected_now),
-        (f"Net benefit, deciding after ({unit})", "money", lambda wait: wait.expected_now + wait.information.value),
-        (f"Value per patient, EVSI ({unit})", "money", lambda wait: wait.information.value),
-        ("Standard error", "money", lambda wait: wait.information.standard_error),
-        ("Upward bias", "money", lambda wait: wait.information.upward_bias),
-        ("Normal closed form", "money", lambda wait: wait.closed_form),
-        ("Probability of another decision", "percent", lambda wait: wait.changes),
-    )
-    return Table(
-        f"For a patient: {' against '.join(arms)} at {per_qaly(threshold, unit)}",
-        *columns,
-        _key(number, threshold),
-        (note,),
+    return Table(title, columns, rows, _key(number, threshold), notes)
+
+
+def _row(wait: Wait) -> tuple[Cell, ...]:
+    value = wait.information.value
+    return (
+        wait.years,
+        wait.events[0],
+        sum(wait.events),
+        wait.variance**0.5 if wait.variance < 1e6 else None,
+        wait.expected_now,
+        wait.expected_now + value,
+        value,
+        wait.information.standard_error,
+        wait.information.upward_bias,
+        wait.closed_form,
+        wait.changes,
     )
 
 
 def _population(inputs: Inputs, found: FollowUp, threshold: float, number: int) -> Table:
-    unit, people = inputs.currency, "decision.patients_per_year"
+    unit = inputs.currency
+    columns = (
+        Column("Further years", "exact"),
+        Column("Years to a new decision", "exact"),
+        Column(f"Value for those who come after ({unit})", "money"),
+        Column(f"Cost of the study ({unit})", "money"),
+        Column(f"Losses of those treated meanwhile ({unit})", "money"),
+        Column(f"Cost of reversal ({unit})", "money"),
+        Column(f"Expected net benefit of the study, ENBS ({unit})", "money"),
+    )
+    rows = tuple(
+        (w.years, w.years + found.lag, w.value, w.study, w.losses, w.reversal, w.net_benefit)
+        for w in found.at(threshold)
+    )
     in_use = inputs.labels[found.meanwhile[found.thresholds.index(threshold)]].lower()
+    people = "decision.patients_per_year"
     known = (
         f"{inputs.number(people):,.0f} patients a year for {inputs.number('decision.years'):g} years"
         if inputs.given(people)
         else f"an unknown number of patients: fill {people} on the sheet Cohort"
     )
-    note = (
+    notes = (
         f"For {known}, discounted at the rate of costs. Patients get {in_use} while the answer is awaited "
-        "(decision.meanwhile on the sheet Cohort). Costs of the study and of reversal: sheet Costs."
+        "(decision.meanwhile on the sheet Cohort). Costs of the study and of reversal: sheet Costs.",
     )
-    columns = by_column(
-        found.at(threshold),
-        ("Further years", "exact", lambda wait: wait.years),
-        ("Years to a new decision", "exact", lambda wait: wait.years + found.lag),
-        (f"Value for those who come after ({unit})", "money", lambda wait: wait.value),
-        (f"Cost of the study ({unit})", "money", lambda wait: wait.study),
-        (f"Losses of those treated meanwhile ({unit})", "money", lambda wait: wait.losses),
-        (f"Cost of reversal ({unit})", "money", lambda wait: wait.reversal),
-        (f"Expected net benefit of the study, ENBS ({unit})", "money", lambda wait: wait.net_benefit),
-    )
-    return Table(
-        f"For the population, at {per_qaly(threshold, unit)}", *columns, _key(number, threshold, "population"), (note,)
-    )
+    title = f"For the population, at {per_qaly(threshold, unit)}"
+    return Table(title, columns, rows, _key(number, threshold, "population"), notes)
 
 
 def _beliefs(inputs: Inputs, found: FollowUp) -> Iterator[str]:
     low, high = found.share
-    early, late = math.exp(found.early), math.exp(found.mean)
     yield (
-        f"Follow-up so far: {found.followed * 12:.1f} months. Hazard ratio of death so far {early:.2f}, "
-        f"after it {late:.2f}; standard deviation of the log of the latter {found.sd:.3f}."
+        f"Follow-up so far: {found.followed * 12:.1f} months. Hazard ratio of death so far {_ratio(found.early)}, "
+        f"after it {_ratio(found.mean)}; standard deviation of the log of the latter {found.sd:.3f}."
     )
     if found.is_share:
         yield (
@@ -185,3 +200,7 @@ def _beliefs(inputs: Inputs, found: FollowUp) -> Iterator[str]:
         for threshold, mean in zip(found.thresholds, found.expected, strict=True)
     ]
     yield f"Best strategy under these beliefs: {', '.join(best)} per QALY."
+
+
+def _ratio(log: float) -> str:
+    return f"{math.exp(log):.2f}"

@@ -47,10 +47,6 @@ TERMS = {
 
 
 def glossary_page() -> Page:
-    """Terms in alphabetical order.
-
-    >>> dict(glossary_page().blocks[0].rows)["Tornado"]
-    'A chart of swings, the longest on top.'
-    """
+    """Terms in alphabetical order."""
     table = Table("Terms", (Column("Term", "strong"), Column("Meaning")), tuple(TERMS.items()), "terms")
     return Page("Glossary", "Glossary", "Terms of this report, each in one line.", (table,), (36.0, 110.0))

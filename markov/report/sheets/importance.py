@@ -14,21 +14,15 @@ SHOWN = 10
 
 
 def importance_page(inputs: Inputs, sobol: Sobol, tables: Sequence[ImportanceTable]) -> Page:
-    """For each threshold one table of all uncertain inputs, and in words where the three orders disagree.
-
-    >>> from types import SimpleNamespace
-    >>> importance_page(calgb, SimpleNamespace(margins={}), []).title
-    'What matters?'
-    """
+    """For each threshold one table of all uncertain inputs, and in words where the three orders disagree."""
     blocks: list[Block] = [
-        Text(" ".join(sentence for table in tables for sentence in _lead(inputs, table)), "lead"),
+        Text(" ".join(sentence for table in tables for sentence in importance_lead(inputs, table)), "lead"),
         Text(WHY),
-        *([Text(SECOND_OPINION)] if any(table.draws for table in tables) else []),
     ]
     for number, table in enumerate(tables):
         blocks += [_charts(inputs, table, number), _table(inputs, sobol, table, number)]
     subtitle = "Which uncertain inputs matter: one at a time, all at once, and for the decision."
-    return Page(PAGE, "What matters?", subtitle, tuple(blocks), (80.0, *(14.0,) * 11))
+    return Page(PAGE, "What matters?", subtitle, tuple(blocks), (80.0, *(14.0,) * 9))
 
 
 WHY = (
@@ -40,16 +34,7 @@ WHY = (
 )
 
 
-SECOND_OPINION = (
-    "Two methods of the package SALib give a second opinion from the random draws, without another run of the model. "
-    "PAWN compares the distribution of net benefit with the input in one tenth of its values with that of all draws: "
-    "0 if they are alike, 1 if they do not overlap, whatever the variance. RBD-FAST estimates the first-order index in "
-    "another way. Correlated inputs stand here as one, with the highest index of its members: to these methods a "
-    "member also tells what its partners do."
-)
-
-
-def _lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
+def importance_lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
     """What leads in variance and in value, whether the orders agree, and which inputs they disagree on."""
     at = f"At {per_qaly(table.threshold, inputs.currency)}"
     first, best = table.leading_in_variance, table.leading_in_value
@@ -67,11 +52,6 @@ def _lead(inputs: Inputs, table: ImportanceTable) -> Iterator[str]:
             "agree" if table.total_and_swing >= 0.8 else "agree in part" if table.total_and_swing >= 0.5 else "disagree"
         )
         yield f"One-way swings and total indices {agree} (rank correlation {table.total_and_swing:.2f})."
-    beyond = sorted((row for row in table.rows if row.pawn_rank is not None), key=lambda row: row.pawn_rank or 0.0)
-    if beyond:
-        same = "the same input" if beyond[0].factor == first.factor else _quoted(inputs, beyond[0])
-        others = "" if table.total_and_pawn is None else f" (rank correlation {table.total_and_pawn:.2f})"
-        yield f"PAWN puts {same} first and finds {len(beyond)} of {len(table.rows)} inputs beyond noise{others}."
     if best is not None and table.total_and_value is not None:
         yield f"Total indices and value of information have a rank correlation of {table.total_and_value:.2f}."
     if table.disagreements:
@@ -127,26 +107,20 @@ def _table(inputs: Inputs, sobol: Sobol, table: ImportanceTable, number: int) ->
         Column("Rank, value", "exact"),
         Column(f"EVPPI ({unit} per patient)", "money"),
         Column("Standard error", "money"),
-        Column("Rank, PAWN", "exact"),
-        Column("PAWN", "number"),
-        Column("First-order index, RBD-FAST", "number"),
     )
     rows = tuple(_row(inputs, row) for row in table.rows)
-    title = f"At {per_qaly(table.threshold, unit)}; indices of: {output_words(inputs, table.output, sobol.margins)}"
+    title = (
+        f"At {per_qaly(table.threshold, unit)}; indices of: {output_words(inputs, table.output, dict(sobol.margins))}"
+    )
     pairs = (
         ("total index and EVPPI", table.total_and_value),
         ("total index and swing", table.total_and_swing),
         ("swing and EVPPI", table.swing_and_value),
-        ("total index and PAWN", table.total_and_pawn),
     )
     told = "; ".join(f"{what} {'no order' if value is None else f'{value:.2f}'}" for what, value in pairs)
     notes = (
         f"Spearman's rank correlation: {told}. The swing is the largest over strategies. Inputs that tie share their "
         "mean rank; a negative index is noise, and is left as it is.",
-        f"PAWN and RBD-FAST are from the first {table.draws:,} draws. An input without effect may have a PAWN index of "
-        f"{table.pawn_noise:.3f}: lower ones are noise and have no rank."
-        if table.draws
-        else "PAWN and RBD-FAST need 100 draws or more.",
     )
     return Table(title, columns, rows, f"importance_{number}", notes)
 
@@ -162,7 +136,4 @@ def _row(inputs: Inputs, row: Importance) -> tuple[Cell, ...]:
         row.value_rank,
         row.value,
         row.error,
-        row.pawn_rank,
-        row.pawn,
-        row.rbd_fast,
     )

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from markov.inputs.agencies import Reference
 from markov.inputs.definitions.schema import NUMERIC, STRATEGY_INCLUDED, TABLES, Sheet
-from markov.inputs.evidence import Correlation, TrialContrast
-from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, SexTable, Strategy
+from markov.inputs.evidence import Correlation, CurveChoice, CurvePoint, TrialContrast
+from markov.inputs.parameters import Inputs, Parameter, ScenarioChange, Strategy, TrialResult
 from markov.report.page import Cell, Column, Look, Page, Table
-from markov.report.sheets.inputs_used import marked
+from markov.report.sheets.evidence import marked
 
 PARAMETERS, POPULATION, TABLES_PAGE = "Inputs in full", "Population tables", "Evidence and scenarios"
 CARRYING = (PARAMETERS, POPULATION, TABLES_PAGE)
@@ -33,15 +33,11 @@ Fields = Mapping[str, Cell]
 
 
 def carried_pages(inputs: Inputs) -> list[Page]:
-    """Every parameter in the workbook's order, the tables by age and year, and all other tables.
-
-    >>> [page.name for page in carried_pages(calgb)]
-    ['Inputs in full', 'Population tables', 'Evidence and scenarios']
-    """
+    """Every parameter in the workbook's order, the tables by age and year, and all other tables."""
     listed = list(inputs.parameters.values())
     parameters = _table(PARAMETERS, PARAMETER_HEADERS, map(_parameter, listed))
     parameters = replace(parameters, tints=marked(listed, len(parameters.columns)))
-    rows = _table_rows(inputs)
+    rows = table_rows(inputs)
     return [
         Page(
             PARAMETERS,
@@ -80,14 +76,14 @@ def _table(title: str, headers: Sequence[str], listed: Iterable[Fields]) -> Tabl
     strong = headers[0] not in NUMERIC
     columns = [Column(header, "strong" if strong and i == 0 else looks[header]) for i, header in enumerate(headers)]
     cells = [tuple(row.get(header) for header in headers) for row in listed]
-    rows = tuple((*row, _check_of(row)) for row in cells)
+    rows = tuple((*row, check_of(row)) for row in cells)
     return Table(title, (*columns, Column(CHECK)), rows, title, whole=True)
 
 
-def _check_of(row: Iterable[Cell]) -> str:
+def check_of(row: Iterable[Cell]) -> str:
     """Fingerprint of a row: eight digits that change with any of its words, or the first twelve digits of a number.
 
-    >>> _check_of(("age", 0.72)) == _check_of(("age", 0.72 + 1e-15)) != _check_of(("age", 0.73))
+    >>> check_of(("utility.maintenance", 0.72)) == check_of(("utility.maintenance", 0.72 + 1e-15)) != check_of(("a", 1))
     True
     """
     words = (f"{float(value):.12g}" if isinstance(value, (int, float)) else str(value or "") for value in row)
@@ -97,7 +93,9 @@ def _check_of(row: Iterable[Cell]) -> str:
 def fingerprint(inputs: Inputs) -> str:
     """Fingerprint of all that a report carries, from those of its rows.
 
-    >>> len(fingerprint(calgb))
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> len(fingerprint(read_inputs(shipped("calgb_100104"))))
     64
     """
     tables = (block for page in carried_pages(inputs) for block in page.blocks if isinstance(block, Table))
@@ -105,61 +103,91 @@ def fingerprint(inputs: Inputs) -> str:
     return hashlib.sha256(checks.encode()).hexdigest()
 
 
-def _fields(row: object, headers: Iterable[str]) -> Fields:
-    """Cells of a row by header: headers are its fields, with spaces for underscores."""
-    return {header: getattr(row, header.replace(" ", "_")) for header in headers}
-
-
 def _parameter(p: Parameter) -> Fields:
+    numbers = {"value": p.value, "base case": p.base_case, "se": p.se, "low": p.low, "high": p.high}
+    texts = {"label": p.label, "unit": p.unit, "group": p.group, "value set": p.value_set, "source": p.source}
     kind = "" if p.definition is STRATEGY_INCLUDED else p.distribution
-    confidential = "yes" if p.confidential else "no" if p.shown else ""
-    return {**_fields(p, PARAMETER_HEADERS), "distribution": kind, "confidential": confidential}
+    texts |= {"page": p.page, "status": p.status, "comment": p.comment, "distribution": kind, CELL: p.cell}
+    texts["confidential"] = "yes" if p.confidential else "no" if p.shown else ""
+    return {"id": p.id, "price year": p.price_year, **numbers, **texts}
 
 
-def _table_rows(inputs: Inputs) -> dict[Sheet, list[Fields]]:
+# ------------------------------------------------------------------------------------------- tables to rows
+
+
+def table_rows(inputs: Inputs) -> dict[Sheet, list[Fields]]:
     """The tables beside the parameters as rows by header."""
-    listed: dict[Sheet, Iterable[object]] = {
-        Sheet.STRATEGIES: inputs.strategies,
-        Sheet.TRIAL_RESULTS: inputs.trial_results,
-        Sheet.CURVE_POINTS: inputs.curve_points,
-        Sheet.CURVE_CHOICE: inputs.curve_choices,
-        Sheet.NETWORK: inputs.network,
-        Sheet.CORRELATIONS: inputs.correlations,
-        Sheet.SCENARIOS: inputs.scenarios,
-        Sheet.REFERENCE_CASE: inputs.reference_cases,
-    }
+    life, utility = inputs.life_table, inputs.population_utility
     return {
-        **{sheet: [_row(inputs, sheet, row) for row in rows] for sheet, rows in listed.items()},
-        Sheet.LIFE_TABLE: _by_age(Sheet.LIFE_TABLE, inputs.life_table),
-        Sheet.POPULATION_UTILITY: _by_age(Sheet.POPULATION_UTILITY, inputs.population_utility),
+        Sheet.STRATEGIES: [_strategy(inputs, s) for s in inputs.strategies],
+        Sheet.LIFE_TABLE: [
+            {"age": float(age), "qx_male": float(men), "qx_female": float(women)}
+            for age, men, women in zip(life.ages, life.male, life.female, strict=True)
+        ],
+        Sheet.POPULATION_UTILITY: [
+            {"age": float(age), "male": float(men), "female": float(women)}
+            for age, men, women in zip(utility.ages, utility.male, utility.female, strict=True)
+        ],
         Sheet.PRICE_INDEX: [{"year": year, "index": index} for year, index in inputs.price_index.items()],
+        Sheet.TRIAL_RESULTS: [_trial(r) for r in inputs.trial_results],
+        Sheet.CURVE_POINTS: [_point(p) for p in inputs.curve_points],
+        Sheet.CURVE_CHOICE: [_choice(c) for c in inputs.curve_choices],
+        Sheet.NETWORK: [_contrast(c) for c in inputs.network],
+        Sheet.CORRELATIONS: [_correlation(c) for c in inputs.correlations],
+        Sheet.SCENARIOS: [_change(c) for c in inputs.scenarios],
+        Sheet.REFERENCE_CASE: [_reference(r) for r in inputs.reference_cases],
         Sheet.REPORTING: [{"item": item, "text": text} for item, text in inputs.analyst_words.items()],
     }
 
 
-def _row(inputs: Inputs, sheet: Sheet, row: object) -> Fields:
-    place: str = getattr(row, "place", "") or getattr(row, "cell", "")
-    told = {**_told_otherwise(inputs, row), CELL: place.rpartition(", ")[2]}  # without the file's name
-    return {**_fields(row, [header for header in _headers(sheet) if header not in told]), **told}
+def _strategy(inputs: Inputs, s: Strategy) -> Fields:
+    included = inputs.parameters[f"strategy.included.{s.id}"]
+    words = {"included": included.value, "base case": included.base_case}
+    return {"id": s.id, "label": s.label, "description": s.description, CELL: s.cell, **words}
 
 
-def _told_otherwise(inputs: Inputs, row: object) -> Fields:
-    """Cells of a row that are not the fields of their headers."""
-    match row:
-        case Strategy():
-            included = inputs.parameters[f"strategy.included.{row.id}"]
-            return {"included": included.value, "base case": included.base_case}
-        case TrialContrast():
-            return {"included": "yes" if row.included else "no"}
-        case Correlation():
-            return {"correlation": row.value}
-        case ScenarioChange() if row.id.startswith("strategy.included."):
-            return {"value": {"yes": "include", "no": "exclude"}.get(str(row.value), row.value)}
-        case Reference():
-            return {"value": row.value or None}
-    return {}
+def _sourced(row: TrialResult | CurvePoint | TrialContrast | Correlation) -> Fields:
+    return {"source": row.source, "page": row.page, "status": row.status, "comment": row.comment}
 
 
-def _by_age(sheet: Sheet, table: SexTable) -> list[Fields]:
-    rows = zip(table.ages.tolist(), table.male.tolist(), table.female.tolist(), strict=True)
-    return [dict(zip(_headers(sheet), map(float, row), strict=True)) for row in rows]
+def _at(place: str) -> str:
+    """The cell of a place, without the file's name."""
+    return place.rpartition(", ")[2]
+
+
+def _trial(r: TrialResult) -> Fields:
+    words = {"strategy": r.strategy, "endpoint": r.endpoint, "measure": r.measure, CELL: r.cell}
+    return {**words, "months": r.months, "value": r.value, "low": r.low, "high": r.high, **_sourced(r)}
+
+
+def _point(p: CurvePoint) -> Fields:
+    words = {"strategy": p.strategy, "endpoint": p.endpoint, "quantity": p.quantity, CELL: _at(p.place)}
+    return {**words, "months": p.months, "value": p.value, **_sourced(p)}
+
+
+def _choice(c: CurveChoice) -> Fields:
+    words = {"strategy": c.strategy, "endpoint": c.endpoint, "family": c.family, "fit": c.fit, "hazard": c.hazard}
+    words |= {"plausibility": c.plausibility, "other evidence": c.other_evidence, "rationale": c.rationale}
+    return {**words, CELL: _at(c.place)}
+
+
+def _contrast(c: TrialContrast) -> Fields:
+    words = {"endpoint": c.endpoint, "trial": c.trial, "treatment": c.treatment, "comparator": c.comparator}
+    numbers = {"hazard ratio": c.hazard_ratio, "low": c.low, "high": c.high, "p value": c.p_value, "events": c.events}
+    return {**words, **numbers, "included": "yes" if c.included else "no", **_sourced(c), CELL: _at(c.place)}
+
+
+def _correlation(c: Correlation) -> Fields:
+    return {"first": c.first, "second": c.second, "correlation": c.value, **_sourced(c), CELL: _at(c.place)}
+
+
+def _change(c: ScenarioChange) -> Fields:
+    value = c.value
+    if c.id.startswith("strategy.included."):
+        value = {"yes": "include", "no": "exclude"}.get(str(value), value)
+    return {"scenario": c.scenario, "id": c.id, "value": value, "reason": c.reason, "weight": c.weight, CELL: c.cell}
+
+
+def _reference(r: Reference) -> Fields:
+    words = {"agency": r.agency, "item": r.item, "value": r.value or None, "source": r.source, "status": r.status}
+    return {**words, "comment": r.comment, CELL: _at(r.place)}

@@ -2,44 +2,45 @@
 
 from collections.abc import Iterator
 
+from markov.analysis.sensitivity.scenarios import NO_CHANGE
 from markov.analysis.walk.walk import NET_BENEFIT, Walk
 from markov.analysis.walk.walk_steps import Step
 from markov.excel.style import INPUT
 from markov.inputs.differences import InputDifference
-from markov.inputs.parameters import Inputs, Parameter
+from markov.inputs.parameters import Inputs, Parameter, Value
 from markov.report import words
 from markov.report.page import Block, Cell, Column, Page, Table, Text
-from markov.report.sheets.tables import by_column, plain, settled
+
+STEPS_SHEET = "Steps"
+ROUNDING = 1e-9  # QALYs; a smaller difference is none
 
 
-def differing_pages(walk: Walk) -> list[Page]:
-    """The sheets Inputs that differ and Other differences.
+def settled(value: float, *, money: bool) -> float:
+    """A difference, 0 where it is only rounding.
 
-    >>> from markov.analysis.walk.walk import walk
-    >>> from markov.inputs.parameters import with_values
-    >>> differing_pages(walk(calgb, with_values(calgb, {"cohort.age": 70.0})))[0].blocks[0].rows[0][:4]
-    ('Population', 'Age at time zero', 58.0, 70.0)
+    >>> settled(-0.001, money=True), settled(-0.001, money=False)
+    (0.0, -0.001)
     """
-    return [_inputs_page(walk), _others_page(walk)]
+    return 0.0 if abs(value) < (NO_CHANGE if money else ROUNDING) else value
 
 
-def _inputs_page(walk: Walk) -> Page:
+def inputs_page(walk: Walk) -> Page:
     """Every differing input by step: both values, what it moves alone, and what each workbook says of it."""
     labels = [walk.first.labels[s] for s in walk.terms.strategies]
     at = f"net benefit at {words.per_qaly(walk.terms.thresholds[0], walk.first.currency)}"
-    changes = [f"{label}: change in {at}, this input alone ({walk.first.currency})" for label in labels]
-    reasons = [f"Evidence and reason in {side.name}" for side in (walk.first, walk.second)]
-    names, known = [walk.first.name, walk.second.name], {d.id: d for d in walk.found.inputs}
-    columns, rows = by_column(
-        ((step.name if i == 0 else "", known[key]) for step in walk.steps for i, key in enumerate(step.ids)),
-        ("Step", "strong", lambda line: line[0]),
-        ("Input", "text", lambda line: line[1].label),
-        (names, "exact", lambda line: map(plain, line[1].values)),
-        ("Unit", "text", lambda line: line[1].unit),
-        (changes, "money", lambda line: _effects(walk, line[1])),
-        (reasons, "text", lambda line: (_evidence(line[1].first), _evidence(line[1].second))),
-        ("Id, and cells", "text", lambda line: _place(line[1])),
+    columns = (
+        Column("Step", "strong"),
+        Column("Input"),
+        Column(walk.first.name, "exact"),
+        Column(walk.second.name, "exact"),
+        Column("Unit"),
+        *(Column(f"{label}: change in {at}, this input alone ({walk.first.currency})", "money") for label in labels),
+        Column(f"Evidence and reason in {walk.first.name}"),
+        Column(f"Evidence and reason in {walk.second.name}"),
+        Column("Id, and cells"),
     )
+    known = {d.id: d for d in walk.found.inputs}
+    rows = tuple(_row(walk, step, known[key], i) for step in walk.steps for i, key in enumerate(step.ids))
     notes = (
         "Alone: this one input changed in the first workbook, at the prices paid there. Inputs that mean nothing apart "
         "have no effect of their own: the reason stands in its place. 0 where the settings do not use the input.",
@@ -50,17 +51,21 @@ def _inputs_page(walk: Walk) -> Page:
     return Page("Inputs that differ", "Inputs that differ", subtitle, (table,), widths)
 
 
-def _effects(walk: Walk, difference: InputDifference) -> tuple[Cell, ...]:
-    """What an input moves alone, or why it moves nothing."""
+def _row(walk: Walk, step: Step, difference: InputDifference, number: int) -> tuple[Cell, ...]:
     single = walk.singles[difference.id]
-    if single.effect is None:
-        return (single.remark,) * len(walk.terms.strategies)
-    return tuple(settled(float(value)) for value in single.effect[:, NET_BENEFIT])
-
-
-def _place(difference: InputDifference) -> str:
+    effects: tuple[Cell, ...] = (single.remark,) * len(walk.terms.strategies)
+    if single.effect is not None:
+        effects = tuple(settled(float(value), money=True) for value in single.effect[:, NET_BENEFIT])
+    one, other = (_plain(value) for value in difference.values)
     cells = " → ".join(row.cell for row in (difference.first, difference.second) if row is not None and row.cell)
-    return f"{difference.id} ({cells})" if cells else difference.id
+    place = f"{difference.id} ({cells})" if cells else difference.id
+    evidence = (_evidence(difference.first), _evidence(difference.second))
+    name = step.name if number == 0 else ""
+    return (name, difference.label, one, other, difference.unit, *effects, *evidence, place)
+
+
+def _plain(value: Value) -> Cell:
+    return value.replace("_", " ") if isinstance(value, str) else value
 
 
 def _evidence(row: Parameter | None) -> str:
@@ -73,14 +78,18 @@ def _evidence(row: Parameter | None) -> str:
     return ". ".join(part.rstrip(".") for part in (status, year, row.comment) if part)
 
 
-def _others_page(walk: Walk) -> Page:
+# ------------------------------------------------------------------------------------------- other differences
+
+
+def others_page(walk: Walk) -> Page:
     """What differs and moves nothing in a base case, and what the change logs say."""
-    columns, rows = by_column(
-        walk.found.inert,
-        ("Input", "strong", lambda difference: difference.label),
-        ([walk.first.name, walk.second.name], "exact", lambda difference: map(plain, difference.values)),
-        ("Id", "text", lambda difference: difference.id),
+    columns = (
+        Column("Input", "strong"),
+        Column(walk.first.name, "exact"),
+        Column(walk.second.name, "exact"),
+        Column("Id"),
     )
+    rows = tuple((d.label, *(_plain(value) for value in d.values), d.id) for d in walk.found.inert)
     counted = (
         *((f"Rows with one value and another {what}", n) for what, n in walk.found.described.items()),
         *((f"Rows of {sheet} in one workbook only", n) for sheet, n in walk.found.beside.items()),
@@ -98,35 +107,38 @@ def _others_page(walk: Walk) -> Page:
 
 def _change_logs(walk: Walk) -> Iterator[Table]:
     """Lines of the change logs that only one workbook has."""
-    pairs = ((walk.first, walk.second), (walk.second, walk.first))
-    columns, rows = by_column(
-        ((one.name, line) for one, other in pairs for line in one.changes if line not in other.changes),
-        ("Workbook", "strong", lambda each: each[0]),
-        (["Date", "Who", "What", "Why"], "text", lambda each: (*each[1], *("",) * 4)[:4]),
-    )
+    rows = [
+        (one.name, *(tuple(line) + ("",) * 4)[:4])
+        for one, other in ((walk.first, walk.second), (walk.second, walk.first))
+        for line in one.changes
+        if line not in other.changes
+    ]
     if rows:
-        yield Table("Change logs, lines in one workbook only", columns, rows, "logs")
+        heads = ("Workbook", "Date", "Who", "What", "Why")
+        columns = tuple(Column(head, "strong" if i == 0 else "text") for i, head in enumerate(heads))
+        yield Table("Change logs, lines in one workbook only", columns, tuple(rows), "logs")
+
+
+# -------------------------------------------------------------------------------------------- planning the steps
 
 
 def steps_page(first: Inputs, second: Inputs, steps: tuple[Step, ...], found: tuple[InputDifference, ...]) -> Page:
-    """The differing inputs with the step and order of each, to be edited and given back.
-
-    >>> from markov.analysis.walk.walk_steps import planned_steps
-    >>> from markov.inputs.parameters import with_values
-    >>> other = with_values(calgb, {"cohort.age": 70.0})
-    >>> found, steps = planned_steps(calgb, other, None)
-    >>> steps_page(calgb, other, steps, found).blocks[1].rows[0][:3]
-    (1, 'Population', 'Age at time zero')
-    """
+    """The differing inputs with the step and order of each, to be edited and given back."""
+    columns = (
+        Column("order", "integer"),
+        Column("step"),
+        Column("input", "strong"),
+        Column(f"value in {first.name}", "exact"),
+        Column(f"value in {second.name}", "exact"),
+        Column("unit"),
+        Column("id"),
+        Column(f"evidence in {second.name}"),
+    )
     known = {d.id: d for d in found}
-    columns, rows = by_column(
-        ((number, step.name, known[key]) for number, step in enumerate(steps, 1) for key in step.ids),
-        ("order", "integer", lambda line: line[0]),
-        ("step", "text", lambda line: line[1]),
-        ("input", "strong", lambda line: line[2].label),
-        ([f"value in {name}" for name in (first.name, second.name)], "exact", lambda line: map(plain, line[2].values)),
-        (["unit", "id"], "text", lambda line: (line[2].unit, line[2].id)),
-        (f"evidence in {second.name}", "text", lambda line: _evidence(line[2].second)),
+    rows = tuple(
+        (number, step.name, d.label, *(_plain(value) for value in d.values), d.unit, d.id, _evidence(d.second))
+        for number, step in enumerate(steps, 1)
+        for d in (known[key] for key in step.ids)
     )
     tints = ((INPUT, INPUT, *("",) * 6),) * len(rows)
     words_above = Text(
@@ -136,5 +148,10 @@ def steps_page(first: Inputs, second: Inputs, steps: tuple[Step, ...], found: tu
     )
     table = Table("Steps of the walk", columns, rows, "steps", long=True, tints=tints)
     subtitle = f"From {first.name} to {second.name}: which input moves at which step."
-    widths = (8.0, 30.0, 46.0, 24.0, 24.0, 18.0, 44.0, 60.0)
-    return Page("Steps", "Steps of the walk", subtitle, (words_above, table), widths)
+    return Page(
+        STEPS_SHEET,
+        "Steps of the walk",
+        subtitle,
+        (words_above, table),
+        (8.0, 30.0, 46.0, 24.0, 24.0, 18.0, 44.0, 60.0),
+    )

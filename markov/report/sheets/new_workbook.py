@@ -5,18 +5,6 @@ from collections.abc import Mapping, Sequence
 from markov.inputs.definitions.schema import label_of
 from markov.report.page import Block, Cell, Column, Page, Table, Text
 
-HEADERS = {
-    "value": Column("Value", "share"),
-    "unit": Column("Unit"),
-    "se": Column("Standard error", "share"),
-    "low": Column("Low", "share"),
-    "high": Column("High", "share"),
-    "distribution": Column("Distribution"),
-    "status": Column("Status"),
-    "comment": Column("Comment"),
-}
-"""Columns by the header of the input workbook."""
-
 
 def new_workbook_page(
     name: str,
@@ -26,14 +14,22 @@ def new_workbook_page(
     left_behind: Sequence[str],
     removed: Sequence[str] = (),
 ) -> Page:
-    """Rows written by id with their uncertainty, rows taken away, other sheets changed, and what was left behind.
-
-    >>> new_workbook_page("new.xlsx", calgb.labels, {"cohort.age": {"value": 63.0}}, [], []).blocks[-1].rows[0][:3]
-    ('cohort.age', 'Age at time zero', 63.0)
-    """
-    columns = (Column("Id", "strong"), Column("Parameter"), *HEADERS.values())
+    """Rows written by id with their uncertainty, rows taken away, other sheets changed, and what was left behind."""
+    columns = (
+        Column("Id", "strong"),
+        Column("Parameter"),
+        Column("Value", "share"),
+        Column("Unit"),
+        Column("Standard error", "share"),
+        Column("Low", "share"),
+        Column("High", "share"),
+        Column("Distribution"),
+        Column("Status"),
+        Column("Comment"),
+    )
+    headers = ("value", "unit", "se", "low", "high", "distribution", "status", "comment")
     rows = tuple(
-        (identifier, label_of(identifier, labels), *(_cell(row.get(header)) for header in HEADERS))
+        (identifier, label_of(identifier, labels), *(_cell(row.get(header)) for header in headers))
         for identifier, row in changes.items()
         if row is not None
     )

@@ -27,12 +27,7 @@ CONVENTIONS = {
 
 
 def provenance_page(result: BaseCase, command: str, seconds: float, now: datetime.datetime, recipe: Recipe) -> Page:
-    """Facts that identify a run; `recipe` names the parts of the report, for markov verify.
-
-    >>> now = datetime.datetime(2026, 11, 30, 9, 15)
-    >>> provenance_page(calgb_base, "markov run", 1.5, now, Recipe(("base case",))).blocks[0].rows[-1]
-    ('Prices paid', 'brand')
-    """
+    """Facts that identify a run; `recipe` names the parts of the report, for markov verify."""
     inputs = result.inputs
     trace = result.outcomes.trace
     assert trace is not None
@@ -53,12 +48,7 @@ def provenance_page(result: BaseCase, command: str, seconds: float, now: datetim
 def evidence_provenance_page(
     inputs: Inputs, command: str, seconds: float, now: datetime.datetime, recipe: Recipe | None = None
 ) -> Page:
-    """The same for a command that works on evidence, or on one question; without `recipe` it is not made again.
-
-    >>> now = datetime.datetime(2026, 11, 30, 9, 15)
-    >>> evidence_provenance_page(calgb, "markov fit", 1.5, now).blocks[0].rows[-3:-1]
-    (('Command', 'markov fit'), ('Time of the run (UTC)', '2026-11-30 09:15:00'))
-    """
+    """The same for a command that works on evidence, or on one question; without `recipe` it is not made again."""
     return _page([*_origin(inputs, command, seconds, now), *(_to_repeat(inputs, recipe) if recipe else [])])
 
 
@@ -68,12 +58,7 @@ def _to_repeat(inputs: Inputs, recipe: Recipe) -> list[tuple[Cell, ...]]:
 
 
 def pair_provenance_page(first: Inputs, second: Inputs, command: str, seconds: float, now: datetime.datetime) -> Page:
-    """The same for a command on two workbooks.
-
-    >>> now = datetime.datetime(2026, 11, 30, 9, 15)
-    >>> pair_provenance_page(calgb, calgb, "markov walk", 1.5, now).blocks[0].rows[2][0]
-    'Second workbook'
-    """
+    """The same for a command on two workbooks."""
     start, *rest = _origin(first, command, seconds, now)
     other = [("Second workbook", second.name), ("SHA-256 of the second workbook", second.sha256)]
     other += _confidential(second, "Confidential values of the second workbook")
@@ -88,7 +73,7 @@ def _origin(inputs: Inputs, command: str, seconds: float, now: datetime.datetime
         *_confidential(inputs, "Confidential values"),
         ("Program", program()),
         ("Python", sys.version.split()[0]),
-        *((f"Package {name}", _version(name)) for name in PACKAGES),
+        *((f"Package {name}", version(name)) for name in PACKAGES),
         ("System", f"{platform.system()} {platform.machine()}"),
         ("Command", command or "called from Python"),
         ("Time of the run (UTC)", now.strftime(TIME_FORMAT)),
@@ -114,13 +99,13 @@ def program() -> str:
     >>> program().startswith("markov ")
     True
     """
-    return f"markov {_version('markov-myeloma')}"
+    return f"markov {version('markov-myeloma')}"
 
 
-def _version(package: str) -> str:
+def version(package: str) -> str:
     """Installed version of a package.
 
-    >>> _version("numpy").count(".") >= 1
+    >>> version("numpy").count(".") >= 1
     True
     """
     return importlib.metadata.version(package)

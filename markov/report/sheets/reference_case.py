@@ -2,35 +2,33 @@
 
 from markov.analysis.interpretation.reference_case import Respect, respects
 from markov.inputs.parameters import Inputs
-from markov.report.page import Page, Table, Text
-from markov.report.sheets.tables import by_column
+from markov.report.page import Cell, Column, Page, Table, Text
 from markov.terms import AGENCY_LABELS, Agency
 
 AS_ASKED, NOTHING_ASKED = "as in the reference case", "nothing on record"
 
 
 def reference_case_page(inputs: Inputs) -> Page:
-    """Every respect with what is asked for, what the run does, and whether the two differ.
-
-    >>> reference_case_page(calgb).subtitle
-    'The run set against the reference case: NICE (England).'
-    """
+    """Every respect with what is asked for, what the run does, and whether the two differ."""
     found = respects(inputs)
-    label = AGENCY_LABELS[Agency(inputs.text("settings.agency"))]
+    agency = Agency(inputs.text("settings.agency"))
+    columns = (
+        Column("Respect", "strong"),
+        Column("Reference case"),
+        Column("This run"),
+        Column("Finding"),
+        Column("Status"),
+        Column("Source"),
+        Column("Comment"),
+    )
+    label = AGENCY_LABELS[agency]
     note = (
         "Rates are those of a year. A text counts as asked where the run's own words contain it. Figures and texts "
         "of every agency can be edited on the sheet Reference case of the workbook; settings.agency chooses one."
     )
-    columns = by_column(
-        found,
-        ("Respect", "strong", lambda respect: respect.label),
-        ("Reference case", "text", lambda respect: respect.asked or None),
-        ("This run", "text", lambda respect: respect.done),
-        ("Finding", "text", _finding),
-        (["Status", "Source"], "text", lambda respect: (respect.status, respect.source)),
-        ("Comment", "text", lambda respect: respect.comment),
+    table = Table(
+        f"Reference case of {label}, respect by respect", columns, tuple(map(_row, found)), "respects", (note,), weak=4
     )
-    table = Table(f"Reference case of {label}, respect by respect", *columns, "respects", (note,), weak=4)
     return Page(
         "Reference case",
         "Reference case",
@@ -41,10 +39,15 @@ def reference_case_page(inputs: Inputs) -> Page:
     )
 
 
-def _finding(respect: Respect) -> str:
+def _row(respect: Respect) -> tuple[Cell, ...]:
     if respect.departs is None:
-        return NOTHING_ASKED
-    return f"departs: {respect.done} instead of {respect.asked}; justify" if respect.departs else AS_ASKED
+        finding = NOTHING_ASKED
+    elif respect.departs:
+        finding = f"departs: {respect.done} instead of {respect.asked}; justify"
+    else:
+        finding = AS_ASKED
+    asked = respect.asked or None
+    return (respect.label, asked, respect.done, finding, respect.status, respect.source, respect.comment)
 
 
 def _counted(found: tuple[Respect, ...], label: str) -> str:

@@ -16,23 +16,13 @@ FIRST, REST = "#2F6DB5", "#8DB7E2"
 
 
 def sobol_pages(inputs: Inputs, result: Sobol) -> list[Page]:
-    """A page of the leading inputs for each output, and every index in full.
-
-    >>> from markov.analysis.uncertainty.sobol import sobol
-    >>> [page.name for page in sobol_pages(calgb, sobol(calgb, 4, second_order=False, resamples=10))]
-    ['Sobol', 'Sobol indices']
-    """
+    """A page of the leading inputs for each output, and every index in full."""
     return [_leading_page(inputs, result), _all_page(inputs, result)]
 
 
 def sobol_words(inputs: Inputs, result: Sobol) -> list[str]:
-    """What leads in each net benefit, and whether the indices can be relied on.
-
-    >>> from markov.analysis.uncertainty.sobol import sobol
-    >>> sobol_words(calgb, sobol(calgb, 4, second_order=False, resamples=10))[-1][:34]
-    'Not converged for 5 of 5 outputs a'
-    """
-    words, told = _factor_words(inputs, result), []
+    """What leads in each net benefit, and whether the indices can be relied on."""
+    words, told = factor_words(inputs, result), []
     for indices in result.indices:
         if indices.total is not None and indices.output.startswith("net_benefit"):
             first, share = words[indices.factors[indices.ranking[0]]], float(indices.total[indices.ranking[0]])
@@ -46,12 +36,8 @@ def sobol_words(inputs: Inputs, result: Sobol) -> list[str]:
     return told
 
 
-def output_words(inputs: Inputs, output: str, margins: Mapping[str, tuple[str, str]] | None = None) -> str:
-    """An output in words, with the two strategies of a margin by its name.
-
-    >>> output_words(calgb, "net_benefit.25000.lenalidomide")
-    'Incremental net benefit of lenalidomide at £25,000 per QALY'
-    """
+def output_words(inputs: Inputs, output: str, margins: dict[str, tuple[str, str]] | None = None) -> str:
+    """An output in words, such as `net_benefit.25000.lenalidomide`."""
     kind, *rest = output.split(".")
     if kind == "margin":
         best, second = (inputs.labels[s] for s in (margins or {}).get(output, ("", "")))
@@ -67,7 +53,7 @@ Words = Mapping[str, str]
 """Factors in words, by name."""
 
 
-def _factor_words(inputs: Inputs, result: Sobol) -> Words:
+def factor_words(inputs: Inputs, result: Sobol) -> Words:
     """Each factor by the label of its parameter, or of the first of those that move together."""
     return {factor.name: source_words(inputs, factor.parameters or (factor.name,)) for factor in result.factors}
 
@@ -75,9 +61,12 @@ def _factor_words(inputs: Inputs, result: Sobol) -> Words:
 def source_words(inputs: Inputs, parameters: Sequence[str]) -> str:
     """A source of uncertainty by the label of its first parameter, and what moves with it.
 
-    >>> source_words(calgb, ["os.hazard_ratio.lenalidomide", "pfs.time_ratio.lenalidomide"])
+    >>> from markov.inputs.writing.template import shipped
+    >>> from markov.inputs.workbook import read_inputs
+    >>> inputs = read_inputs(shipped("calgb_100104"))
+    >>> source_words(inputs, ["os.hazard_ratio.lenalidomide", "pfs.time_ratio.lenalidomide"])
     'OS: hazard ratio against its reference, Lenalidomide (and PFS time ratio)'
-    >>> source_words(calgb, ["utility.maintenance", "utility.toxicity"])
+    >>> source_words(inputs, ["utility.maintenance", "utility.toxicity"])
     'Utility, maintenance (with 1 more)'
     """
     first, *others = parameters
@@ -95,7 +84,7 @@ def _told(inputs: Inputs, result: Sobol) -> Iterator[tuple[Indices, Statement | 
             yield indices, told
 
 
-def _told_in_words(words: Words, told: Statement) -> str:
+def told_in_words(words: Words, told: Statement) -> str:
     """What is said of convergence, with factors by their labels."""
     text = told.words
     for name in sorted(words, key=len, reverse=True):
@@ -113,16 +102,16 @@ def _leading_page(inputs: Inputs, result: Sobol) -> Page:
         ),
         _convergence_table(inputs, result),
     ]
-    words = _factor_words(inputs, result)
+    words = factor_words(inputs, result)
     if result.idle:
         idle = "; ".join(label_of(identifier, inputs.labels) for identifier in result.idle)
         blocks.append(Text(f"Left out, because they change nothing under these settings: {idle}."))
     for number, (indices, told) in enumerate(_told(inputs, result)):
-        title = output_words(inputs, indices.output, result.margins)
+        title = output_words(inputs, indices.output, dict(result.margins))
         if indices.total is None or told is None:
             blocks.append(Text(f"{title}: {indices.reason}"))
             continue
-        text = _told_in_words(words, told)
+        text = told_in_words(words, told)
         blocks += [(_chart(words, title, indices, number),), _leading_table(words, title, indices, number, text)]
     subtitle = "Indices over the distributions of the probabilistic analysis; prices, methods and structure are fixed."
     return Page("Sobol", "Which inputs move the result?", subtitle, tuple(blocks), widths=(80.0, *(14.0,) * 6))
@@ -140,7 +129,7 @@ def _convergence_table(inputs: Inputs, result: Sobol) -> Table:
     )
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
-            output_words(inputs, indices.output, result.margins),
+            output_words(inputs, indices.output, dict(result.margins)),
             "converged" if told.is_converged else "not converged",
             told.widest_total,
             told.sum_first,
@@ -213,11 +202,11 @@ def _alone(indices: Indices, i: int) -> float:
 
 def _all_page(inputs: Inputs, result: Sobol) -> Page:
     blocks: list[Table] = []
-    words = _factor_words(inputs, result)
+    words = factor_words(inputs, result)
     for indices, _ in _told(inputs, result):
         if indices.total is None:
             continue
-        title = output_words(inputs, indices.output, result.margins)
+        title = output_words(inputs, indices.output, dict(result.margins))
         blocks.append(_full_table(words, title, indices))
         if indices.second is not None:
             blocks.append(_pair_table(words, title, indices))

@@ -2,19 +2,12 @@
 
 from markov.analysis.uncertainty.structural import StructuralAverage
 from markov.inputs.parameters import Inputs
-from markov.report.page import Block, Page, Table, Text
-from markov.report.sheets.tables import by_column
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.report.words import money, per_qaly
 
 
 def structural_page(inputs: Inputs, average: StructuralAverage) -> Page:
-    """Each scenario's weight and mean net benefit beside the mixture's, and the value of knowing which one holds.
-
-    >>> from markov.analysis.uncertainty.structural import Structure, structural_average
-    >>> mixture = structural_average([Structure("As it is", calgb, 1.0)], 20, 1, traced=False)
-    >>> structural_page(calgb, mixture).blocks[1].rows[0][:3]
-    ('As it is', 1.0, 20)
-    """
+    """Each scenario's weight and mean net benefit beside the mixture's, and the value of knowing which one holds."""
     tables = (_table(inputs, average, i) for i in range(len(inputs.thresholds)))
     blocks: tuple[Block, ...] = (Text(_lead(inputs, average), "lead"), *tables)
     subtitle = "Structural uncertainty: the weights are a judgement of whoever wrote them into the sheet Scenarios."
@@ -34,19 +27,20 @@ def _lead(inputs: Inputs, average: StructuralAverage) -> str:
 
 
 def _table(inputs: Inputs, average: StructuralAverage, i: int) -> Table:
-    sample, threshold = average.result.sample, inputs.thresholds[i]
-    labels = [inputs.labels[s] for s in sample.strategies]
-    lines = [(one.name, one.weight, one.runs, one.mean_net_benefit[i].tolist()) for one in average.structures]
-    lines.append(("Average", 1.0, sample.runs, sample.net_benefit(threshold).mean(axis=0).tolist()))
-    benefits = [f"Mean net benefit, {label} ({inputs.currency})" for label in labels]
-    columns = by_column(
-        lines,
-        ("Scenario", "strong", lambda line: line[0]),
-        ("Weight", "percent", lambda line: line[1]),
-        ("Draws", "integer", lambda line: line[2]),
-        (benefits, "money", lambda line: line[3]),
-        ("Highest", "text", lambda line: labels[line[3].index(max(line[3]))]),
+    names, threshold = average.result.sample.strategies, inputs.thresholds[i]
+    columns = (
+        Column("Scenario", "strong"),
+        Column("Weight", "percent"),
+        Column("Draws", "integer"),
+        *(Column(f"Mean net benefit, {inputs.labels[s]} ({inputs.currency})", "money") for s in names),
+        Column("Highest"),
     )
-    return Table(
-        f"At {per_qaly(threshold, inputs.currency)}", *columns, f"structures_{i}", bold=frozenset({len(lines) - 1})
-    )
+    rows: list[tuple[Cell, ...]] = []
+    for one in average.structures:
+        benefit = one.mean_net_benefit[i].tolist()
+        rows.append((one.name, one.weight, one.runs, *benefit, inputs.labels[names[benefit.index(max(benefit))]]))
+    mixed = average.result.sample.net_benefit(threshold).mean(axis=0).tolist()
+    best = inputs.labels[names[mixed.index(max(mixed))]]
+    rows.append(("Average", 1.0, average.result.sample.runs, *mixed, best))
+    title = f"At {per_qaly(threshold, inputs.currency)}"
+    return Table(title, columns, tuple(rows), f"structures_{i}", bold=frozenset({len(rows) - 1}))

@@ -7,11 +7,9 @@ from markov.analysis.sensitivity.everything import Deterministic
 from markov.analysis.uncertainty.everything import Uncertainty
 from markov.report import words
 from markov.report.page import Block, Cell, Column, Page, Table, Text
-from markov.report.sheets.incremental import frontier_chart
+from markov.report.sheets.base_charts import frontier_chart, survival_charts
 from markov.report.sheets.probabilistic import lead
 from markov.report.sheets.scenarios import balance_in_words
-from markov.report.sheets.survival import survival_charts
-from markov.report.sheets.tables import by_column
 from markov.report.sheets.threshold import price_in_words
 from markov.report.sheets.tornado import in_words
 from markov.terms import PriceSet
@@ -20,11 +18,7 @@ from markov.terms import PriceSet
 def summary_page(
     result: BaseCase, deterministic: Deterministic | None = None, uncertainty: Uncertainty | None = None
 ) -> Page:
-    """One page: question, answer, headline, the three readings, how sure it is, checks, and what is assumed.
-
-    >>> [row[0] for row in summary_page(calgb_base).blocks[6].rows]
-    ['One excess death rate for all', 'An excess death rate by strategy', 'Deaths follow the overall-survival curves']
-    """
+    """One page: question, answer, headline, the three readings, how sure it is, checks, and what is assumed."""
     inputs = result.inputs
     changed = [p for p in inputs.parameters.values() if p.is_changed]
     blocks: list[Block] = [
@@ -80,41 +74,35 @@ def _headline_table(result: BaseCase) -> Table:
     inputs, outcomes, currency = result.inputs, result.outcomes, result.inputs.currency
     base = next((h for h in result.headlines if h.is_base and h.outcomes), None)
     sets = base.outcomes if base else {PriceSet(inputs.text("settings.price_set")): outcomes}
-    names, reference = outcomes.strategies, outcomes.strategies.index(inputs.reference)
-
-    def gained(i: int) -> float | None:
-        return None if i == reference else float(outcomes.qaly[0, i] - outcomes.qaly[0, reference])
-
-    def ratios(i: int) -> list[str]:
-        return ["reference" if i == reference else words.comparison(o, inputs, names[i]) for o in sets.values()]
-
-    against = inputs.labels[inputs.reference].lower()
-    columns, rows = by_column(
-        range(len(names)),
-        ("Strategy", "strong", lambda i: result.labels[i]),
-        ("Life-years (undiscounted)", "years", lambda i: outcomes.life_years[0, i, 0].sum()),
-        ("QALYs", "qaly", lambda i: outcomes.qaly[0, i]),
-        ([f"Cost, {s} price ({currency})" for s in sets], "money", lambda i: [o.cost[0, i] for o in sets.values()]),
-        ("QALYs gained", "qaly", gained),
-        ([f"Against {against}, {s} price" for s in sets], "text", ratios),
-    )
+    columns = [Column("Strategy", "strong"), Column("Life-years (undiscounted)", "years"), Column("QALYs", "qaly")]
+    columns += [Column(f"Cost, {s} price ({currency})", "money") for s in sets]
+    columns += [Column("QALYs gained", "qaly")]
+    columns += [Column(f"Against {inputs.labels[inputs.reference].lower()}, {s} price") for s in sets]
+    rows: list[tuple[Cell, ...]] = []
+    reference = outcomes.strategies.index(inputs.reference)
+    for i, strategy in enumerate(outcomes.strategies):
+        gained = None if i == reference else float(outcomes.qaly[0, i] - outcomes.qaly[0, reference])
+        ratios = ["reference" if i == reference else words.comparison(o, inputs, strategy) for o in sets.values()]
+        costs = [float(o.cost[0, i]) for o in sets.values()]
+        years = float(outcomes.life_years[0, i, 0].sum())
+        rows.append((inputs.labels[strategy], years, float(outcomes.qaly[0, i]), *costs, gained, *ratios))
     rates = [f"{inputs.number(f'settings.discount_rate.{k}'):.1%}" for k in ("costs", "effects")]
     note = f"Costs discounted at {rates[0]}, QALYs at {rates[1]} a year. Full incremental analysis: Incremental."
     prices = words.prices(inputs)
     notes = (note, f"Prices of a pack: {prices}.") if prices else (note,)
-    return Table("Headline", columns, rows, "headline", notes)
+    return Table("Headline", tuple(columns), tuple(rows), "headline", notes)
 
 
 def _alternatives_table(result: BaseCase) -> Table:
-    inputs = result.inputs
-    columns = (
+    inputs, currency = result.inputs, result.inputs.currency
+    columns = [
         Column("Mortality after progression", "strong"),
         Column("Strategy"),
         Column("Life-years gained (undiscounted)", "years"),
         Column("QALYs gained", "qaly"),
-        *(Column(f"Ratio at the {s} price ({inputs.currency})") for s in PriceSet),
-        Column("Base case"),
-    )
+    ]
+    columns += [Column(f"Ratio at the {s} price ({currency})") for s in PriceSet]
+    columns += [Column("Base case")]
     rows: list[tuple[Cell, ...]] = []
     for headline in result.headlines:
         if not headline.outcomes:
@@ -122,16 +110,17 @@ def _alternatives_table(result: BaseCase) -> Table:
             continue
         first = next(iter(headline.outcomes.values()))
         r = first.strategies.index(inputs.reference)
-        for i, strategy in enumerate(first.strategies):
-            if i == r:
+        for strategy in first.strategies:
+            if strategy == inputs.reference:
                 continue
-            gains = [float((first.life_years[0, i, 0] - first.life_years[0, r, 0]).sum())]
-            gains.append(float(first.qaly[0, i] - first.qaly[0, r]))
+            i = first.strategies.index(strategy)
+            years = float((first.life_years[0, i, 0] - first.life_years[0, r, 0]).sum())
             ratios = [
                 words.comparison(headline.outcomes[s], inputs, strategy) if s in headline.outcomes else "no price"
                 for s in PriceSet
             ]
+            gained = float(first.qaly[0, i] - first.qaly[0, r])
             mark = "base case" if headline.is_base else ""
-            rows.append((headline.name, inputs.labels[strategy], *gains, *ratios, mark))
+            rows.append((headline.name, inputs.labels[strategy], years, gained, *ratios, mark))
     bold = frozenset(i for i, row in enumerate(rows) if row[-1])
-    return Table("Three readings of mortality after progression", columns, tuple(rows), "readings", bold=bold)
+    return Table("Three readings of mortality after progression", tuple(columns), tuple(rows), "readings", bold=bold)

@@ -6,9 +6,7 @@ from markov.analysis.sensitivity.threshold import NEXT_BEST, ThresholdValue
 from markov.analysis.sensitivity.value_based_price import PackPrice, ValueBasedPrice
 from markov.inputs.parameters import Inputs
 from markov.report import words
-from markov.report.page import Block, Cell, Chart, Column, Page, Table, Text
-from markov.report.sheets.charts import by_threshold
-from markov.report.sheets.tables import by_column
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 
 
 def threshold_page(
@@ -17,11 +15,7 @@ def threshold_page(
     follow_up: Sequence[ValueBasedPrice],
     values: Sequence[ThresholdValue],
 ) -> Page:
-    """Value-based prices, the same by what is assumed about survival, and threshold values of inputs.
-
-    >>> [table.title for table in threshold_page(calgb, [], [], []).blocks[1:]]
-    ['Values of inputs at which the decision turns']
-    """
+    """Value-based prices, the same by what is assumed about survival, and threshold values of inputs."""
     blocks: list[Block] = [Text(" ".join(price_in_words(inputs, prices)), "lead")]
     if prices:
         blocks.append(_price_table(inputs, prices))
@@ -33,22 +27,19 @@ def threshold_page(
 
 
 def price_in_words(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterator[str]:
-    """For each strategy the price at which it is worth it, by threshold, against the reference.
-
-    >>> list(price_in_words(calgb, []))
-    ['No strategy beside the reference is given a product with a price.']
-    """
+    """For each strategy the price at which it is worth it, by threshold, against the reference."""
     own = [price for price in prices if price.versus == inputs.reference]
     if not own:
         yield "No strategy beside the reference is given a product with a price."
-    for strategy, label in dict.fromkeys((price.strategy, price.label) for price in own):
-        listed, best = (
-            "; ".join(
-                f"at {words.per_qaly(p.threshold, inputs.currency)} {p.words}" for p in some if p.strategy == strategy
-            )
-            for some in (own, [price for price in prices if price.versus == NEXT_BEST])
-        )
-        yield f"{label}: {listed}{f' (against the next best: {best})' if best not in ('', listed) else ''}."
+    for strategy in dict.fromkeys(price.strategy for price in own):
+        told = [price for price in own if price.strategy == strategy]
+        listed = "; ".join(f"at {words.per_qaly(p.threshold, inputs.currency)} {p.words}" for p in told)
+        others = [p for p in prices if p.strategy == strategy and p.versus == NEXT_BEST]
+        best = "; ".join(f"at {words.per_qaly(p.threshold, inputs.currency)} {p.words}" for p in others)
+        yield f"{told[0].label}: {listed}{f' (against the next best: {best})' if best not in ('', listed) else ''}."
+
+
+# ----------------------------------------------------------------------------------------------------- prices
 
 
 def _against(inputs: Inputs, versus: str) -> str:
@@ -60,32 +51,46 @@ def _product(pack: PackPrice) -> str:
 
 
 def _price_table(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Table:
-    currency = inputs.currency
-    note = (
+    columns = (
+        Column("Strategy and product", "strong"),
+        Column("Against"),
+        Column(f"Threshold ({inputs.currency} per QALY)", "money"),
+        Column(f"List price ({inputs.currency} per pack)", "money"),
+        Column(f"Value-based price ({inputs.currency} per pack)", "money"),
+        Column("Discount on list price (%)", "percent"),
+        Column("QALYs gained", "qaly"),
+        Column(f"Net benefit at the list price ({inputs.currency})", "money"),
+        Column(f"Net benefit at that price, run again ({inputs.currency})", "money"),
+        Column("In words"),
+    )
+    rows = tuple(
+        (
+            f"{price.label}: {_product(pack)}",
+            _against(inputs, price.versus),
+            price.threshold,
+            pack.list_price,
+            pack.price,
+            price.discount,
+            price.delta_qaly,
+            price.at_list,
+            None if price.net_benefit is None else _settled(price.net_benefit),
+            price.words,
+        )
+        for price in prices
+        for pack in price.packs
+    )
+    notes = (
         "The value-based price is the highest at which net benefit is not below that of the strategy compared with; a "
         "negative discount says that the drug is worth more than its list price. Net benefit is linear in the price, "
         "so that two runs give it exactly; a third run at that price confirms a net benefit of 0. Several products of "
-        "a strategy share one discount."
+        "a strategy share one discount.",
     )
-    columns = by_column(
-        ((price, pack) for price in prices for pack in price.packs),
-        ("Strategy and product", "strong", lambda line: f"{line[0].label}: {_product(line[1])}"),
-        ("Against", "text", lambda line: _against(inputs, line[0].versus)),
-        (f"Threshold ({currency} per QALY)", "money", lambda line: line[0].threshold),
-        (f"List price ({currency} per pack)", "money", lambda line: line[1].list_price),
-        (f"Value-based price ({currency} per pack)", "money", lambda line: line[1].price),
-        ("Discount on list price (%)", "percent", lambda line: line[0].discount),
-        ("QALYs gained", "qaly", lambda line: line[0].delta_qaly),
-        (f"Net benefit at the list price ({currency})", "money", lambda line: line[0].at_list),
-        (f"Net benefit at that price, run again ({currency})", "money", lambda line: _settled(line[0].net_benefit)),
-        ("In words", "text", lambda line: line[0].words),
-    )
-    return Table("Value-based price", *columns, "prices", (note,))
+    return Table("Value-based price", columns, rows, "prices", notes)
 
 
-def _settled(value: float | None) -> float | None:
+def _settled(value: float) -> float:
     """A net benefit without the last digits of sums, which are no finding."""
-    return None if value is None else round(value, 6) + 0.0
+    return round(value, 6) + 0.0
 
 
 def _follow_up(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterator[Table | tuple[Chart, ...]]:
@@ -95,64 +100,84 @@ def _follow_up(inputs: Inputs, prices: Sequence[ValueBasedPrice]) -> Iterator[Ta
         return
     by_case = {(price.alternative, price.threshold): price for price in prices}
     thresholds = tuple(dict.fromkeys(price.threshold for price in prices))
-    label, key = prices[0].label, f"follow_up_{prices[0].strategy}"
-    columns = [Column("Assumption on survival", "strong"), Column("QALYs gained", "qaly")]
-    rows: list[tuple[Cell, ...]] = [(name, by_case[name, thresholds[0]].delta_qaly) for name in names]
-    for t in thresholds:
-        at, found = f"at {words.per_qaly(t, inputs.currency)}", [by_case[name, t] for name in names]
-        columns.append(Column(f"Value-based price {at} ({inputs.currency} per pack)", "money"))
-        columns.append(Column(f"Discount on list price {at}", "percent"))
-        cells = ((price.packs[0].price if price.packs else None, price.discount) for price in found)
-        rows = [(*row, *pair) for row, pair in zip(rows, cells, strict=True)]
-    notes = (
-        "Longer survival need not mean a higher price: years after progression cost money as well. Empty: no price "
-        "of the drug will do, or any would.",
-        *(f"{p.alternative}: {p.error}" for p in prices if p.error and p.threshold == thresholds[0]),
+    strategy, label = prices[0].strategy, prices[0].label
+    rows = tuple(
+        (
+            name,
+            by_case[name, thresholds[0]].delta_qaly,
+            *(cell for t in thresholds for cell in _price_cells(by_case[name, t])),
+        )
+        for name in names
     )
+    columns = [Column("Assumption on survival", "strong"), Column("QALYs gained", "qaly")]
+    for t in thresholds:
+        at = f"at {words.per_qaly(t, inputs.currency)}"
+        columns += [
+            Column(f"Value-based price {at} ({inputs.currency} per pack)", "money"),
+            Column(f"Discount on list price {at}", "percent"),
+        ]
+    key = f"follow_up_{strategy}"
     pack = next((price.packs[0] for price in prices if price.packs), None)
+    notes = [
+        "Longer survival need not mean a higher price: years after progression cost money as well. Empty: no price "
+        "of the drug will do, or any would."
+    ]
+    notes += [
+        f"{price.alternative}: {price.error}" for price in prices if price.error and price.threshold == thresholds[0]
+    ]
     product = f" ({_product(pack)})" if pack else ""
     title = f"Value-based price of {label.lower()}{product} by assumed survival"
-    yield Table(title, tuple(columns), tuple(rows), key, notes, bold=frozenset({0}))
+    yield Table(title, tuple(columns), rows, key, tuple(notes), bold=frozenset({0}))
     if pack:
         yield (_follow_up_chart(inputs, label, pack, key, thresholds, rows),)
+
+
+def _price_cells(price: ValueBasedPrice) -> tuple[Cell, Cell]:
+    return (price.packs[0].price if price.packs else None), price.discount
 
 
 def _follow_up_chart(
     inputs: Inputs, label: str, pack: PackPrice, key: str, thresholds: Sequence[float], rows: Sequence[tuple[Cell, ...]]
 ) -> Chart:
-    currency = inputs.currency
     found = [value for row in rows if isinstance(value := row[2], float)]
-    span = f"{words.money(min(found), currency)} to {words.money(max(found), currency)}" if found else "none"
-    at, listed = words.per_qaly(thresholds[0], currency), words.money(pack.list_price, currency)
-    title = f"{label}: value-based price at {at} {span} per pack (list {listed})"
-    count = len(thresholds)
-    series = by_threshold(thresholds, currency, "Threshold", [key] * count, 0, range(2, 2 + 2 * count, 2))
-    return Chart("columns", title, "", f"{currency} per pack", series, y_format="#,##0")
+    span = (
+        f"{words.money(min(found), inputs.currency)} to {words.money(max(found), inputs.currency)}" if found else "none"
+    )
+    at = words.money(thresholds[0], inputs.currency)
+    listed = words.money(pack.list_price, inputs.currency)
+    title = f"{label}: value-based price at {at} per QALY {span} per pack (list {listed})"
+    series = tuple(
+        Series(words.per_qaly(t, inputs.currency), "Threshold", key, 0, 2 + 2 * i, LINE_COLOURS[i % 4])
+        for i, t in enumerate(thresholds)
+    )
+    return Chart("columns", title, "", f"{inputs.currency} per pack", series, y_format="#,##0")
+
+
+# ----------------------------------------------------------------------------------------------------- inputs
 
 
 def _value_table(inputs: Inputs, values: Sequence[ThresholdValue]) -> Table:
     money = inputs.currency
-    note = (
+    columns = (
+        Column("Input", "strong"),
+        Column("Strategy"),
+        Column(f"Threshold ({money} per QALY)", "money"),
+        Column("Base case", "significant"),
+        Column("Threshold value", "significant"),
+        Column("Unit"),
+        Column(f"Net benefit at the lowest value ({money})", "money"),
+        Column(f"Net benefit at the highest value ({money})", "money"),
+        Column(f"Net benefit at the threshold value, run again ({money})", "money"),
+        Column("Searched, and remarks"),
+    )
+    rows = tuple(_value_row(inputs, value) for value in values if _matters(value))
+    notes = (
         "The inputs of the longest bars of the Tornado sheet, over all values that are possible or usual for them. The "
         "value that is found is put into a run of its own, whose net benefit over the reference stands beside it. "
         "Empty: the decision does not turn within the range, or jumps. A threshold value that is not plausible says "
-        "that the decision is robust to the input."
+        "that the decision is robust to the input.",
     )
-    again = f"Net benefit at the threshold value, run again ({money})"
-    columns = by_column(
-        ((v, next((c for c in v.crossings if c.value == v.value), None)) for v in values if _matters(v)),
-        ("Input", "strong", lambda line: line[0].question.axis.label),
-        ("Strategy", "text", lambda line: inputs.labels[line[0].question.strategy]),
-        (f"Threshold ({money} per QALY)", "money", lambda line: line[0].question.threshold),
-        ("Base case", "significant", lambda line: line[0].question.axis.base),
-        ("Threshold value", "significant", lambda line: line[1].value if line[1] else None),
-        ("Unit", "text", lambda line: line[0].question.axis.unit),
-        (f"Net benefit at the lowest value ({money})", "money", lambda line: line[0].at_low),
-        (f"Net benefit at the highest value ({money})", "money", lambda line: line[0].at_high),
-        (again, "money", lambda line: _settled(line[1].net_benefit) if line[1] else None),
-        ("Searched, and remarks", "text", lambda line: _searched(line[0])),
-    )
-    return Table("Values of inputs at which the decision turns", *columns, "values", (note,))
+    return Table("Values of inputs at which the decision turns", columns, rows, "values", notes)
 
 
 def _matters(value: ThresholdValue) -> bool:
@@ -160,12 +185,33 @@ def _matters(value: ThresholdValue) -> bool:
     return bool(value.crossings) or len({round(v, 2) for v in (value.at_low, value.at_base, value.at_high)}) > 1
 
 
-def _searched(value: ThresholdValue) -> str:
-    """The range that was searched, and what else there is to say of the search."""
-    span = f"{words.significant(value.low)} to {words.significant(value.high)}"
+def _value_row(inputs: Inputs, value: ThresholdValue) -> tuple[Cell, ...]:
+    side = value.question.axis
+    turning = next((c for c in value.crossings if c.value == value.value), None)
+    left = turning.net_benefit if turning else None
+    return (
+        side.label,
+        inputs.labels[value.question.strategy],
+        value.question.threshold,
+        side.base,
+        None if turning is None else turning.value,
+        side.unit,
+        value.at_low,
+        value.at_high,
+        None if left is None else _settled(left),
+        f"{words.significant(value.low)} to {words.significant(value.high)}{_remark(value)}",
+    )
+
+
+def _remark(value: ThresholdValue) -> str:
+    """What else there is to say of the search."""
     if not value.crossings:
-        return f"{span}: the decision does not turn"
+        return ": the decision does not turn"
     crossings = (crossing for crossing in value.crossings if crossing.value != value.value)
     others = [c.words.replace(f"{c.value:.4g}", words.significant(c.value)) for c in crossings]
     also = "also " if value.value is not None else ""
-    return f"{span}; net benefit {also}{', and '.join(others)}" if others else span
+    return f"; net benefit {also}{', and '.join(others)}" if others else ""
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")

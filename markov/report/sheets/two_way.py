@@ -6,19 +6,13 @@ from markov.analysis.sensitivity.two_way import Axis, BorderPoint, TwoWay
 from markov.excel.style import INK
 from markov.report import words
 from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Look, Page, Series, Table, Text
-from markov.report.sheets.tables import by_column
 
 TINTS = ("#E4E8ED", "#D3E3F4", "#F7E4CE", "#D5EADC", "#E6DAEE", "#F3D6D3")
 """Pale twins of the strategies' colours."""
-COLOUR_NAMES = ("grey", "blue", "orange", "green", "violet", "red")
 
 
 def two_way_page(grids: Sequence[TwoWay]) -> Page:
-    """For each grid the border of the decision as lines, and the net benefit of every cell by threshold.
-
-    >>> two_way_page([]).blocks[0].words
-    'No two inputs can be varied against each other: nothing in this workbook is uncertain.'
-    """
+    """For each grid the border of the decision as lines, and the net benefit of every cell by threshold."""
     blocks: list[Block] = []
     for number, grid in enumerate(grids):
         strategy = _subject(grid, number)
@@ -54,36 +48,46 @@ def _lead(grid: TwoWay, strategy: str) -> str:
     for t, threshold in enumerate(grid.thresholds):
         cells = [best for row in grid.optimal[t] for best in row]
         share = cells.count(strategy) / len(cells)
-        at = words.per_qaly(threshold, grid.currency)
-        told.append(f"at {at} {grid.labels[strategy].lower()} is best in {share:.0%} of the cells")
+        at = words.money(threshold, grid.currency)
+        told.append(f"at {at} per QALY {grid.labels[strategy].lower()} is best in {share:.0%} of the cells")
     text = "; ".join(told)
     together = [side for side in (grid.first, grid.second) if side.together]
     more = "".join(f" {side.label} moves with {', '.join(side.together)}." for side in together)
     return f"{text[0].upper()}{text[1:]}.{more}"
 
 
+# --------------------------------------------------------------------------------------------------- the grid
+
+
 def _grid_table(grid: TwoWay, number: int, t: int, strategy: str) -> Table:
     i = grid.strategies.index(strategy)
-    columns, rows = by_column(
-        range(len(grid.second.values)),
-        (f"{_named(grid.second)}, down; {_named(grid.first)}, across", "significant", lambda j: grid.second.values[j]),
-        ([words.significant(value) for value in grid.first.values], "money", lambda j: grid.gain[t, :, j, i]),
+    columns = (
+        Column(f"{_named(grid.second)}, down; {_named(grid.first)}, across", "significant"),
+        *(Column(words.significant(value), "money") for value in grid.first.values),
     )
+    gain = grid.gain[t, :, :, i]
+    rows = tuple((value, *gain[:, j].tolist()) for j, value in enumerate(grid.second.values))
     tints = tuple(
-        ("", *(_by_strategy(grid, best[j], TINTS) for best in grid.optimal[t])) for j in range(len(grid.second.values))
+        ("", *(_tint(grid, grid.optimal[t][k][j]) for k in range(len(grid.first.values))))
+        for j in range(len(grid.second.values))
     )
     title = (
         f"Net benefit of {grid.labels[strategy].lower()} over {grid.labels[grid.strategies[0]].lower()} at "
         f"{words.per_qaly(grid.thresholds[t], grid.currency)} ({grid.currency})"
     )
     shown = dict.fromkeys(best for row in grid.optimal[t] for best in row)
-    best = ", ".join(f"{grid.labels[name].lower()} {_by_strategy(grid, name, COLOUR_NAMES)}" for name in shown)
+    best = ", ".join(f"{grid.labels[name].lower()} {_colour_name(grid, name)}" for name in shown)
     notes = (f"Best strategy by colour: {best}. Base case: {_base(grid.first)}; {_base(grid.second)}.",)
     return Table(title, columns, rows, f"grid_{number}_{t}", notes, tints=tints)
 
 
-def _by_strategy(grid: TwoWay, strategy: str, colours: Sequence[str]) -> str:
-    return colours[grid.strategies.index(strategy) % len(colours)]
+def _tint(grid: TwoWay, strategy: str) -> str:
+    return TINTS[grid.strategies.index(strategy) % len(TINTS)]
+
+
+def _colour_name(grid: TwoWay, strategy: str) -> str:
+    names = ("grey", "blue", "orange", "green", "violet", "red")
+    return names[grid.strategies.index(strategy) % len(names)]
 
 
 def _base(side: Axis) -> str:
@@ -93,6 +97,9 @@ def _base(side: Axis) -> str:
 def _look(side: Axis) -> Look:
     """Amounts for a price, else as many digits as count."""
     return "money" if side.id.startswith("price.") else "significant"
+
+
+# ------------------------------------------------------------------------------------------------- the border
 
 
 def _groups(grid: TwoWay) -> list[tuple[float, tuple[str, ...], list[BorderPoint]]]:
@@ -156,6 +163,7 @@ def _finding(grid: TwoWay) -> str:
     told = []
     for threshold, _, points in _groups(grid):
         low, high = (limit(point.first for point in points) for limit in (min, max))
+        at = words.money(threshold, grid.currency)
         ends = " to ".join(words.money(price, grid.currency) for price in (low, high))
-        told.append(f"{ends} at {words.per_qaly(threshold, grid.currency)}")
+        told.append(f"{ends} at {at} per QALY")
     return f"The decision changes at prices of {' and '.join(told)}"

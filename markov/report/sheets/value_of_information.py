@@ -10,10 +10,8 @@ from markov.analysis.uncertainty.value_of_information import (
     population_value,
 )
 from markov.inputs.parameters import Inputs
-from markov.report.page import Block, Cell, Chart, Column, Page, Table, Text
-from markov.report.sheets.charts import by_threshold
+from markov.report.page import LINE_COLOURS, Block, Cell, Chart, Column, Page, Series, Table, Text
 from markov.report.sheets.sobol import source_words
-from markov.report.sheets.tables import by_column
 from markov.report.words import money, per_qaly
 
 SHOWN = 15
@@ -21,16 +19,9 @@ PAGE = "EVPI and EVPPI"
 
 
 def voi_page(inputs: Inputs, result: ValueOfInformation) -> Page:
-    """Perfect information, and information on what one study could inform and on single inputs.
-
-    >>> from markov.analysis.uncertainty.value_of_information import InformationValue
-    >>> nothing = ValueOfInformation((25000.0,), (InformationValue(0.0, 0.0),), (), ())
-    >>> voi_page(calgb, nothing).blocks[0].words
-    'At £25,000 per QALY knowing everything is worth £0 per patient: nothing that could be learned would change the
-    decision.'
-    """
+    """Perfect information, and information on what one study could inform and on single inputs."""
     blocks: list[Block] = [
-        Text(" ".join(f"{_at(inputs, result, threshold)}." for threshold in result.thresholds), "lead"),
+        Text(voi_lead(inputs, result), "lead"),
         *([(_group_chart(inputs, result),)] if any(p.information.value >= NOTHING for p in result.grouped) else []),
         _perfect_table(inputs, result),
         _part_table(inputs, result.grouped, "What a study could inform together", "groups", result),
@@ -44,12 +35,7 @@ def voi_page(inputs: Inputs, result: ValueOfInformation) -> Page:
 
 
 def perfect_words(inputs: Inputs, result: ValueOfInformation) -> list[str]:
-    """What knowing everything is worth, at each threshold.
-
-    >>> from markov.analysis.uncertainty.value_of_information import InformationValue
-    >>> perfect_words(calgb, ValueOfInformation((25000.0,), (InformationValue(66.4, 5.0),), (), ()))
-    ['At £25,000 per QALY knowing everything is worth £66 per patient.']
-    """
+    """What knowing everything is worth, at each threshold."""
     return [
         f"At {per_qaly(threshold, inputs.currency)} knowing everything is worth "
         f"{money(value.value, inputs.currency)} per patient."
@@ -57,8 +43,12 @@ def perfect_words(inputs: Inputs, result: ValueOfInformation) -> list[str]:
     ]
 
 
+def voi_lead(inputs: Inputs, result: ValueOfInformation) -> str:
+    """At each threshold what it would be worth to know everything, and which evidence most."""
+    return " ".join(f"{_at(inputs, result, threshold)}." for threshold in result.thresholds)
+
+
 def _at(inputs: Inputs, result: ValueOfInformation, threshold: float) -> str:
-    """What it would be worth to know everything, and which evidence most."""
     perfect = result.perfect[result.thresholds.index(threshold)].value
     best = max((p for p in result.grouped if p.threshold == threshold), key=lambda p: p.information.value, default=None)
     words = f"At {per_qaly(threshold, inputs.currency)} knowing everything is worth "
@@ -70,24 +60,32 @@ def _at(inputs: Inputs, result: ValueOfInformation, threshold: float) -> str:
 
 
 def _perfect_table(inputs: Inputs, result: ValueOfInformation) -> Table:
-    columns, rows = by_column(
-        zip(result.thresholds, result.perfect, strict=True),
-        ("Perfect information at", "strong", lambda line: per_qaly(line[0], inputs.currency)),
-        (f"Per patient ({inputs.currency})", "money", lambda line: line[1].value),
-        (f"Standard error ({inputs.currency})", "money", lambda line: line[1].standard_error),
-        (f"Population ({inputs.currency})", "money", lambda line: _population(inputs, line[1].value)),
+    columns = (
+        Column("Perfect information at", "strong"),
+        Column(f"Per patient ({inputs.currency})", "money"),
+        Column(f"Standard error ({inputs.currency})", "money"),
+        Column(f"Population ({inputs.currency})", "money"),
+    )
+    rows = tuple(
+        (
+            per_qaly(threshold, inputs.currency),
+            value.value,
+            value.standard_error,
+            population(inputs, value.value),
+        )
+        for threshold, value in zip(result.thresholds, result.perfect, strict=True)
     )
     note = "An empty population: fill decision.patients_per_year and decision.years on the sheet Cohort."
     given = inputs.given("decision.patients_per_year")
     return Table("Value of perfect information", columns, rows, "perfect", () if given else (note,))
 
 
-def _population(inputs: Inputs, per_patient: float) -> float | None:
+def population(inputs: Inputs, per_patient: float, delay: float = 0.0) -> float | None:
     """Value for all whom the decision concerns, discounted; None where the workbook does not say how many."""
     if not inputs.given("decision.patients_per_year"):
         return None
     people, years = inputs.number("decision.patients_per_year"), inputs.number("decision.years")
-    return population_value(per_patient, people, years, inputs.number("settings.discount_rate.costs"))
+    return population_value(per_patient, people, years, inputs.number("settings.discount_rate.costs"), delay)
 
 
 def _leading(result: ValueOfInformation) -> tuple[PartialValue, ...]:
@@ -127,9 +125,17 @@ def _name(inputs: Inputs, part: PartialValue) -> str:
 
 
 def _group_chart(inputs: Inputs, result: ValueOfInformation) -> Chart:
-    count = len(result.thresholds)
-    columns = range(1, 1 + 2 * count, 2)
-    series = by_threshold(result.thresholds, inputs.currency, PAGE, ["groups"] * count, 0, columns)
+    series = tuple(
+        Series(
+            per_qaly(threshold, inputs.currency),
+            PAGE,
+            "groups",
+            0,
+            1 + 2 * i,
+            LINE_COLOURS[i % len(LINE_COLOURS)],
+        )
+        for i, threshold in enumerate(result.thresholds)
+    )
     y_title = f"{inputs.currency} per patient"
     largest = max(zip(result.perfect, result.thresholds, strict=True), key=lambda pair: pair[0].value)[1]
     return Chart("columns", _at(inputs, result, largest), "", y_title, series, y_format="#,##0")

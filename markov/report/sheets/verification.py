@@ -5,10 +5,18 @@ from collections.abc import Sequence
 from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Tested
 from markov.analysis.bank.run import BANK, count
-from markov.report.page import Block, Page, Table, Text
-from markov.report.sheets.tables import Told, by_column
+from markov.report.page import Block, Cell, Column, Page, Table, Text
 from markov.terms import Verdict
 
+HEADERS = (
+    Column("Test: what should hold", "strong"),
+    Column("What was done"),
+    Column("Expected"),
+    Column("Observed"),
+    Column("Verdict"),
+    Column("Reason or question"),
+    Column("Source"),
+)
 WIDTHS = (44.0, 46.0, 30.0, 38.0, 15.0, 46.0, 11.0)
 SOURCES = (
     "Ids TV: Büyükkaramikli, Rutten-van Mölken, Severens, Al 2019, PharmacoEconomics 37:1391 (TECH-VER), in our words; "
@@ -21,13 +29,7 @@ VERDICTS = (
 
 
 def verification_page(bench: Bench, tested: Sequence[Tested]) -> Page:
-    """All tests by theme, those that failed or warned first.
-
-    >>> from markov.analysis.bank.run import verify_workbook
-    >>> bench = Bench(calgb)
-    >>> verification_page(bench, verify_workbook(bench, BANK[:1])).subtitle
-    '1 tests: 1 passed, 0 failed.'
-    """
+    """All tests by theme, those that failed or warned first."""
     noticed = [each for each in tested if each.check.verdict in (Verdict.FAIL, Verdict.WARN)]
     facts = (
         f"{bench.draws:,} random draws with seed {bench.seed} in the tests of probabilistic analysis. Every test "
@@ -41,36 +43,18 @@ def verification_page(bench: Bench, tested: Sequence[Tested]) -> Page:
     return Page("Verification", "Verification", verification_words(tested)[0], tuple(blocks), WIDTHS)
 
 
-OUTCOME: tuple[Told[Tested], ...] = (
-    ("Expected", "text", lambda each: each.check.expected or "–"),
-    ("Observed", "text", lambda each: each.check.observed or "–"),
-    ("Verdict", "text", lambda each: each.check.verdict.value),
-)
-
-
-def _named(each: Tested) -> str:
-    return f"{each.test.id}  {each.check.title}"
-
-
 def short_form_table(tested: Sequence[Tested]) -> Table:
-    """The tests of the bank that cost next to nothing, for the Checks sheet of every report.
-
-    >>> short_form_table([]).title
-    'Verification bank, short form: 0 tests: 0 passed, 0 failed'
-    """
-    columns = by_column(tested, ("Test", "strong", _named), *OUTCOME, ("Note", "text", lambda each: each.check.note))
+    """The tests of the bank that cost next to nothing, for the Checks sheet of every report."""
+    columns = (Column("Test", "strong"), Column("Expected"), Column("Observed"), Column("Verdict"), Column("Note"))
+    rows = tuple((_named(t), *_outcome(t), t.check.note) for t in tested)
     rest = len(BANK) - len(tested)
     note = f"The other {rest} tests of the verification bank perturb the workbook and run it again: markov verify."
     title = f"Verification bank, short form: {verification_words(tested)[0].removesuffix('.')}"
-    return Table(title, *columns, "bank", (note,), verdict=3)
+    return Table(title, columns, rows, "bank", (note,), verdict=3)
 
 
 def verification_words(tested: Sequence[Tested]) -> list[str]:
-    """Tests by verdict in one sentence, then every failure and warning with its reason.
-
-    >>> verification_words([])
-    ['0 tests: 0 passed, 0 failed.']
-    """
+    """Tests by verdict in one sentence, then every failure and warning with its reason."""
     counts = count(tested)
     parts = [f"{counts[v]} {word}" for v, word in WORDS.items() if counts[v] or v in (Verdict.PASS, Verdict.FAIL)]
     words = [f"{len(tested)} tests: {', '.join(parts)}."]
@@ -92,24 +76,24 @@ WORDS = {
 
 
 def _counted(tested: Sequence[Tested]) -> Table:
-    themes = dict.fromkeys(each.test.theme for each in tested)
-    lines = [(theme, count(each for each in tested if each.test.theme == theme)) for theme in themes]
-    lines.append(("All", count(tested)))
-    columns, rows = by_column(
-        lines,
-        ("Theme", "strong", lambda line: line[0]),
-        ([word.capitalize() for word in WORDS.values()], "integer", lambda line: [line[1][v] for v in WORDS]),
-    )
-    return Table("Tests by verdict", columns, rows, "counts", bold=frozenset({len(rows) - 1}))
+    columns = (Column("Theme", "strong"), *(Column(word.capitalize(), "integer") for word in WORDS.values()))
+    rows: list[tuple[Cell, ...]] = []
+    for theme in dict.fromkeys(each.test.theme for each in tested):
+        counts = count(each for each in tested if each.test.theme == theme)
+        rows.append((theme, *(counts[verdict] for verdict in WORDS)))
+    total = count(tested)
+    rows.append(("All", *(total[verdict] for verdict in WORDS)))
+    return Table("Tests by verdict", columns, tuple(rows), "counts", bold=frozenset({len(rows) - 1}))
 
 
 def _table(title: str, tested: Sequence[Tested], key: str) -> Table:
-    columns = by_column(
-        tested,
-        ("Test: what should hold", "strong", _named),
-        ("What was done", "text", lambda each: each.test.done),
-        *OUTCOME,
-        ("Reason or question", "text", lambda each: each.check.note),
-        ("Source", "text", lambda each: each.test.source.split(":")[0]),
-    )
-    return Table(title, *columns, key, verdict=4)
+    rows = tuple((_named(t), t.test.done, *_outcome(t), t.check.note, t.test.source.split(":")[0]) for t in tested)
+    return Table(title, HEADERS, rows, key, verdict=4)
+
+
+def _named(tested: Tested) -> str:
+    return f"{tested.test.id}  {tested.check.title}"
+
+
+def _outcome(tested: Tested) -> tuple[str, str, str]:
+    return tested.check.expected or "–", tested.check.observed or "–", tested.check.verdict.value

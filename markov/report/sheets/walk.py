@@ -3,53 +3,34 @@
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from markov.analysis.walk.walk import EQUAL, NET_BENEFIT, QALY, Path, Walk
 from markov.excel.style import WARN
 from markov.report import words
-from markov.report.page import Block, Cell, Chart, Column, Look, Page, Series, Table, Text, in_currency
-from markov.report.sheets.charts import CHART_DATA
-from markov.report.sheets.inputs_that_differ import differing_pages
-from markov.report.sheets.tables import settled
+from markov.report.page import Block, Cell, Chart, Column, Page, Table, Text, in_currency
+from markov.report.sheets.inputs_that_differ import inputs_page, others_page, settled
+from markov.report.sheets.walk_chart import PAGE as DATA_PAGE
+from markov.report.sheets.walk_chart import waterfall
 from markov.terms import Array, PriceSet
 
 LARGEST = 3  # steps that the lead names
-TOTAL, RISE, FALL = "#3B4A5C", "#2E7D52", "#C0392B"  # of no strategy, state or cost
-BARS = (
-    ("Not drawn", "Not drawn", TOTAL),
-    ("Base case", "Base case", TOTAL),
-    ("Raises", "Raises net benefit", RISE),
-    ("Raises, below zero", "Raises net benefit", RISE),
-    ("Lowers", "Lowers it", FALL),
-    ("Lowers, below zero", "Lowers it", FALL),
-)
-"""What the waterfall is stacked from: header of the column, name in the legend, colour."""
 
 
 def walk_pages(walk: Walk) -> list[Page]:
-    """Every page of a walk, the summary first.
-
-    >>> from markov.analysis.walk.walk import walk
-    >>> from markov.inputs.parameters import with_values
-    >>> [page.name for page in walk_pages(walk(calgb, with_values(calgb, {"cohort.age": 70.0})))]
-    ['Walk', 'Order of steps', 'Inputs that differ', 'Other differences', 'Chart data']
-    """
+    """Every page of a walk, the summary first."""
     drawn = [(path, waterfall(walk, path, _prices(p))) for p in _views(walk) for path in walk.of(p)]
-    told = "The numbers behind the bars of the sheet Walk: a bar floats on a part that is not drawn."
-    data = Page(CHART_DATA, CHART_DATA, told, tuple(table for _, (_, table) in drawn), (34.0, *(18.0,) * 6))
-    pages = [_summary_page(walk, drawn), _orders_page(walk), *differing_pages(walk), data]
+    data = Page(
+        DATA_PAGE,
+        "Chart data",
+        "The numbers behind the bars of the sheet Walk: a bar floats on a part that is not drawn.",
+        tuple(table for _, (_, table) in drawn),
+        (34.0, *(18.0,) * 6),
+    )
+    pages = [_summary_page(walk, drawn), _orders_page(walk), inputs_page(walk), others_page(walk), data]
     return [in_currency(page, walk.first.currency) for page in pages]
 
 
 def answer(walk: Walk) -> list[str]:
-    """The walk in sentences: what becomes of each strategy, and which steps move it most.
-
-    >>> from markov.analysis.walk.walk import walk
-    >>> from markov.inputs.parameters import with_values
-    >>> answer(walk(calgb, with_values(calgb, {"cohort.age": 70.0})))[1].partition(" (")[0]
-    'The steps that move it most: Population'
-    """
+    """The walk in sentences: what becomes of each strategy, and which steps move it most."""
     return [sentence for path in walk.of(_views(walk)[0]) for sentence in _answer(walk, path)]
 
 
@@ -123,15 +104,28 @@ def _summary_page(walk: Walk, drawn: Sequence[tuple[Path, tuple[Chart, Table]]])
 
 def _measure_columns(walk: Walk, before: str = "") -> tuple[Column, ...]:
     currency = walk.first.currency
-    measures: list[tuple[str, Look]] = [(f"Difference in cost ({currency})", "money"), ("Difference in QALYs", "qaly")]
-    measures += [(f"Net benefit at {t:,.0f} per QALY ({currency})", "money") for t in walk.terms.thresholds]
-    return tuple(Column(f"{before}{name[0].lower()}{name[1:]}" if before else name, look) for name, look in measures)
+    gained = [f"{before}net benefit at {t:,.0f} per QALY ({currency})" for t in walk.terms.thresholds]
+    names = (f"{before}difference in cost ({currency})", f"{before}difference in QALYs", *gained)
+    looks = ("money", "qaly", *("money" for _ in gained))
+    return tuple(
+        Column(_capital(n), "qaly" if look == "qaly" else "money") for n, look in zip(names, looks, strict=True)
+    )
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _steps_table(walk: Walk, path: Path) -> Table:
     after, change = _measure_columns(walk), _measure_columns(walk, "Step: ")
-    first, ratio = (Column("Step", "strong"), Column("Inputs", "integer")), Column("Cost-effectiveness ratio")
-    columns = (*first, *after[:NET_BENEFIT], ratio, *after[NET_BENEFIT:], *change)
+    columns = (
+        Column("Step", "strong"),
+        Column("Inputs", "integer"),
+        *after[:NET_BENEFIT],
+        Column("Cost-effectiveness ratio"),
+        *after[NET_BENEFIT:],
+        *change,
+    )
     nothing = (None,) * len(change)
     sums = [math.fsum(path.effects[:, m].tolist()) for m in range(len(change))]
     rows = [
@@ -197,9 +191,12 @@ def _size(distance: float) -> str:
 
 def _unexplained(path: Path) -> float:
     """What the sum of the steps leaves of the difference, relative to the largest number that was added."""
-    sums = np.array([math.fsum(column) for column in path.effects.T.tolist()])
-    rests = np.abs(sums - (path.own[1] - path.own[0])) / np.maximum(1.0, np.abs(path.standing).max(axis=0))
-    return float(rests.max())
+    rests = [
+        abs(math.fsum(path.effects[:, m].tolist()) - float(path.own[1, m] - path.own[0, m]))
+        / max(1.0, float(abs(path.standing[:, m]).max()))
+        for m in range(path.standing.shape[1])
+    ]
+    return max(rests)
 
 
 def _moved_together(walk: Walk) -> Iterator[Table]:
@@ -240,7 +237,13 @@ def _orders_page(walk: Walk) -> Page:
 def _orders_table(walk: Walk, path: Path) -> Table:
     """Net benefit at the first threshold, and the interaction in cost and QALYs."""
     currency, averaged = walk.first.currency, not walk.orders
-    heads = ["In sequence", "Alone", "Interaction", "In reverse order", *["Average over all orders"] * averaged]
+    heads = [
+        "In sequence",
+        "Alone",
+        "Interaction",
+        "In reverse order",
+        *(["Average over all orders"] if averaged else []),
+    ]
     columns = (
         Column("Step", "strong"),
         *(Column(f"{head} ({currency})", "money") for head in heads),
@@ -284,56 +287,3 @@ def _not_alone(walk: Walk) -> Iterator[Table]:
     if walk.alone:
         columns = (Column("Step", "strong"), Column("Why it cannot be taken alone"))
         yield Table("Steps without an effect of their own", columns, tuple(walk.alone.items()), "alone", spread=True)
-
-
-# --------------------------------------------------------------------------------------------------- the waterfall
-
-
-def waterfall(walk: Walk, path: Path, prices: str) -> tuple[Chart, Table]:
-    """Net benefit gained by a strategy at the first threshold, from one workbook to the other, and what is drawn.
-
-    A bar a step, floating where the step before it ended.
-    """
-    key = f"waterfall_{path.strategy}_{path.price_set or 'paid'}"
-    at = words.per_qaly(walk.terms.thresholds[0], walk.first.currency)
-    standing = [float(value) for value in path.standing[:, NET_BENEFIT]]
-    steps = zip(walk.steps, standing[:-1], standing[1:], strict=True)
-    rows = (
-        (walk.first.name, None, standing[0], *(None,) * 4),
-        *((step.name, *_floating(before, after)) for step, before, after in steps),
-        (walk.second.name, None, standing[-1], *(None,) * 4),
-    )
-    columns = (Column("Step", "strong"), *(Column(head, "money") for head, _, _ in BARS))
-    series = tuple(
-        Series(name, CHART_DATA, key, 0, 1 + i, painted, hidden=i == 0, listed=i in (1, 2, 4))
-        for i, (_, name, painted) in enumerate(BARS)
-    )
-    unit = f"Net benefit gained over the reference at {at} ({walk.first.currency})"
-    zero = (0.0 if min(standing) >= 0.0 else None, 0.0 if max(standing) <= 0.0 else None)  # no bar is cut
-    chart = Chart("horizontal", _finding(walk, path, prices, at), "", unit, series, y_format="#,##0", y_ends=zero)
-    return chart, Table(f"Drawn: {path.label}, {prices}, at {at}", columns, rows, key)
-
-
-def _finding(walk: Walk, path: Path, prices: str, at: str) -> str:
-    """What the chart shows: how far net benefit moves, and which step moves it most."""
-    effects = [float(value) for value in path.effects[:, NET_BENEFIT]]
-    total = float(path.difference[NET_BENEFIT])
-    most = max(range(len(effects)), key=lambda k: abs(effects[k]))
-    verb = "rises" if total >= 0 else "falls"
-    amount = words.money(abs(total), walk.first.currency)
-    told = words.money(effects[most], walk.first.currency)
-    return f"{path.label}, {prices}: net benefit at {at} {verb} by {amount}; most by “{walk.steps[most].name}” ({told})"
-
-
-def _floating(before: float, after: float) -> tuple[float | None, ...]:
-    """A bar from one level to the next as parts of a stack: one unseen, one above zero, one below.
-
-    >>> _floating(10.0, 30.0), _floating(-5.0, 10.0), _floating(-5.0, -20.0)
-    ((10.0, None, 20.0, None, None, None), (None, None, 10.0, -5.0, None, None), (-5.0, None, None, None, None, -15.0))
-    """
-    low, high = sorted((before, after))
-    unseen = low if low > 0.0 else high if high < 0.0 else None
-    above = max(high, 0.0) - max(low, 0.0) or None
-    below = min(low, 0.0) - min(high, 0.0) or None
-    rises, falls = ((above, below), (None, None)) if after >= before else ((None, None), (above, below))
-    return (unseen, None, *rises, *falls)

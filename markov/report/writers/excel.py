@@ -11,21 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markov.excel.files import ReportError, write_packed
-from markov.excel.style import (
-    FONT,
-    FORMATS,
-    HEADER,
-    INK,
-    PAGE_HEIGHT,
-    PAGE_WIDTH,
-    PAPER,
-    make_formats,
-    set_page,
-    width_in_points,
-)
+from markov.excel.style import FONT, FORMATS, INK, PAGE_HEIGHT, PAGE_WIDTH, make_formats, set_page, width_in_points
+from markov.report.files import ReportError, write_packed
 from markov.report.page import CONTENTS, Block, Cell, Chart, Page, Series, Table, Text
-from markov.report.writers.chart_data import COUNTED, GRID, MANY_POINTS, charts_of
 from markov.report.writers.excel_layout import (
     CHART_ROWS,
     PAGE_FILLED,
@@ -38,7 +26,7 @@ from markov.report.writers.excel_layout import (
     row_points,
     title_end,
 )
-from markov.report.writers.number_formats import is_numeric, look_of, mark_of, number_format
+from markov.report.writers.number_formats import is_numeric, look_of, number_format, verdict_look
 
 __all__ = ["ReportError", "write_pages"]
 
@@ -51,8 +39,8 @@ CHART_TYPES = {
     "horizontal": {"type": "bar", "subtype": "stacked"},
 }
 CHART, WIDE_CHART = 760.0, 1000.0  # pixels; names of inputs and scenarios are long
-CHART_FONT = {"size": 9, "color": INK}
 ROW_PIXELS = 20
+MANY_POINTS = 200
 MANY_ROWS = 25
 FROZEN = 12  # a header further down would leave little of a small screen to scroll
 
@@ -68,21 +56,12 @@ def write_pages(
 
     `more` adds sheets after the pages, of which the contents link those `linked`. Raises ReportError where the place
     cannot be written, or the file is open in another program.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_pages([Page("Summary", "A question", "", ())], Path(folder) / "report.xlsx", "A question").name
-    'report.xlsx'
     """
     return write_packed(path, lambda file: _Writer(file, title).write(pages, more, linked))
 
 
 def packed(pages: Sequence[Page], title: str) -> bytes:
-    """The same report as the bytes of a file.
-
-    >>> packed([Page("Summary", "A question", "", ())], "A question")[:2]
-    b'PK'
-    """
+    """The same report as the bytes of a file."""
     stream = io.BytesIO()
     _Writer(stream, title).write(pages)
     return stream.getvalue()
@@ -91,10 +70,10 @@ def packed(pages: Sequence[Page], title: str) -> bytes:
 REFERENCE = re.compile(r"=?[^!]+!\$?[A-Z]")
 
 
-def _plain_words(text: str) -> str:
+def plain_words(text: str) -> str:
     """A text for a title or a name in a chart, where one that looks like a cell of a sheet would be a reference.
 
-    >>> _plain_words("=cmd|'/C calc'!A0"), _plain_words("Costs")
+    >>> plain_words("=cmd|'/C calc'!A0"), plain_words("Costs")
     ("=cmd|'/C calc'! A0", 'Costs')
     """
     return text.replace("!", "! ", 1) if REFERENCE.match(text) else text
@@ -102,7 +81,8 @@ def _plain_words(text: str) -> str:
 
 def _charted(pages: Sequence[Page]) -> frozenset[tuple[str, str]]:
     """Tables that charts draw, by page and key: their rows stand together."""
-    return frozenset((series.page, series.table) for chart in charts_of(pages) for series in chart.series)
+    charts = (chart for page in pages for block in page.blocks if isinstance(block, tuple) for chart in block)
+    return frozenset((series.page, series.table) for chart in charts for series in chart.series)
 
 
 def _pale(colour: str) -> str:
@@ -262,7 +242,10 @@ class _Writer:
             tint = table.tints[number][i] if table.tints else ""
             told = "text" if column.look == "link" and value not in self.links else look_of(table, number, i)
             look = self._look(told, value, bold, tint, table.currency)
-            look = self.formats[mark] if (mark := mark_of(table, number, i)) else look
+            if i == table.verdict and verdict_look(str(value)) != "text":
+                look = self.formats[verdict_look(str(value))]
+            elif i == table.weak:
+                look = self.formats["weak"] if value not in ("read", "seed", "", None) else look
             last = len(widths) - 1 if table.spread and i == len(values) - 1 else i
             if last > i:
                 sheet.merge_range(row, i, row, last, "", look)
@@ -311,36 +294,35 @@ class _Writer:
         drawn = self.book.add_chart(dict(CHART_TYPES[chart.kind]))
         for series in chart.series:
             drawn.add_series(self._series(chart, series))
-        title = {"name": _plain_words(chart.title), "name_font": {"size": 11, "bold": True, "color": HEADER}}
-        drawn.set_title({**title, "overlay": False})
-        x, y = self._axes(chart)
-        if chart.kind == "horizontal":  # XlsxWriter names the axes of such a chart by where they lie
-            x, y = y, x
-        drawn.set_x_axis(x)
-        drawn.set_y_axis(y)
-        unlisted = [i for i, series in enumerate(chart.series) if series.hidden or not series.listed]
-        legend = {"position": "bottom", "font": CHART_FONT, **({"delete_series": unlisted} if unlisted else {})}
-        drawn.set_legend(legend if chart.legend else {"none": True})
-        drawn.set_chartarea({"border": {"none": True}})
-        drawn.set_size({"width": width, "height": CHART_ROWS * ROW_PIXELS})
-        sheet.insert_chart(row, 0, drawn, {"x_offset": left, "y_offset": 2, "object_position": 1})
-
-    def _axes(self, chart: Chart) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The axis of x and that of values, in XlsxWriter's words."""
-
-        def axis(title: str, code: str) -> dict[str, Any]:
-            fonts = {"name_font": CHART_FONT, "num_font": CHART_FONT}
-            return {"name": _plain_words(title), **fonts, "num_format": code}
-
-        x, y = axis(chart.x_title, chart.x_format), axis(chart.y_title, chart.y_format)
-        grid = {"visible": True, "line": {"color": GRID, "width": 0.5}}
+        drawn.set_title(
+            {
+                "name": plain_words(chart.title),
+                "name_font": {"size": 11, "bold": True, "color": "#1F3A5F"},
+                "overlay": False,
+            }
+        )
+        grid = {"visible": True, "line": {"color": "#E3E8EF", "width": 0.5}}
+        font = {"size": 9, "color": "#1F2A37"}
+        x: dict[str, Any] = {
+            "name": plain_words(chart.x_title),
+            "name_font": font,
+            "num_font": font,
+            "num_format": chart.x_format,
+        }
+        y: dict[str, Any] = {
+            "name": plain_words(chart.y_title),
+            "name_font": font,
+            "num_font": font,
+            "num_format": chart.y_format,
+        }
         y["major_gridlines"] = grid
-        if chart.kind in COUNTED:
-            if chart.x_limit is not None:
-                x |= {"min": 0, "max": chart.x_limit}
+        if chart.kind in ("lines", "points") and chart.x_limit is not None:
+            x |= {"min": 0, "max": chart.x_limit}
+        if chart.kind in ("lines", "points"):
             x["label_position"] = y["label_position"] = "low"  # below and left of the data, where values are negative
         if chart.kind == "horizontal":  # categories from top to bottom, values below them
-            x |= {"reverse": True, "label_position": "low", "crossing": "max", "num_font": {**CHART_FONT, "size": 8}}
+            x |= {"reverse": True, "label_position": "low", "crossing": "max"}
+            x["num_font"] = {"size": 8, "color": "#1F2A37"}
             x |= {"interval_unit": 1, "interval_tick": 1}  # every bar has its name
         if chart.kind == "area":
             x |= {"interval_unit": 65, "interval_tick": 65, "position_axis": "on_tick"}
@@ -350,44 +332,72 @@ class _Writer:
         if chart.x_log:
             x |= {"log_base": 2, "min": 0.25, "max": 4.0, "major_gridlines": grid, "crossing": 1.0}
             y["label_position"] = "low"
-        for told, hidden in ((x, chart.x_hidden), (y, chart.y_hidden)):
+        for axis, hidden in ((x, chart.x_hidden), (y, chart.y_hidden)):
             if chart.margin is not None:
-                told |= {"min": -chart.margin, "max": chart.margin}
+                axis |= {"min": -chart.margin, "max": chart.margin}
             if hidden:
-                told |= {"visible": False, "major_gridlines": {"visible": False}}
-        return x, y
+                axis |= {"visible": False, "major_gridlines": {"visible": False}}
+        if chart.kind == "horizontal":  # XlsxWriter names the axes of such a chart by where they lie
+            x, y = y, x
+        drawn.set_x_axis(x)
+        drawn.set_y_axis(y)
+        unlisted = [i for i, series in enumerate(chart.series) if series.hidden or not series.listed]
+        legend = {"position": "bottom", "font": font, **({"delete_series": unlisted} if unlisted else {})}
+        drawn.set_legend(legend if chart.legend else {"none": True})
+        drawn.set_chartarea({"border": {"none": True}})
+        drawn.set_size({"width": width, "height": CHART_ROWS * ROW_PIXELS})
+        sheet.insert_chart(row, 0, drawn, {"x_offset": left, "y_offset": 2, "object_position": 1})
+
+    def _span(self, series: Series) -> range:
+        """Rows of its table that a series draws."""
+        _, table = self.tables[series.page, series.table]
+        return range(series.first, len(table.rows) if series.last is None else series.last + 1)
+
+    def _column(self, series: Series, column: int) -> str:
+        """A column of the rows that a series draws, as a formula."""
+        start, _ = self.tables[series.page, series.table]
+        span = self._span(series)
+        letter = chr(ord("A") + column)
+        return f"='{series.page}'!${letter}${start + span[0] + 1}:${letter}${start + span[-1] + 1}"
 
     def _series(self, chart: Chart, series: Series) -> dict[str, Any]:
-        page, (start, table) = series.page, self.tables[series.page, series.table]
-        rows = range(series.first, len(table.rows) if series.last is None else series.last + 1)
-        first, last = start + rows.start, start + rows.stop - 1
-        categories, values = [page, first, series.x, last, series.x], [page, first, series.y, last, series.y]
+        start, table = self.tables[series.page, series.table]
+        first = start + series.first
+        last = start + (len(table.rows) - 1 if series.last is None else series.last)
         if series.until is not None:  # one row, read across columns, under the table's header
-            categories, values = ([page, row, series.y, row, series.y + series.until - 1] for row in (start - 1, first))
-        drawn: dict[str, Any] = {"name": _plain_words(series.name), "categories": categories, "values": values}
-        if series.hidden:
-            return drawn | {"fill": {"none": True}, "border": {"none": True}, "gap": 80}
-        if series.error is not None:
-            letters = [chr(ord("A") + column) for column in series.error]
-            down, up = (f"='{page}'!${letter}${first + 1}:${letter}${last + 1}" for letter in letters)
-            ink = INK if chart.kind == "horizontal" else series.colour
-            bar = {"type": "custom", "minus_values": down, "plus_values": up, "line": {"color": ink}}
-            drawn["x_error_bars"] = bar
-        if chart.kind not in COUNTED:
-            return drawn | {"fill": {"color": series.colour}, "border": {"color": PAPER, "width": 0.25}, "gap": 80}
-        marker: dict[str, Any] = {"type": "none"}
+            categories: list[Any] = [series.page, start - 1, series.y, start - 1, series.y + series.until - 1]
+            values: list[Any] = [series.page, first, series.y, first, series.y + series.until - 1]
+        else:
+            categories = [series.page, first, series.x, last, series.x]
+            values = [series.page, first, series.y, last, series.y]
         line: dict[str, Any] = {"color": series.colour, "width": 2.0}
         if series.dashed:
             line |= {"dash_type": "dash", "width": 1.25}
+        drawn: dict[str, Any] = {"name": plain_words(series.name), "categories": categories, "values": values}
+        if series.hidden:
+            return drawn | {"fill": {"none": True}, "border": {"none": True}, "gap": 80}
+        if series.error is not None:
+            down, up = (self._column(series, column) for column in series.error)
+            ink = INK if chart.kind == "horizontal" else series.colour
+            bar = {"type": "custom", "minus_values": down, "plus_values": up, "line": {"color": ink}}
+            drawn["x_error_bars"] = bar
+        if chart.kind in ("area", "bars", "columns", "horizontal"):
+            return drawn | {"fill": {"color": series.colour}, "border": {"color": "#FFFFFF", "width": 0.25}, "gap": 80}
+        marker: dict[str, Any] = {"type": "none"}
         if series.markers:
-            fill = {"color": series.colour}
-            marker = {"type": "circle", "size": int(series.width or 8), "fill": fill, "border": {"color": PAPER}}
+            marker = {
+                "type": "circle",
+                "size": int(series.width or 8),
+                "fill": {"color": series.colour},
+                "border": {"color": "#FFFFFF"},
+            }
             if last - first > MANY_POINTS:  # a cloud: what is drawn over it must be seen
                 marker |= {"fill": {"color": _pale(series.colour), "transparency": 40}, "border": {"none": True}}
             line = {"none": True}
         elif series.width is not None:
             line = {"color": series.colour, "width": 1.0 + 1.5 * series.width}
         if series.names is not None:
-            words = [{"value": _plain_words(str(table.rows[i][series.names]))} for i in rows]
-            drawn["data_labels"] = {"value": True, "position": "above", "custom": words, "font": CHART_FONT}
+            words = [{"value": plain_words(str(table.rows[i][series.names]))} for i in self._span(series)]
+            font = {"size": 9, "color": "#1F2A37"}
+            drawn["data_labels"] = {"value": True, "position": "above", "custom": words, "font": font}
         return drawn | {"line": line, "marker": marker}

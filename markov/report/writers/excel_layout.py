@@ -46,11 +46,7 @@ class Paper:
 
 
 def margin(widths: Sequence[float]) -> list[float]:
-    """Empty columns beside a narrow page, so that its print is no larger than need be and fills the paper.
-
-    >>> margin([200.0]), len(margin([60.0])) > 5
-    ([], True)
-    """
+    """Empty columns beside a narrow page, so that its print is no larger than need be and fills the paper."""
     missing = PAGE_WIDTH / LARGEST_PRINT - sum(map(width_in_points, widths))
     return [DEFAULT_WIDTH] * max(math.ceil(missing / width_in_points(DEFAULT_WIDTH)), 0)
 
@@ -70,11 +66,7 @@ def led(blocks: Sequence[Block]) -> list[list[Block]]:
 
 
 def points_of(block: Block, widths: Sequence[float]) -> float:
-    """Height of a block in points on columns of those widths.
-
-    >>> points_of(Text("A line"), [20.0]), points_of(Text("Two lines of words"), [10.0])
-    (16.0, 32.0)
-    """
+    """Height of a block in points on columns of those widths."""
     if isinstance(block, Table):
         notes = sum(points_of(Text(note, "note"), widths) for note in block.notes)
         rows = sum(row_points(block, number, widths) for number in range(len(block.rows)))
@@ -101,23 +93,13 @@ def title_end(table: Table, widths: Sequence[float]) -> int:
 
 
 def header_points(table: Table, widths: Sequence[float]) -> float:
-    """Height of a table's header in points.
-
-    >>> from markov.report.page import Column
-    >>> header_points(Table("A", (Column("Cost"), Column("Cost difference")), ()), [10.0, 10.0])
-    49.0
-    """
+    """Height of a table's header in points."""
     lines = max(lines_needed(c.header, BOLD * w) for c, w in zip(table.columns, widths, strict=False))
     return 15.0 * lines + 4.0
 
 
 def row_points(table: Table, number: int, widths: Sequence[float]) -> float:
-    """Height of a row in points: as many lines as its longest text takes.
-
-    >>> from markov.report.page import Column
-    >>> row_points(Table("A", (Column("Words"),), (("one two three",),)), 0, [8.0])
-    30.0
-    """
+    """Height of a row in points: as many lines as its longest text takes."""
     lines, count = 1, len(table.columns)
     for i, (value, column) in enumerate(zip(table.rows[number], table.columns, strict=True)):
         if isinstance(value, str):

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from markov.excel.files import write_whole
 from markov.excel.style import ACCENT, BAD, CHANGED, GOOD, HEADER, INK, PAPER, RULE, SOFT, WARN, WEAK
+from markov.report.files import write_whole
 from markov.report.page import Cell, Chart, Page, Table, Text
-from markov.report.writers.chart_data import Tables, tables_of
-from markov.report.writers.html_charts import FONT, chart_svg
-from markov.report.writers.number_formats import is_long, is_numeric, read_cell, widths_of
+from markov.report.writers.drawing import FONT
+from markov.report.writers.drawn_series import Tables
+from markov.report.writers.html_charts import chart_svg
+from markov.report.writers.number_formats import is_long, is_numeric, look_of, mark_of, shown, tint_of, widths_of
 
 ALONE, BESIDE = 760.0, 560.0  # width of a chart that stands alone, and of charts side by side
 STYLE = f"""
@@ -83,13 +84,13 @@ def write_html(pages: Sequence[Page], path: str | Path, title: str, language: st
     >>> '<p class="lead">An answer</p>' in file.read_text(encoding="utf-8")
     True
     """
-    text = _document(pages, title, language)
+    text = document(pages, title, language)
     return write_whole(path, lambda file: file.write_bytes(text.encode("utf-8")))
 
 
-def _document(pages: Sequence[Page], title: str, language: str) -> str:
+def document(pages: Sequence[Page], title: str, language: str = "en") -> str:
     """The whole report as text: head, contents, and a section for every page."""
-    tables = tables_of(pages)
+    tables = {(page.name, block.key): block for page in pages for block in page.blocks if isinstance(block, Table)}
     parts = [
         f'<!DOCTYPE html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -175,20 +176,26 @@ def _row(table: Table, number: int) -> str:
 
 def _cell(table: Table, row: int, column: int) -> str:
     """A cell; the first one heads its row, and a number that is rounded carries all its digits as a title."""
-    value, cell = table.rows[row][column], read_cell(table, row, column)
-    strong = cell.strong and bool(value)
-    kind = " ".join(filter(None, ("t" * (not cell.right), "s" * strong, cell.mark, "minus" * cell.minus)))
-    tint = f' style="background:{escape(cell.tint)}"' if cell.tint else ""
-    classed = (f' class="{kind}"' if kind else "") + tint + _title(value, cell.words)
-    if column == 0 and cell.words:
-        breakable = escape(cell.words).replace("_", "_<wbr>")  # ids are long
-        return f'<th scope="row"{classed}>{breakable}</th>'
-    return f"<td{classed}>{escape(cell.words)}</td>"
+    value, look = table.rows[row][column], look_of(table, row, column)
+    words = shown(value, look, table.currency)
+    kinds = [
+        "t" if isinstance(value, str) or not is_numeric(look) else "",
+        "s" if look == "strong" and value else "",
+        mark_of(table, row, column),
+        "minus" if look == "money" and words.startswith("-") else "",
+    ]
+    kind = " ".join(k for k in kinds if k)
+    tint = escape(tint_of(table, row, column))
+    classed = (f' class="{kind}"' if kind else "") + (f' style="background:{tint}"' if tint else "")
+    if column == 0 and words:
+        breakable = escape(words).replace("_", "_<wbr>")  # ids are long
+        return f'<th scope="row"{classed}{_title(value, words)}>{breakable}</th>'
+    return f"<td{classed}{_title(value, words)}>{escape(words)}</td>"
 
 
 def _title(value: Cell, words: str) -> str:
     """All digits of a number that its cell rounds."""
     if value is None or isinstance(value, str):
         return ""
-    plain = re.sub(r"[^-.\de%]", "", words)
+    plain = re.sub(r"[^-.\d%]", "", words)
     return "" if "%" not in plain and float(plain) == value else f' title="{float(value)!r}"'

@@ -1,7 +1,6 @@
 """How a cell reads outside Excel: its number in words, and the colour of a verdict, both as Excel shows them."""
 
 import math
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from markov.report.page import Cell, Look, Page, Table
@@ -21,7 +20,6 @@ NUMBER_FORMATS = {
     "exact": "General",
 }
 SIGNIFICANT = 4
-VERDICTS = {"pass": ("pass", "within"), "warn": ("warn", "outside", "not reached"), "fail": ("fail",)}
 SETTLED = ("read", "seed", "", None)  # evidence that somebody looked up; anything else is marked as weak
 FOLDED_ROWS = 100
 EVERY_DIGIT = Context(prec=400, rounding=ROUND_HALF_UP)  # of the largest number there is
@@ -90,10 +88,10 @@ def _signed_format(look: Look | str, value: float, currency: str) -> str:
     return NUMBER_FORMATS.get(look, "#,##0_)" if look == "significant" else "General")
 
 
-def _shown(value: Cell, look: Look, currency: str = "") -> str:
+def shown(value: Cell, look: Look, currency: str = "") -> str:
     """What a cell says.
 
-    >>> _shown(0.98765, "percent"), _shown("not reached", "months"), _shown(-1234.5, "money", "GBP")
+    >>> shown(0.98765, "percent"), shown("not reached", "months"), shown(-1234.5, "money", "GBP")
     ('98.8%', 'not reached', '-£1,235')
     """
     if value is None or isinstance(value, str):
@@ -101,47 +99,8 @@ def _shown(value: Cell, look: Look, currency: str = "") -> str:
     return formatted(value, number_format(look, value, currency))
 
 
-@dataclass(frozen=True)
-class ReadCell:
-    """A cell as it is read: its words, its colour by name (pass, warn, fail, weak or nothing), its own colour as six
-    digits after a sign where it has no other, and how it stands.
-    """
-
-    words: str
-    mark: str
-    tint: str
-    right: bool
-    strong: bool
-    minus: bool
-
-
-def read_cell(table: Table, row: int, column: int) -> ReadCell:
-    """A cell of a table outside Excel.
-
-    >>> from markov.report.page import Column
-    >>> table = Table("Checks", (Column("Cost", "money"), Column("Verdict")), ((-5.0, "fail"),), verdict=1)
-    >>> read_cell(table, 0, 0).words, read_cell(table, 0, 0).minus, read_cell(table, 0, 1).mark
-    ('-5', True, 'fail')
-    """
-    value, look, mark = table.rows[row][column], look_of(table, row, column), mark_of(table, row, column)
-    words = _shown(value, look, table.currency)
-    return ReadCell(
-        words,
-        mark,
-        tint=table.tints[row][column] if table.tints and not mark else "",
-        right=is_numeric(look) and not isinstance(value, str),
-        strong=look == "strong",
-        minus=look == "money" and words.startswith("-"),
-    )
-
-
 def look_of(table: Table, row: int, column: int) -> Look:
-    """Look of a number: that of its row where the column leaves it open, else that of its column.
-
-    >>> from markov.report.page import Column
-    >>> look_of(Table("Results", (Column("Value", "number"),), ((5.0,),), looks=("money",)), 0, 0)
-    'money'
-    """
+    """Look of a number: that of its row where the column leaves it open, else that of its column."""
     look = table.columns[column].look
     return table.looks[row] if table.looks and look == "number" else look
 
@@ -150,23 +109,22 @@ def mark_of(table: Table, row: int, column: int) -> str:
     """Colour of a cell by name: pass, warn, fail, weak, or nothing.
 
     >>> from markov.report.page import Column
-    >>> mark_of(Table("Checks", (Column("Verdict"),), (("outside",),), verdict=0), 0, 0)
-    'warn'
+    >>> mark_of(Table("Checks", (Column("Verdict"),), (("fail",),), verdict=0), 0, 0)
+    'fail'
     """
     value = table.rows[row][column]
     if column == table.verdict:
-        return next((mark for mark, words in VERDICTS.items() if value in words), "")
+        return verdict_look(str(value)).replace("text", "")
     return "weak" if column == table.weak and value not in SETTLED else ""
 
 
-def widths_of(page: Page, table: Table) -> list[float]:
-    """Widths of a table's columns in characters; the last of a spread table takes all that the page has left.
+def tint_of(table: Table, row: int, column: int) -> str:
+    """Colour that a table gives a cell, as six digits after a sign; a mark goes before it."""
+    return table.tints[row][column] if table.tints and not mark_of(table, row, column) else ""
 
-    >>> from markov.report.page import Column
-    >>> table = Table("Words", (Column("Id"), Column("Comment")), (), spread=True)
-    >>> widths_of(Page("P", "P", "", (table,), widths=(10.0, 20.0, 30.0)), table)
-    [10.0, 50.0]
-    """
+
+def widths_of(page: Page, table: Table) -> list[float]:
+    """Widths of a table's columns in characters; the last of a spread table takes all that the page has left."""
     count = len(table.columns)
     widths = [*page.widths, *[page.widths[-1]] * count][:count]
     if table.spread:
@@ -175,20 +133,17 @@ def widths_of(page: Page, table: Table) -> list[float]:
 
 
 def is_numeric(look: Look) -> bool:
-    """Whether a column of this look stands to the right.
-
-    >>> is_numeric("money"), is_numeric("link")
-    (True, False)
-    """
+    """Whether a column of this look stands to the right."""
     return look not in ("text", "strong", "link")
 
 
 def is_long(table: Table) -> bool:
-    """Whether a table is data to look things up in, such as a trace, rather than a table to read.
-
-    >>> from markov.report.page import Column
-    >>> is_long(Table("Trace", (Column("Cycle", "integer"),), tuple((k,) for k in range(101))))
-    True
-    """
+    """Whether a table is data to look things up in, such as a trace, rather than a table to read."""
     numbers_only = all(is_numeric(column.look) for column in table.columns)
     return table.long or (numbers_only and len(table.rows) > FOLDED_ROWS)
+
+
+def verdict_look(word: str) -> str:
+    """Format of a verdict: pass, warn, fail, or plain text."""
+    good, warn, bad = ("pass", "within"), ("warn", "outside", "not reached"), ("fail",)
+    return "pass" if word in good else "warn" if word in warn else "fail" if word in bad else "text"

@@ -10,11 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markov.excel.files import write_packed
 from markov.excel.style import BAD, CHANGED, FIXED_DATE, FONT, GOOD, HEADER, INK, PAPER, RULE, WARN, WEAK
+from markov.report.files import write_packed
 from markov.report.page import Chart, Page, Table, Text
-from markov.report.writers.chart_data import read_chart, tables_of
-from markov.report.writers.number_formats import is_long, is_numeric, read_cell, widths_of
+from markov.report.writers.drawn_series import read_series
+from markov.report.writers.html_charts import chart_in_words
+from markov.report.writers.number_formats import is_long, is_numeric, look_of, mark_of, shown, tint_of, widths_of
 from markov.report.writers.word_charts import explicit, word_charts
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class _Writer:
 
         self.pages, self.title = pages, title
         self.document: Document = docx.Document()
-        self.tables, self.charts = tables_of(pages), word_charts(pages)
+        self.tables = {(p.name, b.key): b for p in pages for b in p.blocks if isinstance(b, Table)}
+        self.charts = word_charts(pages)
         self.figures: dict[Chart, int] = {}
         self.counted = 0
         self.landscape = False
@@ -71,7 +73,7 @@ class _Writer:
         self.document.add_paragraph(_clean(self.title), "Title")
         self._text(Text(_told(self.pages)))
         for page in self.pages:
-            if not _is_data(page):
+            if not is_data(page):
                 self._page(page)
         packed = io.BytesIO()
         self.document.save(packed)
@@ -140,12 +142,13 @@ class _Writer:
         number = self.figures[chart] = len(self.figures) + 1
         paragraph = self.document.add_paragraph()
         paragraph.paragraph_format.keep_with_next = True
-        plot = read_chart(chart, self.tables)
-        _place_chart(self.document, paragraph, explicit(self.charts[chart], plot.drawn), number, plot.in_words())
+        words = chart_in_words(chart, self.tables)
+        part = explicit(self.charts[chart], [read_series(chart, series, self.tables) for series in chart.series])
+        _place_chart(self.document, paragraph, part, number, words)
         _counted(self.document.add_paragraph(style="Caption"), "Figure", number, chart.title)
 
 
-def _is_data(page: Page) -> bool:
+def is_data(page: Page) -> bool:
     """Whether a page holds nothing but long tables and the charts drawn from them, as a trace does."""
     tables = [block for block in page.blocks if isinstance(block, Table)]
     return bool(tables) and all(is_long(table) for table in tables)
@@ -153,7 +156,7 @@ def _is_data(page: Page) -> bool:
 
 def _told(pages: Sequence[Page]) -> str:
     """The first paragraph: what the document holds and what it leaves out."""
-    left_out = ", ".join(page.name for page in pages if _is_data(page))
+    left_out = ", ".join(page.name for page in pages if is_data(page))
     missing = f" It leaves out the long tables ({left_out}): they are in the Excel report." if left_out else ""
     return (
         "This document holds the tables and charts of the report for a dossier, with numbers rounded as there."
@@ -301,11 +304,16 @@ def _keep_rows(table: Any, together: bool) -> None:
 
 
 def _write_row(cells: "Sequence[_Cell]", table: Table, number: int, style: str) -> None:
+    bold = number in table.bold
     for i, cell in enumerate(cells):
-        read = read_cell(table, number, i)
-        heavy, colour = number in table.bold or read.strong or read.mark == "fail", "#C00000" * read.minus
-        fill = FILLS.get(read.mark, read.tint)
-        _write(cell, read.words, style, bold=heavy, right=read.right, colour=colour, fill=fill)
+        value, look = table.rows[number][i], look_of(table, number, i)
+        mark = mark_of(table, number, i)
+        words = shown(value, look, table.currency)
+        right = is_numeric(look) and not isinstance(value, str)
+        colour = "#C00000" if look == "money" and words.startswith("-") else ""
+        heavy = bold or look == "strong" or mark == "fail"
+        fill = FILLS.get(mark, "") or tint_of(table, number, i)
+        _write(cell, words, style, bold=heavy, right=right, colour=colour, fill=fill)
 
 
 def _write(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from markov.excel.style import FONT
 from markov.report.page import Block, Chart, Page
-from markov.report.writers.chart_data import Drawn, charts_of
+from markov.report.writers.drawn_series import Drawn
 from markov.report.writers.excel import packed
 
 CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
@@ -63,11 +63,8 @@ def word_charts(pages: Sequence[Page]) -> dict[Chart, bytes]:
     """Every chart of a report as Excel would hold it, with its numbers, without its title: a caption says that.
 
     `explicit` makes one of them a part of a Word document.  Raises KeyError where a series names no table.
-
-    >>> word_charts([Page("Words", "Words alone", "", ())])
-    {}
     """
-    listed = charts_of(pages)
+    listed = [chart for page in pages for block in page.blocks if isinstance(block, tuple) for chart in block]
     if not listed:
         return {}
     untitled = [replace(page, blocks=tuple(map(_without_titles, page.blocks))) for page in pages]

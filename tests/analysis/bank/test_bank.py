@@ -11,19 +11,17 @@ import openpyxl
 import pytest
 
 from markov.analysis.bank.bench import Bench
-from markov.analysis.bank.registry import Finding, rises, within
+from markov.analysis.bank.registry import Finding, gap, rises, within
 from markov.analysis.bank.run import BANK, short_form, verify_workbook
 from markov.analysis.base_case import base_case
-from markov.analysis.checks import relative_gap
 from markov.analysis.sensitivity.scenarios import applied
 from markov.cli import main
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
 from markov.model.evaluate import evaluate
 from markov.report.page import Table
-from markov.report.sheets.checks import checks_page
+from markov.report.sheets.evidence import checks_page
 from markov.terms import Verdict
 from tests import ROOT
 from tests.planted_bugs import BUGS, Bug
@@ -191,7 +189,7 @@ def test_the_published_table_is_that_of_these_bugs_and_tests() -> None:
 
 
 def test_what_is_not_a_number_fails() -> None:
-    assert relative_gap(np.array([np.nan]), np.array([1.0])) == np.inf
+    assert gap(np.array([np.nan]), np.array([1.0])) == np.inf
     assert within(np.nan, 1.0, "equal").verdict is Verdict.FAIL
     assert within(2.0, 1.0, "equal", warn=True).verdict is Verdict.WARN
 

@@ -10,16 +10,15 @@ import pytest
 from markov.analysis.calibration import (
     CalibrationError,
     Target,
-    _rates_for,
     calibrate,
     following_targets,
     malignancy_rate_for,
+    rates_for,
     targets,
 )
 from markov.analysis.draws import random_draws
 from markov.analysis.uncertainty.sample import draw_sample
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value, changed_inputs
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
@@ -32,7 +31,7 @@ RATE: dict[str, Value] = {"settings.post_progression": "rate", "settings.post_pr
 
 def with_target(inputs: Inputs, name: str, value: float, **row: object) -> Inputs:
     """The workbook with a target, and what its row says besides."""
-    changed = changed_inputs(inputs, {**RATE, name: value})
+    changed = with_values(inputs, {**RATE, name: value})
     parameter = replace(changed.parameters[name], **row)  # type: ignore[arg-type]
     return replace(changed, parameters={**changed.parameters, name: parameter})
 
@@ -126,8 +125,8 @@ def test_a_landmark_above_the_background_or_below_progression_is_named_with_what
 def test_rows_are_solved_each_by_itself(calgb: Inputs) -> None:
     inputs = with_target(calgb, "calibration.os_median.common", 84.1)
     target = targets(inputs)[0]
-    together = _rates_for(inputs, target, {target.parameter: np.array([70.0, 84.1, 100.0])})
-    alone = [_rates_for(inputs, target, {target.parameter: np.array([m])})[0] for m in (70.0, 84.1, 100.0)]
+    together = rates_for(inputs, target, {target.parameter: np.array([70.0, 84.1, 100.0])})
+    alone = [rates_for(inputs, target, {target.parameter: np.array([m])})[0] for m in (70.0, 84.1, 100.0)]
     np.testing.assert_allclose(together, alone, rtol=1e-9)
 
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from markov.analysis.draws import random_draws
-from markov.analysis.evidence.curve_fits import CurveFits, describe, fit_curves, treatment_effect
-from markov.analysis.evidence.fitted_parameters import fitted_rows
+from markov.analysis.evidence.curve_fits import CurveFits, curves_of, describe, fit_curves, rebuild, treatment_effect
+from markov.analysis.evidence.fitted_parameters import correlation_rows, parameter_changes, scenario_rows
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import CurvePoint
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs, read_sheets
-from markov.inputs.writing.change_rows import regenerate, with_rows_in_place
+from markov.inputs.writing.change_rows import regenerate, with_table_rows
 from markov.inputs.writing.template import shipped
-from markov.report.sheets.fits import curve_fit_pages
+from markov.report.sheets.fits_by_arm import arm_name, data_name
 from markov.survival.fit import Fit
 from markov.survival.fitting import fit_all
 from markov.survival.records import Records
@@ -39,7 +39,7 @@ def with_points(target: Path, rows: Sequence[dict[str, object]] | None = None) -
         with EXAMPLE.open(encoding="utf-8", newline="") as file:
             rows = [{**r, "months": float(r["months"]), "value": float(r["value"])} for r in csv.DictReader(file)]
     sheets, _ = read_sheets(CALGB)
-    regenerate(CALGB, with_rows_in_place(sheets, Sheet.CURVE_POINTS, (), rows), target)
+    regenerate(CALGB, with_table_rows(sheets, Sheet.CURVE_POINTS, (), rows), target)
     return target
 
 
@@ -141,7 +141,7 @@ def test_draws_have_the_spread_and_correlation_of_the_fit(workbook: Path, tmp_pa
 
 
 def test_a_joint_fit_writes_one_curve_and_a_ratio(found: CurveFits) -> None:
-    changes = fitted_rows(found).parameters
+    changes = parameter_changes(found)
     family = changes["pfs.family.lenalidomide"]
     ratio = changes["pfs.time_ratio.lenalidomide"]
     assert family is not None
@@ -151,40 +151,14 @@ def test_a_joint_fit_writes_one_curve_and_a_ratio(found: CurveFits) -> None:
     assert ratio["value"] == pytest.approx(np.exp(logarithm))
     assert np.log(float(str(ratio["high"])) / float(str(ratio["low"]))) == pytest.approx(2 * 1.959964 * error)
     assert changes["pfs.scale.lenalidomide"] is None
-    named = {str(row[key]) for row in fitted_rows(found).correlations for key in ("first", "second")}
+    named = {str(row[key]) for row in correlation_rows(found) for key in ("first", "second")}
     assert named == {"pfs.scale.no_maintenance", "pfs.shape.no_maintenance", "pfs.time_ratio.lenalidomide"}
 
 
 def test_each_other_family_of_all_arms_becomes_a_scenario_with_every_parameter(found: CurveFits) -> None:
-    rows = [row for row in fitted_rows(replace(found, joint=())).scenarios if "gompertz" in str(row["scenario"])]
+    rows = [row for row in scenario_rows(replace(found, joint=())) if "gompertz" in str(row["scenario"])]
     ids = {f"pfs.{name}.{s}" for s in TRUE_MEDIANS for name in ("family", "rate", "shape")}
     assert {str(row["id"]) for row in rows} == ids
-
-
-@pytest.fixture(scope="module")
-def splines(workbook: Path) -> CurveFits:
-    return fit_curves(read_inputs(workbook), {"pfs": Family.SPLINE_HAZARD}, joint=False)
-
-
-def test_a_choice_names_the_family_that_the_workbook_then_has(found: CurveFits, splines: CurveFits) -> None:
-    for fits in (found, splines):
-        rows = fitted_rows(fits)
-        for choice in rows.choices:
-            family = rows.parameters[f"{choice['endpoint']}.family.{choice['strategy']}"]
-            assert family is not None and family["value"] == choice["family"]
-    assert "2 internal knots; AIC" in str(fitted_rows(splines).choices[1]["fit"])
-
-
-def test_a_spline_scenario_has_a_coefficient_for_each_of_its_knots_and_empties_the_rest(splines: CurveFits) -> None:
-    curves: dict[tuple[str, str], dict[str, object]] = {}
-    for row in fitted_rows(splines).scenarios:
-        _, name, strategy = str(row["id"]).split(".")
-        curves.setdefault((str(row["scenario"]), strategy), {})[name] = row["value"]
-    one_knot = [curve for (name, _), curve in curves.items() if "spline" in name and "1 internal knot " in name]
-    gammas = [[name for name, value in curve.items() if value is not None][2:] for curve in one_knot]
-    assert gammas and all(names == ["gamma0", "gamma1", "gamma2"] for names in gammas)
-    assert all(value is None for curve in one_knot for name, value in curve.items() if name == "gamma3")
-    assert any("gamma3" in curve for curve in one_knot), "the chosen spline of one arm has two internal knots"
 
 
 def test_a_family_that_cannot_be_read_is_refused_in_words(workbook: Path, tmp_path: Path) -> None:
@@ -233,11 +207,9 @@ GOOD = [
         ([*GOOD[:2], click("survival", 12, 0.95, 7), *GOOD[3:]], r"E7: .*survival no higher than before"),
     ],
 )
-def test_points_that_no_curve_has_are_refused_at_their_cell(
-    points: list[CurvePoint], words: str, calgb: Inputs
-) -> None:
+def test_points_that_no_curve_has_are_refused_at_their_cell(points: list[CurvePoint], words: str) -> None:
     with pytest.raises(InputError) as caught:
-        fit_curves(replace(calgb, curve_points=tuple(points)))
+        rebuild(points)
     assert re.search(words, str(caught.value)), str(caught.value)
 
 
@@ -269,7 +241,7 @@ def test_rows_of_the_sheet_are_checked_where_they_stand(row: dict[str, object], 
 
 
 def test_arms_are_told_apart_and_families_named(found: CurveFits) -> None:
-    assert [(arm.strategy, arm.endpoint) for arm in found.arms] == [("no_maintenance", "pfs"), ("lenalidomide", "pfs")]
+    assert list(curves_of(found.inputs)) == [("no_maintenance", "pfs"), ("lenalidomide", "pfs")]
     assert any(re.fullmatch(r"spline hazard, [12] internal knots?", describe(fit)) for fit in found.arms[0].fitted)
 
 
@@ -296,6 +268,6 @@ def test_sheets_of_arms_with_labels_alike_have_names_of_their_own(found: CurveFi
     """Excel allows 31 characters of UTF-16 and tells names apart without regard to case."""
     strategies = tuple(replace(s, label=label) for s, label in zip(found.inputs.strategies, labels, strict=True))
     inputs = replace(found.inputs, strategies=strategies)
-    names = [page.name for page in curve_fit_pages(replace(found, inputs=inputs))]
-    assert len({name.casefold() for name in names}) == len(names) == 3 + 4  # overview, comparison, records; two an arm
+    names = [name(inputs, arm) for arm in found.arms for name in (arm_name, data_name)]
+    assert len({name.casefold() for name in names}) == len(names) == 4
     assert all(len(name.encode("utf-16-le")) <= 62 and not set(name) & set("'[]:*?/\\") for name in names)

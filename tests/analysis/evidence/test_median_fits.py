@@ -10,11 +10,10 @@ import pytest
 from markov.analysis.evidence.median_fits import fit_medians
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import CurvePoint, TrialContrast
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs, read_sheets
-from markov.inputs.writing.change_rows import regenerate, with_rows_in_place
+from markov.inputs.writing.change_rows import regenerate, with_table_rows
 from markov.inputs.writing.template import shipped
 from tests.support.command import markov
 
@@ -66,7 +65,7 @@ def test_the_command_writes_medians_and_one_shape_for_both_arms(tmp_path: Path) 
         "source": "Holstein",
     }
     sheets, _ = read_sheets(source)
-    regenerate(source, with_rows_in_place(sheets, Sheet.NETWORK, (), [{**row, **figures}]), workbook)
+    regenerate(source, with_table_rows(sheets, Sheet.NETWORK, (), [{**row, **figures}]), workbook)
     done = markov(
         "fit", workbook, "--from-medians", "pfs", "--out", target, "--report", tmp_path / "r.xlsx", folder=tmp_path
     )

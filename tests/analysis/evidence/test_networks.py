@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from markov.analysis.draws import random_draws
-from markov.analysis.evidence.networks import network_rows, networks
+from markov.analysis.evidence.networks import network_changes, networks, not_written
 from markov.analysis.evidence.synthesis import SynthesisModel
 from markov.inputs.definitions.schema import Sheet
 from markov.inputs.evidence import TrialContrast
 from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs, read_sheets
-from markov.inputs.writing.change_rows import regenerate, with_rows_in_place
+from markov.inputs.writing.change_rows import regenerate, with_table_rows
 from markov.inputs.writing.template import shipped
 from tests.support.command import markov
 from tests.support.reports import sheet_names
@@ -69,9 +69,9 @@ def test_the_command_writes_ratios_with_the_spread_of_a_new_trial(flagship: Inpu
 
 
 def test_what_stays_as_it_is_is_said(flagship: Inputs) -> None:
-    rows = network_rows(flagship, networks(flagship))
-    assert "PFS of lenalidomide stays as it is, because it has a time_ratio curve of its own." in rows.left_alone
-    assert "pfs.hazard_ratio.lenalidomide" not in rows.parameters
+    told = [words for n in networks(flagship) for words in not_written(flagship, n)]
+    assert "PFS of lenalidomide stays as it is, because it has a time_ratio curve of its own." in told
+    assert "pfs.hazard_ratio.lenalidomide" not in network_changes(flagship, networks(flagship))
 
 
 def with_network(inputs: Inputs, rows: Sequence[TrialContrast]) -> Inputs:
@@ -117,9 +117,7 @@ def test_rows_of_the_sheet_are_checked_where_they_stand(change: dict[str, object
     values = {"hazard ratio": 0.8, "low": 0.6, "high": 1.1, "included": "yes"}
     source = shipped("calgb_100104")
     sheets, _ = read_sheets(source)
-    regenerate(
-        source, with_rows_in_place(sheets, Sheet.NETWORK, (), [{**row, **values, **change}]), tmp_path / "b.xlsx"
-    )
+    regenerate(source, with_table_rows(sheets, Sheet.NETWORK, (), [{**row, **values, **change}]), tmp_path / "b.xlsx")
     with pytest.raises(InputError, match="Evidence network!") as caught:
         read_inputs(tmp_path / "b.xlsx")
     assert words in str(caught.value)

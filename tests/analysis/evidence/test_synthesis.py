@@ -15,6 +15,7 @@ from markov.analysis.evidence.synthesis import (
     NetworkError,
     Synthesis,
     SynthesisModel,
+    bucher,
     compare,
     forest,
     inconsistency,
@@ -23,7 +24,7 @@ from markov.analysis.evidence.synthesis import (
     synthesise,
 )
 from markov.inputs.writing.sources import sources_folder
-from markov.survival.effects import Effect, effect_from_interval
+from markov.survival.effects import Effect, Estimate, effect_from_interval, time_ratio
 from markov.terms import Array
 
 RANDOM = SynthesisModel.RANDOM
@@ -120,12 +121,7 @@ def test_random_effects_of_lenalidomide_by_a_short_loop() -> None:
 
 def test_a_shape_of_1_13_turns_the_hazard_ratio_of_the_network_into_its_time_ratio() -> None:
     pooled = compare(lenalidomide(PFS, SynthesisModel.FIXED), "lenalidomide", "no_maintenance").effect
-    assert printed(Effect(-pooled.log_ratio / 1.13, pooled.standard_error / 1.13)) == (1.78, 1.61, 1.97)
-
-
-def bucher(first: Effect, second: Effect) -> Effect:
-    """A over B and B over C to A over C: logs add, and so do variances (Bucher and others 1997)."""
-    return Effect(first.log_ratio + second.log_ratio, math.hypot(first.standard_error, second.standard_error))
+    assert printed(time_ratio(pooled, Estimate(1.13, 0.0))) == (1.78, 1.61, 1.97)
 
 
 @pytest.mark.parametrize("rows", [PFS, OS], ids=["pfs", "os"])

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from markov.analysis.interpretation.benefit_risk import UTILITIES, BenefitRisk, _number_needed, _trade_off, benefit_risk
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, changed_inputs
+from markov.analysis.interpretation.benefit_risk import UTILITIES, BenefitRisk, benefit_risk, number_needed, trade_off
+from markov.inputs.parameters import Inputs, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import State
 from tests.support.made_inputs import with_second
@@ -152,7 +151,7 @@ def test_fewer_second_malignancies_are_no_denominator(myeloma_ix_result: Benefit
 def test_each_quadrant_has_its_words_and_a_ratio_only_where_it_can_be_read(
     years: float, share: float, ratio: float | None, words: str
 ) -> None:
-    found, sentence = _trade_off(years, share, "stop")
+    found, sentence = trade_off(years, share, "stop")
     assert found == ratio
     assert words in sentence
 
@@ -175,7 +174,7 @@ def test_harm_is_told_as_fewer_where_there_is_less(myeloma_ix_result: BenefitRis
     found = {number.outcome: number.words for number in myeloma_ix_result.numbers_needed}
     assert found["alive at 5 years"].startswith("one fewer alive at 5 years")
     assert found["with a second malignancy"].startswith("one fewer")
-    assert _number_needed(1e-9, "alive") == (None, "no difference in the number alive")
+    assert number_needed(1e-9, "alive") == (None, "no difference in the number alive")
 
 
 def test_beyond_the_horizon_there_is_no_share(calgb: Inputs) -> None:
@@ -188,7 +187,7 @@ def test_beyond_the_horizon_there_is_no_share(calgb: Inputs) -> None:
 
 def test_equal_strategies_differ_in_nothing(calgb: Inputs) -> None:
     twins = with_values(with_second(calgb, "lenalidomide"), {"settings.reference": "lenalidomide"})
-    alone = changed_inputs(twins, {"strategy.included.no_maintenance": "no"})
+    alone = with_values(twins, {"strategy.included.no_maintenance": "no"})
     result = benefit_risk(alone)
     (gained,) = result.q_twist
     np.testing.assert_allclose(gained.grid, 0.0, atol=1e-12)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from markov.analysis.interpretation.bridge import Bridge, bridge
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Columns, Inputs, Value
+from markov.inputs.parameters import Columns, Inputs, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.model.hazards import build_hazards
 from markov.model.outcomes import Trace

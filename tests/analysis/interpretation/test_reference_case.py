@@ -8,7 +8,7 @@ import pytest
 
 from markov.analysis.interpretation.reference_case import respects
 from markov.inputs.agencies import DEFAULTS
-from markov.inputs.parameters import Inputs, changed_inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped, worked_names
@@ -29,7 +29,7 @@ READ = {"zin"}  # the only rates that were read in a guideline
 def under(inputs: Inputs, agency: str, **changes: float | str) -> dict[str, str]:
     """Finding by respect under an agency's reference case."""
     values = {"settings.agency": agency, **{f"settings.{key}": value for key, value in changes.items()}}
-    table = next(b for b in reference_case_page(changed_inputs(inputs, values)).blocks if isinstance(b, Table))
+    table = next(b for b in reference_case_page(with_values(inputs, values)).blocks if isinstance(b, Table))
     return {str(row[0]): str(row[3]) for row in table.rows}
 
 

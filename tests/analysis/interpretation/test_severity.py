@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from markov.analysis.draws import random_draws
-from markov.analysis.interpretation.severity import _population, severity, severity_weight, shortfalls
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, SexTable
+from markov.analysis.interpretation.severity import population, severity, severity_weight, shortfalls
+from markov.inputs.parameters import Inputs, SexTable, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import DAYS_PER_YEAR
 
@@ -34,7 +33,7 @@ def plain_loop(inputs: Inputs, step: float = 0.01) -> tuple[float, float, float]
 
 def test_a_plain_loop_over_both_sexes_agrees(calgb: Inputs, myeloma_ix: Inputs) -> None:
     for inputs in (calgb, myeloma_ix):
-        found, expected = _population(inputs), plain_loop(inputs)
+        found, expected = population(inputs), plain_loop(inputs)
         figures = found.life_years[0], found.qalys_undiscounted[0], found.qalys[0]
         # The model's horizon is whole cycles, up to 28 days beyond age 100, which few reach: 2e-4 of the life-years.
         assert figures == pytest.approx(expected, rel=3e-4)
@@ -44,7 +43,7 @@ def test_a_plain_loop_over_both_sexes_agrees(calgb: Inputs, myeloma_ix: Inputs) 
 def test_life_expectancy_at_65_is_the_published_one(female: float, years: float, calgb: Inputs) -> None:
     # Office for National Statistics, National life tables, United Kingdom 2018 to 2020: 18.5 and 21.0 years at 65.
     changes = {"cohort.age": 65.0, "cohort.proportion_female": female, "settings.horizon_years": 45.0}
-    assert _population(with_values(calgb, dict(changes))).life_years[0] == pytest.approx(years, abs=0.1)
+    assert population(with_values(calgb, dict(changes))).life_years[0] == pytest.approx(years, abs=0.1)
 
 
 def flat(inputs: Inputs, hazard: float, utility: float) -> Inputs:
@@ -69,22 +68,22 @@ def test_a_constant_hazard_has_its_closed_form_under_every_correction(
     horizon = (cycles + cycles % 2 * (correction == "simpson")) * 28.0 / DAYS_PER_YEAR
     force = 0.05 + np.log(1.035)
     expected = 0.8 * (1.0 - np.exp(-force * horizon)) / force
-    assert _population(inputs).qalys[0] == pytest.approx(expected, rel=error)
+    assert population(inputs).qalys[0] == pytest.approx(expected, rel=error)
 
 
 def test_a_standardised_mortality_ratio_is_the_patients_and_not_the_populations(calgb: Inputs) -> None:
     frail = with_values(calgb, {"mortality.smr": 3.0})
-    assert _population(frail).qalys[0] == _population(calgb).qalys[0]
+    assert population(frail).qalys[0] == population(calgb).qalys[0]
     assert evaluate(frail).qaly[0, 0] < evaluate(calgb).qaly[0, 0]
 
 
 def test_age_and_sex_mix_may_vary_by_row(calgb: Inputs) -> None:
     columns = {"cohort.age": np.array([50.0, 58.0]), "cohort.proportion_female": np.array([0.2, 0.9])}
-    found = _population(calgb, {**columns, "utility.progression": np.array([0.1, 0.9])})
+    found = population(calgb, {**columns, "utility.progression": np.array([0.1, 0.9])})
     horizon = {"settings.horizon_years": 42.0}  # rows share the horizon of the base case
     for row in range(2):
         own = with_values(calgb, {key: float(column[row]) for key, column in columns.items()} | horizon)
-        assert found.qalys[row] == pytest.approx(_population(own).qalys[0], rel=1e-12)
+        assert found.qalys[row] == pytest.approx(population(own).qalys[0], rel=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------- the weights
@@ -186,7 +185,7 @@ def test_runs_of_a_probabilistic_analysis_have_shortfalls_of_their_own(calgb: In
     outcomes = evaluate(calgb, columns)
     found = shortfalls(calgb, outcomes, columns)
     female = columns["cohort.proportion_female"]
-    own = _population(with_values(calgb, {"cohort.proportion_female": float(female[7])})).qalys[0]
+    own = population(with_values(calgb, {"cohort.proportion_female": float(female[7])})).qalys[0]
     assert found.population[7] == pytest.approx(own, rel=1e-12)
     np.testing.assert_allclose(found.absolute, found.population - outcomes.qaly[:, 0], rtol=1e-12)
     np.testing.assert_allclose(found.proportional, found.absolute / found.population, rtol=1e-12)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from markov.analysis.draws import sampled
 from markov.analysis.sensitivity.one_way import (
     TOP,
     Bar,
     Factor,
     Member,
     OneWay,
-    _bars,
+    bars,
     declared_factors,
     design,
     factors,
@@ -22,10 +23,8 @@ from markov.analysis.sensitivity.one_way import (
     one_way,
     optimal,
 )
-from markov.analysis.sources_of_uncertainty import sampled
 from markov.inputs.evidence import Correlation
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.inputs.parameters import Inputs, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 
@@ -171,17 +170,6 @@ def test_the_tornado_stands_in_order_of_swing_and_shows_fifteen(name: str, resul
         assert not {bar.factor.name for bar in declared} & {bar.factor.name for bar in everything}
 
 
-def test_a_frame_has_a_row_for_every_bar(results: Mapping[str, OneWay]) -> None:
-    result = results["calgb"]
-    frame = result.to_frame()
-    assert len(frame) == len(result.bars)
-    bar, row = result.bars[3], frame.iloc[3]
-    assert (row["factor"], row["low"], row["swing"]) == (bar.factor.name, bar.low, bar.swing)
-    assert row["delta_cost_at_high"] == bar.at_high.delta_cost
-    kept = frame[(frame["threshold"] == 25000.0) & ~frame["declared"]].head(TOP)
-    assert kept["factor"].tolist() == [b.factor.name for b in result.tornado(25000.0, "lenalidomide")]
-
-
 def test_dearer_monitoring_and_a_worse_decrement_lower_net_benefit(results: Mapping[str, OneWay]) -> None:
     for name, drug in (("calgb", "lenalidomide"), ("myeloma_ix", "thalidomide")):
         bar = bar_of(results[name], f"cost.monitoring.{drug}", 35000.0)
@@ -232,20 +220,20 @@ def one_factor(values: Sequence[float], base: float) -> Factor:
 )
 def test_a_bend_is_flagged_and_counts_in_the_swing(points: list[float], is_monotone: bool, swing: float) -> None:
     factor = one_factor([0.0, 1.0, 2.0, 3.0, 4.0], 2.0)
-    (bar,) = _bars(made_up(np.array([points[2], *points])), [factor], [0.0])
+    (bar,) = bars(made_up(np.array([points[2], *points])), [factor], [0.0])
     assert (bar.is_monotone, bar.swing) == (is_monotone, swing)
     assert bar.has_effect == (swing > 0.0)
 
 
 def test_rounding_is_neither_a_bend_nor_an_effect() -> None:
     wobble = 2e5 + 1e-6 * np.array([0.0, 1.0, -1.0, 1.0, -1.0, 1.0])
-    (bar,) = _bars(made_up(wobble), [one_factor([0.0, 1.0, 2.0, 3.0, 4.0], 2.0)], [0.0])
+    (bar,) = bars(made_up(wobble), [one_factor([0.0, 1.0, 2.0, 3.0, 4.0], 2.0)], [0.0])
     assert bar.is_monotone and not bar.has_effect
 
 
 def test_a_decision_that_turns_inside_the_range_alone_is_flagged() -> None:
     gain = np.array([-1.0, -1.0, -1.0, 2.0, -1.0, -1.0])
-    (bar,) = _bars(made_up(gain), [one_factor([0.0, 1.0, 2.0, 3.0, 4.0], 2.0)], [0.0])
+    (bar,) = bars(made_up(gain), [one_factor([0.0, 1.0, 2.0, 3.0, 4.0], 2.0)], [0.0])
     assert bar.decisions == ("old", "old", "new", "old", "old")
     assert bar.changes_decision and bar.base_decision == "old"
 
@@ -256,7 +244,7 @@ def test_of_three_strategies_the_best_decides_and_each_has_its_bar() -> None:
         cost=np.array([[0.0, 10.0, 20.0], [0.0, 10.0, 20.0], [0.0, 10.0, 20.0]]),
         qaly=np.array([[1.0, 2.0, 2.5], [1.0, 2.0, 2.9], [1.0, 2.0, 3.5]]),
     )
-    found = _bars(outcomes, [one_factor([1.0, 2.0], 0.0)], [12.0])
+    found = bars(outcomes, [one_factor([1.0, 2.0], 0.0)], [12.0])
     assert [bar.strategy for bar in found] == ["b", "c"]
     assert (found[0].base, found[0].points) == (2.0, (2.0, 2.0))
     assert (found[1].base, *found[1].points) == pytest.approx((-2.0, 2.8, 10.0))

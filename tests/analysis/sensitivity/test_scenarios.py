@@ -17,8 +17,7 @@ from markov.analysis.sensitivity.scenarios import (
     overall_survival_alternatives,
     scenarios,
 )
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, ScenarioChange, Value
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
 from markov.model.evaluate import evaluate

@@ -14,13 +14,12 @@ from markov.analysis.sensitivity.threshold import (
     Crossing,
     Question,
     ThresholdValue,
-    _search,
-    threshold,
+    search,
+    threshold_values,
 )
 from markov.analysis.sensitivity.two_way import Axis, Request, Totals
 from markov.analysis.sensitivity.value_based_price import value_based_price_table, value_based_prices
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value, changed_inputs
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 from tests.support.made_inputs import with_second
@@ -44,7 +43,7 @@ def search_of(function: Callable[[Array], Array], low: float, high: float) -> tu
         return [Totals(("old", "new"), cost, np.zeros(cost.shape)) for cost in costs]
 
     axis = Axis("x", "X", "", None, (low, high))
-    ((_, found),) = _search(run, [Question(axis, 0.0, "new", "old")])
+    ((_, found),) = search(run, [Question(axis, 0.0, "new", "old")])
     return found
 
 
@@ -93,7 +92,7 @@ def test_of_several_crossings_the_verified_one_nearest_to_base_is_the_value() ->
 def test_a_blunt_search_over_single_runs_agrees(myeloma_ix: Inputs) -> None:
     ratio, cost = "os.hazard_ratio.thalidomide", "subsequent.monthly_cost.no_maintenance"
     both = (cost, "subsequent.monthly_cost.thalidomide")
-    found = threshold(
+    found = threshold_values(
         myeloma_ix, [ratio, cost], thresholds=[35000.0], limits={ratio: (0.4, 1.1), cost: (100.0, 2000.0)}
     )
     assert [answer.question.axis.id for answer in found] == [ratio, cost]
@@ -111,7 +110,7 @@ def test_a_blunt_search_over_single_runs_agrees(myeloma_ix: Inputs) -> None:
 
 
 def test_without_a_crossing_both_ends_are_told(calgb: Inputs) -> None:
-    (answer,) = threshold(calgb, ["utility.progression"], thresholds=[25000.0], limits=UTILITY)
+    (answer,) = threshold_values(calgb, ["utility.progression"], thresholds=[25000.0], limits=UTILITY)
     assert answer.crossings == () and answer.value is None
     ends = [gain_of(calgb, {"utility.progression": u, "utility.spm_solid": u}, 25000.0) for u in (0.5, 0.8)]
     assert [answer.at_low, answer.at_high] == pytest.approx(ends, rel=1e-8)
@@ -123,7 +122,7 @@ UTILITY = {"utility.progression": (0.5, 0.8)}
 
 def test_limits_that_the_model_cannot_run_are_drawn_in(calgb: Inputs) -> None:
     stops = "toxicity.proportion.lenalidomide"
-    (answer,) = threshold(calgb, [stops], thresholds=[35000.0])
+    (answer,) = threshold_values(calgb, [stops], thresholds=[35000.0])
     assert answer.low == 0.0 and 0.9 < answer.high < 1.0  # all stopping within a period takes an infinite rate
     assert np.isfinite(answer.at_high)
 
@@ -131,7 +130,7 @@ def test_limits_that_the_model_cannot_run_are_drawn_in(calgb: Inputs) -> None:
 def test_what_the_engine_takes_once_a_run_has_a_threshold_too(calgb: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COARSE", 5)
     stop = "treatment.planned_stop.lenalidomide"
-    (answer,) = threshold(calgb, [stop], thresholds=[25000.0], limits={stop: (4.0, 8.0)})
+    (answer,) = threshold_values(calgb, [stop], thresholds=[25000.0], limits={stop: (4.0, 8.0)})
     assert answer.question.axis.base is None, "until progression"
     (crossing,) = answer.crossings
     assert 4.0 < crossing.value < 8.0
@@ -143,16 +142,16 @@ def test_a_value_that_breaks_a_rule_is_no_threshold(calgb: Inputs) -> None:
     # Waning that ends before it starts is refused by the rules of the workbook, not by the engine.
     end = "os.waning_end.lenalidomide"
     free = with_values(calgb, {BRAND: 508.89})
-    (answer,) = threshold(free, [end], thresholds=[35000.0], limits={end: (10.0, 83.0)})
+    (answer,) = threshold_values(free, [end], thresholds=[35000.0], limits={end: (10.0, 83.0)})
     assert all(crossing.error and crossing.net_benefit is None for crossing in answer.crossings)
     assert answer.value is None
 
 
 def test_questions_that_make_no_sense_are_refused(calgb: Inputs) -> None:
     with pytest.raises(ValueError, match="is not a number"):
-        threshold(calgb, ["settings.price_set"])
+        threshold_values(calgb, ["settings.price_set"])
     with pytest.raises(ValueError, match='"placebo" is not among the strategies'):
-        threshold(calgb, [BRAND], strategies=["placebo"])
+        threshold_values(calgb, [BRAND], strategies=["placebo"])
     with pytest.raises(ValueError, match='"placebo" is not among the strategies'):
         value_based_prices(calgb, "placebo")
     with pytest.raises(ValueError, match='"no_maintenance" is not given any product'):
@@ -168,10 +167,12 @@ def test_against_the_next_best_the_better_of_the_others_counts(calgb: Inputs) ->
     outcomes = evaluate(cheaper, {BRAND: np.array([0.0])})
     benefit = outcomes.net_benefit(35000.0)[0]
     free = with_values(cheaper, {BRAND: 1.0})
-    (best,) = threshold(
+    (best,) = threshold_values(
         free, [monitoring], strategies=["lenalidomide"], versus=NEXT_BEST, thresholds=[35000.0], limits=limits
     )
-    (reference,) = threshold(free, [monitoring], strategies=["lenalidomide"], thresholds=[35000.0], limits=limits)
+    (reference,) = threshold_values(
+        free, [monitoring], strategies=["lenalidomide"], thresholds=[35000.0], limits=limits
+    )
     assert benefit[2] > benefit[0], "without a price the second drug is better than nothing"
     assert best.at_base < reference.at_base
     assert best.value is not None and reference.value is not None
@@ -197,7 +198,7 @@ def test_at_the_value_based_price_the_ratio_is_the_threshold(calgb: Inputs) -> N
 
 def test_the_closed_form_is_what_the_search_finds(calgb: Inputs) -> None:
     (price,) = value_based_prices(calgb, "lenalidomide", thresholds=[35000.0])
-    (found,) = threshold(calgb, [BRAND], thresholds=[35000.0])
+    (found,) = threshold_values(calgb, [BRAND], thresholds=[35000.0])
     assert found.value == pytest.approx(price.packs[0].price, rel=1e-9)
 
 
@@ -222,7 +223,7 @@ def test_a_price_of_another_year_is_worth_the_same_in_the_reports_money(calgb: I
     assert other.packs[0].price == pytest.approx(own.packs[0].price, rel=1e-9)
     assert other.packs[0].list_price == pytest.approx(3780.0 * inflation, rel=1e-12)
     assert other.share == pytest.approx((own.share or 0.0) / inflation, rel=1e-9)
-    (found,) = threshold(older, [BRAND], thresholds=[35000.0])  # in the cell's own money
+    (found,) = threshold_values(older, [BRAND], thresholds=[35000.0])  # in the cell's own money
     assert found.value == pytest.approx((own.packs[0].price or 0.0) / inflation, rel=1e-9)
 
 
@@ -242,7 +243,7 @@ def test_a_drug_that_is_not_worth_it_free_has_no_price(myeloma_ix: Inputs) -> No
 
 
 def test_a_drug_that_the_alternative_uses_more_of_is_worth_it_from_a_price_up(calgb: Inputs) -> None:
-    twins = changed_inputs(with_second(calgb, "lenalidomide"), {"strategy.included.no_maintenance": "no"})
+    twins = with_values(with_second(calgb, "lenalidomide"), {"strategy.included.no_maintenance": "no"})
     less: dict[str, Value] = {
         "dose.relative_intensity.second": 0.5,
         "cost.monitoring.second": 400.0,

@@ -11,18 +11,17 @@ from markov.analysis.sensitivity.two_way import (
     ONCE_A_RUN,
     Axis,
     Request,
-    _grid_design,
-    _summarise,
-    _totals,
     along_axes,
     axis,
+    grid_design,
     limits_of,
+    summarise,
+    totals,
     two_way,
     varies_by_row,
 )
 from markov.inputs.distributions import interval
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.model.evaluate import evaluate
 from markov.terms import Array
 
@@ -75,7 +74,7 @@ def test_the_decision_changes_hands_on_the_border(myeloma_ix: Inputs) -> None:
 
 
 def test_overall_survival_can_vary_alone_although_it_caps_progression(myeloma_ix: Inputs) -> None:
-    found = _totals(myeloma_ix, {RATIO: np.linspace(0.9, 1.1, 40)})
+    found = totals(myeloma_ix, {RATIO: np.linspace(0.9, 1.1, 40)})
     cost, qaly = own_run(myeloma_ix, {RATIO: 1.1})
     assert found.cost[-1].tolist() == pytest.approx(cost, rel=1e-9)
     assert found.qaly[-1].tolist() == pytest.approx(qaly, rel=1e-9)
@@ -92,9 +91,9 @@ def side(name: str, values: Sequence[float]) -> Axis:
 
 def test_on_planes_the_border_is_exact_also_between_three_strategies() -> None:
     x, y = side("x", [0.0, 1.0, 2.0, 3.0]), side("y", [0.0, 0.7, 1.9, 4.0])
-    columns = _grid_design(x, y)
+    columns = grid_design(x, y)
     planes = np.column_stack([0.0 * columns["x"], columns["x"] + columns["y"] - 2.0, 2.0 * columns["x"] - 3.0])
-    grid = _summarise(made_up(planes), x, y, [0.0], {}, "GBP")
+    grid = summarise(made_up(planes), x, y, [0.0], {}, "GBP")
     assert len({frozenset(point.between) for point in grid.border}) == 3, "each pair meets somewhere"
     for point in grid.border:
         height = {"a": 0.0, "b": point.first + point.second - 2.0, "c": 2.0 * point.first - 3.0}
@@ -104,7 +103,7 @@ def test_on_planes_the_border_is_exact_also_between_three_strategies() -> None:
 
 def test_without_a_change_of_decision_there_is_no_border() -> None:
     x, y = side("x", [0.0, 1.0]), side("y", [0.0, 1.0])
-    grid = _summarise(made_up(np.array([[0.0, -1.0]] * 4)), x, y, [0.0], {}, "GBP")
+    grid = summarise(made_up(np.array([[0.0, -1.0]] * 4)), x, y, [0.0], {}, "GBP")
     assert grid.border == () and grid.optimal == ((("a", "a"), ("a", "a")),)
 
 
@@ -175,7 +174,7 @@ def test_without_a_value_limits_must_be_given(calgb: Inputs) -> None:
 
 def test_what_the_engine_takes_once_a_run_is_run_once_for_each_value(calgb: Inputs) -> None:
     stop, price = "treatment.planned_stop.lenalidomide", "price.lenalidomide_10mg.brand"
-    found = _totals(calgb, {stop: np.array([12.0, 24.0, 12.0]), price: np.array([1000.0, 1000.0, 2000.0])})
+    found = totals(calgb, {stop: np.array([12.0, 24.0, 12.0]), price: np.array([1000.0, 1000.0, 2000.0])})
     for row, changes in enumerate(({stop: 12.0, price: 1000.0}, {stop: 24.0, price: 1000.0})):
         cost, qaly = own_run(calgb, dict(changes))
         assert found.cost[row].tolist() == pytest.approx(cost, rel=1e-9)
@@ -184,7 +183,7 @@ def test_what_the_engine_takes_once_a_run_is_run_once_for_each_value(calgb: Inpu
 
 
 def test_age_moves_the_horizon_where_that_is_to_age_100(calgb: Inputs) -> None:
-    found = _totals(calgb, {"cohort.age": np.array([50.0])})
+    found = totals(calgb, {"cohort.age": np.array([50.0])})
     cost, qaly = own_run(calgb, {"cohort.age": 50.0})
     assert found.cost[0].tolist() == pytest.approx(cost, rel=1e-12)
     assert found.qaly[0].tolist() == pytest.approx(qaly, rel=1e-12)
@@ -202,7 +201,7 @@ def test_all_other_numbers_vary_by_row(myeloma_ix: Inputs) -> None:
     dosing = {key for key in myeloma_ix.parameters if key.startswith(ONCE_A_RUN)}
     assert len(dosing) == 2
     moved = {key: value * 0.98 if value else 0.0 for key, value in numbers.items()}
-    rows = _totals(myeloma_ix, {key: np.array([value]) for key, value in moved.items()})
+    rows = totals(myeloma_ix, {key: np.array([value]) for key, value in moved.items()})
     run = evaluate(with_values(myeloma_ix, dict(moved)))
     np.testing.assert_allclose(rows.cost, run.cost, rtol=1e-9)
     np.testing.assert_allclose(rows.qaly, run.qaly, rtol=1e-9)
@@ -211,7 +210,7 @@ def test_all_other_numbers_vary_by_row(myeloma_ix: Inputs) -> None:
 def test_a_grid_over_stops_for_toxicity_is_a_what_if_as_a_scenario_is(myeloma_ix: Inputs) -> None:
     worse = with_values(myeloma_ix, {"toxicity.progression_ratio.thalidomide": 2.0})
     stops = "toxicity.proportion.thalidomide"
-    found = _totals(worse, {stops: np.array([0.52, 0.1])})
+    found = totals(worse, {stops: np.array([0.52, 0.1])})
     for row, share in enumerate((0.52, 0.1)):
         cost, qaly = own_run(worse, {stops: share})
         assert found.cost[row].tolist() == pytest.approx(cost, rel=1e-8)

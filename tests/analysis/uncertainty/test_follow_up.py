@@ -10,16 +10,15 @@ from scipy import stats
 from markov.analysis.draws import random_draws, uniforms
 from markov.analysis.uncertainty.follow_up import (
     FollowUp,
-    _expected_events,
-    _survival_at,
+    expected_events,
     followed_strategies,
     longer_follow_up,
+    survival_at,
 )
 from markov.analysis.uncertainty.sample import Sample, draw_sample
 from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
 from markov.analysis.uncertainty.value_of_information import effective_population, evppi
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Trusted, Value
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate
@@ -88,12 +87,12 @@ def test_events_teach_by_the_variance_of_a_log_hazard_ratio() -> None:
 def test_expected_events_are_the_deaths_among_those_randomised() -> None:
     times = np.linspace(0.0, 40.0, 81)
     survival = np.stack([np.exp(-0.05 * times), np.exp(-0.1 * times)])
-    found = _expected_events(times, survival, 4.2, [0.0, 2.0], [80.0, 120.0])
+    found = expected_events(times, survival, 4.2, [0.0, 2.0], [80.0, 120.0])
     np.testing.assert_allclose(found[0], 0.0, atol=1e-12)
     expected = [n * (math.exp(-h * 4.2) - math.exp(-h * 6.2)) for n, h in ((80.0, 0.05), (120.0, 0.1))]
     assert found[1] == pytest.approx(expected, rel=1e-9)
     with pytest.raises(ValueError, match="beyond the horizon of 40 years"):
-        _expected_events(times, survival, 4.0, [37.0], [1.0, 1.0])
+        expected_events(times, survival, 4.0, [37.0], [1.0, 1.0])
 
 
 # The late effect in the model ---------------------------------------------------------------------------------------
@@ -105,7 +104,7 @@ def unwaned(calgb: Inputs) -> Inputs:
 
 
 def test_all_of_the_effect_left_is_no_waning_and_none_of_it_is_none(calgb: Inputs, unwaned: Inputs) -> None:
-    found = evaluate(unwaned, Trusted({LATE: np.array([1.0, 0.0, 0.5])})).life_year[:, 1]
+    found = evaluate(unwaned, {LATE: np.array([1.0, 0.0, 0.5])}).life_year[:, 1]
     gone_at_once = with_values(calgb, {f"os.waning_{end}.lenalidomide": 91.0 for end in ("start", "end")})
     whole, none = evaluate(unwaned).life_year[0, 1], evaluate(gone_at_once).life_year[0, 1]
     assert found[0] == pytest.approx(whole, rel=1e-12)
@@ -115,9 +114,9 @@ def test_all_of_the_effect_left_is_no_waning_and_none_of_it_is_none(calgb: Input
 
 def test_after_follow_up_the_hazard_ratio_is_the_share_of_its_log(unwaned: Inputs) -> None:
     share, end = 0.4, unwaned.number("follow_up.os")
-    trace = evaluate(unwaned, Trusted({LATE: np.array([share])}), trace=True).trace
+    trace = evaluate(unwaned, {LATE: np.array([share])}, trace=True).trace
     assert trace is not None
-    hazard = -np.log(_survival_at(trace.boundaries, trace.curves["os"][0], [0.0, end, end + 1.0, end + 3.0]))
+    hazard = -np.log(survival_at(trace.boundaries, trace.curves["os"][0], [0.0, end, end + 1.0, end + 3.0]))
     early, late = hazard[1] - hazard[0], hazard[3] - hazard[2]
     ratio = unwaned.number("os.hazard_ratio.lenalidomide")
     assert early[1] / early[0] == pytest.approx(ratio, rel=2e-3)  # the floor of background mortality acts in both arms
@@ -150,10 +149,10 @@ def test_the_late_effect_is_a_share_of_each_draws_effect(generic: Inputs, sample
 
 
 def test_events_are_those_of_the_trials_patients(generic: Inputs, unwaned: Inputs, waited: FollowUp) -> None:
-    trace = evaluate(unwaned, Trusted({LATE: np.array([0.5])}), trace=True).trace
+    trace = evaluate(unwaned, {LATE: np.array([0.5])}, trace=True).trace
     assert trace is not None
     now, end = generic.number("follow_up.os"), generic.number("follow_up.os") + 3.0
-    both = _survival_at(trace.boundaries, trace.curves["os"][0], [now, end])
+    both = survival_at(trace.boundaries, trace.curves["os"][0], [now, end])
     expected = [231.0 * (both[0, 1] - both[1, 1]), 229.0 * (both[0, 0] - both[1, 0])]
     wait = waited.at(25_000.0)[1]
     assert wait.events == pytest.approx(expected, rel=1e-9)
@@ -204,7 +203,7 @@ def test_under_a_rate_after_progression_the_late_effect_is_modelled() -> None:
     trace = evaluate(inputs, drawn.rows.block(0, 60), trace=True).trace
     assert trace is not None
     end = inputs.number("follow_up.os")
-    hazard = -np.log(_survival_at(trace.boundaries, trace.curves["os"], [end, end + 2.0]))
+    hazard = -np.log(survival_at(trace.boundaries, trace.curves["os"], [end, end + 2.0]))
     gained = hazard[1] - hazard[0]
     late = np.log(gained[:, 1] / gained[:, 0])
     assert (found.mean, found.sd) == pytest.approx((late.mean(), late.std()), rel=1e-9)

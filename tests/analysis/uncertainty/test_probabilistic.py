@@ -11,18 +11,18 @@ from scipy import stats
 from markov.analysis.draws import random_draws
 from markov.analysis.incremental import Quadrant, incremental
 from markov.analysis.uncertainty.acceptability import ELLIPSE, acceptability, decision, plane, threshold_range
-from markov.analysis.uncertainty.invariants import LISTED, Invariant, Rule, drawn_means, excesses, merge
+from markov.analysis.uncertainty.drawn_means import drawn_means
+from markov.analysis.uncertainty.invariants import LISTED, Invariant, Rule, excesses, merge
 from markov.analysis.uncertainty.probabilistic import (
     Probabilistic,
-    _running_means,
     probabilistic,
+    running_means,
     summarise,
     until_precision,
 )
 from markov.analysis.uncertainty.sample import Sample, draw_sample, standard_error, totals
-from markov.analysis.uncertainty.structural import Structure, _allot, _mix, _value_of_structure, structural_average
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs
+from markov.analysis.uncertainty.structural import Structure, allot, mix, structural_average, value_of_structure
+from markov.inputs.parameters import Inputs, with_values
 from markov.model.evaluate import Rows, evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, Distribution, Verdict
@@ -356,7 +356,7 @@ def test_the_error_of_a_stratified_mean_adds_those_of_the_strata() -> None:
 
 def test_running_means_end_at_the_mean_and_narrow_with_the_root_of_the_draws() -> None:
     sample = normal_sample(6400)
-    running = _running_means(sample, [20_000.0, 30_000.0], points=25)
+    running = running_means(sample, [20_000.0, 30_000.0], points=25)
     benefit = sample.net_benefit(30_000.0)[:, 1] - sample.net_benefit(30_000.0)[:, 0]
     assert running.runs[-1] == 6400 and running.mean.shape == (25, 2, 1)
     assert running.mean[-1, 1, 0] == pytest.approx(benefit.mean(), rel=1e-12)
@@ -455,16 +455,16 @@ def test_quadrants_share_out_the_draws() -> None:
 
 
 def test_draws_are_allotted_by_largest_remainders() -> None:
-    assert _allot([1 / 3, 1 / 3, 1 / 3], 1000) == [334, 333, 333]
-    assert _allot([0.5, 0.25, 0.25], 1000) == [500, 250, 250]
-    assert _allot([0.07] * 10 + [0.3], 100) == [7] * 10 + [30]  # 0.07·100 is 7.000000000000001
-    assert _allot([1.0, 0.0], 10) == [10, 0]
+    assert allot([1 / 3, 1 / 3, 1 / 3], 1000) == [334, 333, 333]
+    assert allot([0.5, 0.25, 0.25], 1000) == [500, 250, 250]
+    assert allot([0.07] * 10 + [0.3], 100) == [7] * 10 + [30]  # 0.07·100 is 7.000000000000001
+    assert allot([1.0, 0.0], 10) == [10, 0]
 
 
 @pytest.mark.parametrize("weights", [[0.5, 0.4], [1.2, -0.2], []])
 def test_weights_that_are_none_are_refused(weights: list[float]) -> None:
     with pytest.raises(ValueError, match="sum to 1"):
-        _allot(weights, 10)
+        allot(weights, 10)
 
 
 @pytest.fixture(scope="module")
@@ -499,7 +499,7 @@ def test_a_mixture_of_one_is_the_scenario_itself(calgb: Inputs, other: Inputs) -
 
 def test_scenarios_of_a_mixture_are_spread_evenly_over_its_draws() -> None:
     large, small = (made_up(np.full((n, 2), float(n)), np.ones((n, 2))) for n in (6, 2))
-    assert _mix([large, small]).stratum.tolist() == [0, 0, 1, 0, 0, 0, 1, 0]
+    assert mix([large, small]).stratum.tolist() == [0, 0, 1, 0, 0, 0, 1, 0]
 
 
 def test_the_value_of_knowing_the_structure() -> None:
@@ -507,7 +507,7 @@ def test_the_value_of_knowing_the_structure() -> None:
     # Chosen now: b, at 6. Known: 0.75·10 + 0.25·0 = 7.5.
     cost = np.array([[0.0, -10.0]] * 3 + [[0.0, 6.0]])
     sample = made_up(cost, np.ones((4, 2)), [0, 0, 0, 1])
-    assert _value_of_structure(sample, [0.0, 30_000.0]).tolist() == [1.5, 1.5]
+    assert value_of_structure(sample, [0.0, 30_000.0]).tolist() == [1.5, 1.5]
 
 
 def test_a_scenario_with_too_few_draws_or_other_strategies_is_refused(calgb: Inputs, other: Inputs) -> None:

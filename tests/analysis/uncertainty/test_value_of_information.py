@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from markov.analysis.sources_of_uncertainty import sampled
-from markov.analysis.uncertainty.regression import _distinct, regress
+from markov.analysis.draws import sampled
+from markov.analysis.uncertainty.regression import distinct, regress
 from markov.analysis.uncertainty.sample import Sample, draw_sample
 from markov.analysis.uncertainty.value_of_information import (
-    _evidence_groups,
     effective_population,
+    evidence_groups,
     evpi,
     evppi,
     population_value,
@@ -87,7 +87,7 @@ def test_what_another_parameter_determines_adds_nothing() -> None:
     alone = evppi(benefit, X[:, None]).value
     doubled = np.stack([X, np.exp(X), -X, np.full(RUNS, 3.0)], axis=1)
     assert evppi(benefit, doubled).value == alone
-    assert _distinct(doubled) == [0]
+    assert distinct(doubled) == [0]
     assert evppi(benefit, np.full((RUNS, 1), 3.0)).value == 0.0
 
 
@@ -189,7 +189,7 @@ def test_correlated_parameters_are_learned_together(independent: Inputs, sample:
 
 def test_groups_of_evidence_share_out_the_sampled_parameters(calgb: Inputs, myeloma_ix: Inputs) -> None:
     for inputs in (calgb, myeloma_ix):
-        groups = _evidence_groups(inputs)
+        groups = evidence_groups(inputs)
         keys = [key for members in groups.values() for key in members]
         assert sorted(keys) == sorted(parameter.id for parameter in sampled(inputs))
         assert "Other" not in groups
@@ -200,7 +200,7 @@ def test_groups_of_evidence_share_out_the_sampled_parameters(calgb: Inputs, myel
 
 def test_values_of_a_workbook_obey_the_order_of_information(independent: Inputs, sample: Sample) -> None:
     everything = {"Everything": tuple(parameter.id for parameter in sampled(independent))}
-    found = value_of_information(independent, sample, _evidence_groups(independent) | everything, [15_000.0, 60_000.0])
+    found = value_of_information(independent, sample, evidence_groups(independent) | everything, [15_000.0, 60_000.0])
     assert found.breaches == ()
     assert all(part.information.value >= 0.0 for part in (*found.single, *found.grouped))
     for threshold, perfect in zip(found.thresholds, found.perfect, strict=True):

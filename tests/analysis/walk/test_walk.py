@@ -10,12 +10,11 @@ import pytest
 from markov import Outcomes, base_case, evaluate, read_inputs
 from markov.analysis.base_case import at_price_sets_together
 from markov.analysis.walk import walk as module
-from markov.analysis.walk.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk, _shapley, walk
+from markov.analysis.walk.walk import COST, EQUAL, NET_BENEFIT, QALY, Path, Walk, shapley, walk
 from markov.analysis.walk.walk_steps import ADDED, LEFT_OUT, OTHERS, first_problem, planned_steps
 from markov.inputs.definitions.schema import match
 from markov.inputs.differences import INERT, Differences, differences, mixture
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value, changed_inputs
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.problems import InputError
 from markov.inputs.writing.template import shipped
 from markov.terms import PriceSet
@@ -183,7 +182,7 @@ def test_averages_over_all_orders_add_up_too(trials: Walk) -> None:
 def test_the_shapley_values_of_the_glove_game() -> None:
     """One left glove, two right ones, 1 for a pair: 2/3 to the left, 1/6 to each right (Shapley 1953; hand count)."""
     pairs = {s: np.array(float(0 in s and len(s) > 1)) for n in range(4) for s in itertools.combinations(range(3), n)}
-    assert _shapley(pairs, 3).tolist() == pytest.approx([2 / 3, 1 / 6, 1 / 6])
+    assert shapley(pairs, 3).tolist() == pytest.approx([2 / 3, 1 / 6, 1 / 6])
 
 
 def test_more_steps_than_can_be_run_in_all_orders_have_no_average_and_say_so(
@@ -235,7 +234,7 @@ def test_what_a_base_case_does_not_read_is_no_step(calgb: Inputs) -> None:
 def test_inputs_that_are_said_not_to_be_read_are_not(ifm: Inputs) -> None:
     """Every numeric one of them is changed at once; costs and effects stay to the last bit."""
     ids = [key for key in ifm.parameters if key.startswith(INERT) and isinstance(ifm.value(key), float)]
-    changed = changed_inputs(ifm, {key: 1.25 * float(ifm.value(key) or 0.0) for key in ids})
+    changed = with_values(ifm, {key: 1.25 * float(ifm.value(key) or 0.0) for key in ids})
     changed = with_values(changed, {"settings.calibration_curve": "average", "settings.time_zero": "diagnosis"})
     assert {key.split(".")[0] for key in ids} >= {"follow_up", "calibration", "settings"}
     before, after = evaluate(ifm), evaluate(changed)

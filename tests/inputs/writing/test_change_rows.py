@@ -17,6 +17,7 @@ from markov.inputs.writing.change_rows import (
     with_log,
     with_rows,
     with_rows_in_place,
+    with_table_rows,
 )
 from markov.inputs.writing.template import shipped, worked_names
 
@@ -90,12 +91,11 @@ def test_rows_are_changed_added_beside_their_kin_and_taken_away(tmp_path: Path) 
 
 def test_table_rows_are_kept_and_added() -> None:
     sheets, _ = read_sheets(CALGB)
-    mine = [{"scenario": "mine", "id": "cohort.age", "value": 70}]
-    new = with_rows_in_place(sheets, Sheet.SCENARIOS, ("scenario",), mine)
-    assert new.rows[Sheet.SCENARIOS][:-1] == sheets.rows[Sheet.SCENARIOS]
-    assert new.rows[Sheet.SCENARIOS][-1]["scenario"].text() == "mine"
+    kept = sheets.rows[Sheet.SCENARIOS][:2]
+    new = with_table_rows(sheets, Sheet.SCENARIOS, kept, [{"scenario": "mine", "id": "cohort.age", "value": 70}])
+    assert [row["scenario"].text() for row in new.rows[Sheet.SCENARIOS]][-1] == "mine"
+    assert len(new.rows[Sheet.SCENARIOS]) == 3
     assert new.rows[Sheet.COSTS] == sheets.rows[Sheet.COSTS]
-    assert len(with_rows_in_place(sheets, Sheet.SCENARIOS, (), mine).rows[Sheet.SCENARIOS]) == 1
 
 
 def test_only_rows_that_were_there_are_said_to_be_taken_away() -> None:

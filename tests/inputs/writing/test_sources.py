@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, Value, with_values
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
 from markov.inputs.workbook import read_inputs
 from markov.inputs.writing.sources import read_sources, sources_folder

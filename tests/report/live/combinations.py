@@ -18,10 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from markov import Inputs, read_inputs, with_values
-from markov.inputs.parameters import changed_inputs
 from markov.inputs.writing.template import shipped
+from markov.report.live.writer import write_live_workbook
 
-from .recalculation import TOLERANCE, Edits, largest_difference, recalculated, spoil, write_live_workbook
+from .recalculation import TOLERANCE, Edits, largest_difference, recalculated, spoil
 from .switches import Choice, edits_of, products, switches, whole_product, with_curve_from_progression
 
 WORKBOOKS = ("calgb_100104", "myeloma_ix")
@@ -65,7 +65,7 @@ def compare(name: str, rows: Sequence[Choice], options: Mapping[str, Sequence[Ed
             spoil(source, file, edits_of(options, row))
         found = recalculated(files, place)
         return [
-            (title(name, row), *largest_difference(values, changed_inputs(inputs, dict(edits_of(options, row)))))
+            (title(name, row), *largest_difference(values, with_values(inputs, dict(edits_of(options, row)))))
             for values, row in zip(found, rows, strict=True)
         ]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from markov import Inputs, with_values
+from markov.report.live.writer import write_live_workbook
 
-from .recalculation import write_live_workbook
 from .switches import with_curve_from_progression
 
 

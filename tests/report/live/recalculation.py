@@ -4,7 +4,6 @@ LibreOffice starts once for many workbooks, and writes of each the Live results 
 """
 
 import csv
-import datetime
 import re
 import shutil
 import subprocess
@@ -16,12 +15,9 @@ from html import escape, unescape
 from pathlib import Path
 
 import pytest
-import xlsxwriter
 
-from markov import Inputs, Outcomes, evaluate
-from markov.excel.style import FIXED_DATE, make_formats
-from markov.inputs.parameters import changed_inputs
-from markov.report.live.writer import write_live_model
+from markov import Inputs, Outcomes, evaluate, with_values
+from markov.report.live.writer import write_live_workbook
 from markov.terms import LIVING, CostCategory, QalyComponent, State
 
 needs_libreoffice = [
@@ -41,15 +37,6 @@ TEXT = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,fa
 RESULTS, CHECK = "Live results", "Live check"
 PLACES = {RESULTS: 3, CHECK: 4}  # in a workbook that holds the live model alone
 Edits = Mapping[str, float | str]
-
-
-def write_live_workbook(inputs: Inputs, path: Path) -> Path:
-    """A workbook that holds the live model alone."""
-    book = xlsxwriter.Workbook(str(path), {"nan_inf_to_errors": False})
-    book.set_properties({"title": inputs.title, "created": datetime.datetime(*FIXED_DATE)})
-    write_live_model(book, inputs, None, make_formats(book))
-    book.close()
-    return path
 
 
 # --------------------------------------------------------------------------------------- spoil and edit
@@ -201,7 +188,7 @@ def different(cases: Sequence[tuple[Inputs, Sequence[Edits]]], folder: Path) -> 
             changed.append((inputs, changes))
     wrong = []
     for found, (inputs, changes) in zip(recalculated(files, folder), changed, strict=True):
-        worst, words = largest_difference(found, changed_inputs(inputs, dict(changes)))
+        worst, words = largest_difference(found, with_values(inputs, dict(changes)))
         if worst > TOLERANCE:
             wrong.append(f"{inputs.name} {dict(changes)}: {words}")
     return wrong

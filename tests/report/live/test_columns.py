@@ -13,7 +13,7 @@ from markov.inputs.parameters import Columns
 from markov.model import discounting
 from markov.model.hazards import build_hazards
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.report.live.formulas import Term, term, where
+from markov.report.live.formulas import term, where
 from markov.report.live.grid import MARK, Grid
 from markov.report.live.model import LiveModel, live_model
 from markov.terms import Array, Discounting, State
@@ -39,9 +39,9 @@ def formulas(model: LiveModel) -> dict[str, str]:
         for filled in grid.columns:
             assert filled.formula is not None
             text = filled.formula.text.replace(f"'{grid.name}'!", "")
-            found[f"{grid.name}: {filled.column.header}"] = MARK.sub("1234", text)
-    for listing in (model.live.values, model.stop_rates):
-        found |= {line.name: line.content.text for line in listing.lines if isinstance(line.content, Term)}
+            found[f"{grid.name}: {filled.header}"] = MARK.sub("1234", text)
+    for listing in (model.values, model.stop_rates):
+        found |= {line.name: line.formula.text for line in listing.lines if line.formula is not None}
     for block in model.results.blocks:
         for line in block.rows:
             found |= {f"{line.key} {i}": cell.text for i, cell in enumerate(line.cells)}
@@ -102,13 +102,8 @@ def engine_columns(model: LiveModel) -> Iterator[tuple[str, str, Array, Array]]:
 def compared(grid: Grid, told: Mapping[str, Array], cycles: int) -> Iterator[tuple[str, str, Array, Array]]:
     """The columns of a sheet whose headers the engine knows, in the sheet's order."""
     for filled in grid.columns:
-        if filled.column.header in told:
-            yield (
-                grid.name,
-                filled.column.header,
-                np.asarray(filled.values)[:cycles],
-                told[filled.column.header][:cycles],
-            )
+        if filled.header in told:
+            yield grid.name, filled.header, np.asarray(filled.values)[:cycles], told[filled.header][:cycles]
 
 
 def lagging(model: LiveModel) -> list[str]:
@@ -126,7 +121,7 @@ def lagging(model: LiveModel) -> list[str]:
             seeds = filled.column.value[: len(filled.values)]
             apart = np.abs(np.nan_to_num(filled.values) - seeds)
             if np.any(apart > 1e-10 * np.maximum(np.abs(seeds), 1.0)):
-                found.append(f"{grid.name}: {filled.column.header}")
+                found.append(f"{grid.name}: {filled.header}")
     return found
 
 

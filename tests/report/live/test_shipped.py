@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markov import Inputs, read_inputs, with_values
 from markov.inputs.writing.template import shipped, worked_names
+from markov.report.live.writer import write_live_workbook
 
 from .recalculation import (
     CHECK,
@@ -15,7 +16,6 @@ from .recalculation import (
     recalculated,
     sheets,
     spoil,
-    write_live_workbook,
 )
 
 pytestmark = needs_libreoffice

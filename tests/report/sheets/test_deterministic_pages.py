@@ -22,26 +22,24 @@ from markov.analysis.sensitivity.everything import Deterministic, deterministic
 from markov.analysis.sensitivity.one_way import Bar, Factor, Member, OneWay
 from markov.analysis.sensitivity.scenarios import scenarios
 from markov.analysis.sensitivity.two_way import Axis, BorderPoint, TwoWay
-from markov.inputs.given_values import with_values
-from markov.inputs.parameters import Inputs, ScenarioChange, Value
+from markov.inputs.parameters import Inputs, ScenarioChange, Value, with_values
 from markov.inputs.rules.between_values import scenario_changes, scenario_names
 from markov.inputs.writing.template import shipped
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.model.structure import MAINTENANCE_MODEL
 from markov.report import words
-from markov.report.json import run_json
+from markov.report.json import as_data
 from markov.report.page import Page, Table, Text
 from markov.report.reports import report_pages
 from markov.report.sheets.applicability import TOPICS, applicability_page
 from markov.report.sheets.assumptions import assumptions_page
 from markov.report.sheets.benefit_and_risk import benefit_risk_page
 from markov.report.sheets.scenarios import scenario_pages
-from markov.report.sheets.second_malignancies import malignancy_page
 from markov.report.sheets.severity import severity_page
 from markov.report.sheets.summary import summary_page
 from markov.report.sheets.threshold import threshold_page
 from markov.report.sheets.tornado import tornado_page
-from markov.report.sheets.treatment import treatment_page
+from markov.report.sheets.treatment import malignancy_page, treatment_page
 from markov.report.sheets.two_way import TINTS, two_way_page
 from markov.terms import MALIGNANCIES, Array, State
 from tests import ROOT
@@ -454,7 +452,8 @@ def keys_of(data: Any) -> Iterator[str]:
 
 def test_every_key_of_the_json_is_documented(base: BaseCase, found: Deterministic) -> None:
     told = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
-    data = json.loads(run_json(base, deterministic=found, trace=True))
+    data = as_data(base, deterministic=found, trace=True)
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
     names = set(base.inputs.parameters) | set(base.inputs.labels) | {b.factor.name for b in found.one_way.bars}
     by_name = {
         "by_state",
@@ -482,14 +481,14 @@ def test_every_key_of_the_json_is_documented(base: BaseCase, found: Deterministi
 
 
 def test_the_json_has_the_numbers_of_the_sheets(found: Deterministic, base: BaseCase) -> None:
-    data = json.loads(run_json(base, deterministic=found))
+    data = as_data(base, deterministic=found)
     assert [s["name"] for s in data["scenarios"]["list"]] == [s.name for s in found.scenarios.scenarios]
     first = data["one_way"]["bars"][0]
     assert first["swing"] == max(*first["points"], first["base"]) - min(*first["points"], first["base"])
     assert first["factor"] in data["one_way"]["factors"]
     grid = data["two_way"][0]
     assert np.shape(grid["cost"]) == (len(grid["first"]["values"]), len(grid["second"]["values"]), 2)
-    assert "scenarios" not in json.loads(run_json(base))
+    assert "scenarios" not in as_data(base)
 
 
 def test_base_only_leaves_the_sensitivity_analyses_out_and_the_full_report_in_place(tmp_path: Path) -> None:

@@ -13,9 +13,8 @@ from docx.table import Table as WordTable
 from markov import BaseCase, base_case
 from markov.report.page import Chart, Column, Page, Series, Table, Text
 from markov.report.reports import report_pages
-from markov.report.writers.chart_data import read_chart
 from markov.report.writers.excel import ReportError
-from markov.report.writers.number_formats import read_cell
+from markov.report.writers.number_formats import look_of, shown
 from markov.report.writers.word import write_docx
 from markov.report.writers.word_charts import explicit, word_charts
 from tests.support.libreoffice import convert, needs_libreoffice
@@ -61,7 +60,10 @@ def tables_of(pages: list[Page]) -> list[Table]:
 
 
 def words_of(table: Table) -> list[list[str]]:
-    rows = [[read_cell(table, i, j).words for j in range(len(row))] for i, row in enumerate(table.rows)]
+    rows = [
+        [shown(value, look_of(table, i, j), table.currency) for j, value in enumerate(row)]
+        for i, row in enumerate(table.rows)
+    ]
     return [[column.header for column in table.columns], *rows]
 
 
@@ -245,8 +247,9 @@ def test_intervals_and_words_of_a_forest_are_stored_with_it() -> None:
     series = Series("Trials", "P", "t", 1, 2, "#123456", markers=True, error=(3, 4), names=0)
     chart = Chart("points", "Forest", "Ratio", "", (series,), x_log=True, y_limit=3.0, y_hidden=True)
     page = Page("P", "P", "", (table, (chart,)))
-    plot = read_chart(chart, {("P", "t"): table})
-    drawn = ET.fromstring(explicit(word_charts([page])[chart], plot.drawn))
+    from markov.report.writers.drawn_series import read_series
+
+    drawn = ET.fromstring(explicit(word_charts([page])[chart], [read_series(chart, series, {("P", "t"): table})]))
     (line,) = drawn.iter(f"{C}ser")
     assert cached(line, "errBars", "minus", "numLit") == [0.25, 0.1]
     assert cached(line, "errBars", "plus", "numLit") == [0.5, 0.2]

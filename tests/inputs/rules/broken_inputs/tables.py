@@ -190,13 +190,6 @@ SCENARIOS: dict[str, Broken] = {
         ),
         ('"Generic prices" changes an id twice', '"settings.price_set"', "the other is at Scenarios!C"),
     ),
-    "a weight that was never calculated": put(
-        "Generic prices",
-        "=1/4",
-        "the weight of scenario Generic prices needs a number",
-        header="weight",
-        sheet="Scenarios",
-    ),
     "a scenario that breaks a rule": put(
         "Horizon 10 years", 0, '"Horizon 10 years": a horizon of zero', 'found "0"', "Lengthen", sheet="Scenarios"
     ),

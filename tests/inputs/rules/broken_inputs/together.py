@@ -210,12 +210,12 @@ def second_column(book: Book) -> str:
     return book.place("Survival", position)
 
 
-def version(value: object, *words: str) -> Broken:
+def version(value: object) -> Broken:
     def edit(book: Book) -> str:
         book["Cover"].cells[3, 2] = value
         return f"{NAME}, Cover!B3" if value is not None else f"{NAME}, Cover"
 
-    return Broken(edit, ("this program reads schema versions 1 and 2", 'Write 2 beside "Schema version"', *words))
+    return Broken(edit, ("this program reads schema versions 1 and 2", 'Write 2 beside "Schema version"'))
 
 
 def no_header(book: Book) -> str:
@@ -246,7 +246,7 @@ SHEETS: dict[str, Broken] = {
     "no header row": Broken(no_header, ("has the headers id, value, unit", "Copy the header row")),
     "merged cells": Broken(merged, ("cells of the table are merged", 'found "C', "Unmerge them")),
     "schema version 0": version(0),
-    "a later schema": version(3, "Update the program, if a newer one made the workbook"),
+    "a later schema": version(3),
     "a schema version in words": version("1.0"),
     "no schema version": version(None),
 }
