@@ -129,12 +129,6 @@ def _price_rows(inputs: Inputs) -> tuple[list[PriceSet], dict[str, Array]]:
     return sets, columns
 
 
-def _by_price_set(sets: Sequence[PriceSet], outcomes: Outcomes) -> dict[PriceSet, Outcomes]:
-    """Outcomes of the rows of `_price_rows` by price set; of one run where no product has a price."""
-    runs = list(single_runs(outcomes))
-    return dict(zip(sets, runs * len(sets) if len(runs) == 1 else runs, strict=True))
-
-
 def at_price_sets_together(inputs: Sequence[Inputs]) -> list[Priceable | Exception]:
     """Outcomes of each inputs at every price set for which all products in use have a price; or its error.
 
@@ -146,7 +140,11 @@ def at_price_sets_together(inputs: Sequence[Inputs]) -> list[Priceable | Excepti
     """
     asked = [_price_rows(each) for each in inputs]
     answers = evaluate_together([(each, columns) for each, (_, columns) in zip(inputs, asked, strict=True)])
-    return [
-        answer if isinstance(answer, Exception) else _by_price_set(sets, answer)
-        for answer, (sets, _) in zip(answers, asked, strict=True)
-    ]
+    found: list[Priceable | Exception] = []
+    for answer, (sets, _) in zip(answers, asked, strict=True):
+        if isinstance(answer, Exception):
+            found.append(answer)
+        else:
+            runs = list(single_runs(answer))  # one where no product has a price
+            found.append(dict(zip(sets, runs * len(sets) if len(runs) == 1 else runs, strict=True)))
+    return found

@@ -76,6 +76,7 @@ class CalibratedRate:
 def targets(inputs: Inputs) -> tuple[Target, ...]:
     """The targets that the workbook names, common ones first.
 
+    >>> from markov import with_values
     >>> inputs = with_values(calgb, {"calibration.os_median.common": 84.1})
     >>> [target.rate for target in targets(inputs)]
     ['post_progression.excess_rate.common']
@@ -92,6 +93,11 @@ def calibrate(inputs: Inputs, target: Target) -> CalibratedRate:
     """Solve a target's rate at its value and at its limits.
 
     Raises CalibrationError, naming what is reachable, where no rate brings the figure about.
+
+    >>> from markov import with_values
+    >>> inputs = with_values(calgb, {"calibration.os_median.no_maintenance": 84.1})
+    >>> round(calibrate(inputs, targets(inputs)[0]).rate, 4)  # per month after progression
+    0.0139
     """
     figure = inputs.parameters[target.parameter]
     assert isinstance(figure.value, (int, float))
@@ -214,6 +220,10 @@ def malignancy_rate_for(inputs: Inputs, strategy: str, incidence: float, months:
     time is the one given, with progression, stops and deaths as they are.
 
     Raises CalibrationError where no rate returns it.
+
+    >>> low, high = (malignancy_rate_for(calgb, "lenalidomide", share, 34.0) for share in (0.05, 0.08))
+    >>> low < high
+    True
     """
     rate = f"spm.rate.{strategy}"
     years, column = np.array([months / MONTHS_PER_YEAR]), inputs.compared.index(strategy)
@@ -260,7 +270,8 @@ class Recalibrated:
         return self._solved[start, stop]
 
     def _rates(self, target: Target, values: Mapping[str, Array], rows: int) -> Array:
-        held = {**values, target.parameter: values.get(target.parameter, np.full(rows, _number(self.inputs, target)))}
+        figure = np.array(self.inputs.value(target.parameter), dtype=float)
+        held = {**values, target.parameter: values.get(target.parameter, np.full(rows, figure))}
         rates = _rates_for(self.inputs, target, held)
         missed = np.isnan(rates)
         if missed.any():
@@ -282,12 +293,6 @@ class Recalibrated:
         values = self.block(start, stop)
         highest = {t.rate: HIGHEST_RATE / self.inputs.factor(t.rate) for t in self.used}
         return int(np.any([(values[r] == 0.0) | (values[r] == limit) for r, limit in highest.items()], axis=0).sum())
-
-
-def _number(inputs: Inputs, target: Target) -> float:
-    value = inputs.value(target.parameter)
-    assert isinstance(value, (int, float))
-    return float(value)
 
 
 def following_targets(inputs: Inputs, rows: Rows) -> Rows:

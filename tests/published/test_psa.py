@@ -13,8 +13,14 @@ from scipy import stats
 
 from markov.analysis.incremental import IncrementalRow, incremental
 from markov.analysis.uncertainty.acceptability import Acceptability, acceptability, decision
-from markov.analysis.uncertainty.sample_information import evsi, normal_evsi
-from markov.analysis.uncertainty.value_of_information import effective_population, evpi, evppi, population_value
+from markov.analysis.uncertainty.value_of_information import (
+    effective_population,
+    evpi,
+    evppi,
+    evsi,
+    normal_evsi,
+    population_value,
+)
 from markov.terms import Array, Position
 
 from .known_answers import Case, assert_agrees, names_of, outside_table, read_case

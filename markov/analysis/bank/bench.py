@@ -219,6 +219,9 @@ def constant_rates(bench: Bench) -> Bench:
 
     Progression is exponential in the reference and a hazard ratio of 0.6 on the strategy before in the others;
     everybody starts and nobody stops but for toxicity; mortality is the same at every age.
+
+    >>> constant_rates(Bench(calgb)).inputs.value("pfs.hazard_ratio.lenalidomide")
+    0.6
     """
     changes: dict[str, Value] = {
         "settings.post_progression": "rate",
@@ -253,7 +256,11 @@ def _exponential(bench: Bench, endpoint: Endpoint, strategy: str, per_year: floa
 
 
 def exponential_survival(bench: Bench, per_year: float, background: float) -> Bench:
-    """The workbook with exponential overall survival that deaths after progression follow."""
+    """The workbook with exponential overall survival that deaths after progression follow.
+
+    >>> exponential_survival(Bench(calgb), 0.25, 1e-4).inputs.text("os.family.no_maintenance")
+    'exponential'
+    """
     changes: dict[str, Value] = {"settings.post_progression": "overall_survival", **EXACT, "mortality.smr": 1.0}
     changes |= bench.each(NO_MALIGNANCIES)
     for strategy in bench.names:

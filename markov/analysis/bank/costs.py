@@ -193,7 +193,8 @@ def _by_time(bench: Bench, book: textbook.Ledger, product: str) -> float:
 def _extreme_events(bench: Bench) -> Finding:
     shares = tuple(k for k in bench.ids("adverse_event.proportion.") if k.rsplit(".", 1)[1] in bench.names)
     often: dict[str, Value] = dict.fromkeys(shares, 1.0)
-    stopping = bench.run({**_nobody_stops(bench), **_stops_at(bench, 5.0)})
+    at_once = {f"toxicity.rate.{s}": bench.as_model(f"toxicity.rate.{s}", 5.0) for s in bench.treated}
+    stopping = bench.run({**_nobody_stops(bench), **at_once})
     ratios = (stopping.cost / bench.base.cost)[0], (stopping.qaly / bench.base.qaly)[0]
     note = (
         f"all stopping early: cost × {amounts(ratios[0], 3)} by strategy, QALYs × {amounts(ratios[1], 3)}: saves drug"
@@ -207,10 +208,6 @@ def _extreme_events(bench: Bench) -> Finding:
     told = f"cost higher by {more}; QALYs by {lost}"
     finding = holds(good, "cost rises, QALYs fall", told, note)
     return plausible(False, finding.expected, told, note) if good and saves else finding
-
-
-def _stops_at(bench: Bench, rate: float) -> dict[str, Value]:
-    return {f"toxicity.rate.{s}": bench.as_model(f"toxicity.rate.{s}", rate) for s in bench.treated}
 
 
 @theme(

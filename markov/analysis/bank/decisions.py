@@ -9,7 +9,7 @@ from markov.analysis.bank.bench import Bench
 from markov.analysis.bank.registry import Finding, Theme, holds, not_applicable, within
 from markov.analysis.checks import relative_gap as gap
 from markov.analysis.incremental import IncrementalRow, icer_in_words, incremental, net_benefit, pairwise
-from markov.terms import Array, Position
+from markov.terms import Position
 
 theme = Theme("Incremental analysis")
 FRONTIER = (Position.REFERENCE, Position.FRONTIER)
@@ -93,24 +93,16 @@ def _rising(bench: Bench) -> Finding:
 
 @theme("TV-44", "Parts sum to totals", "Costs by category, life-years and QALYs by state and by component", cheap=True)
 def _parts(bench: Bench) -> Finding:
-    base = bench.base
+    base, alive, edges = bench.base, bench.trace.curves["os"][0], bench.trace.boundaries
     qalys = base.qalys.sum(axis=-1), base.qaly_components.sum(axis=-1)
     gaps = (
         gap(*qalys),
         gap(base.cost, base.costs[:, :, 1].sum(axis=-1)),
         gap(base.life_year, base.life_years[:, :, 1].sum(axis=-1)),
-        gap(base.life_years[0, :, 0].sum(axis=-1), _area(bench)),
+        gap(base.life_years[0, :, 0].sum(axis=-1), 0.5 * (alive[:, 1:] + alive[:, :-1]) @ np.diff(edges)),
     )
-    return within(max(gaps), 1e-9 if _plain(bench) else 1e-2, "equal; life-years the area under survival")
-
-
-def _plain(bench: Bench) -> bool:
-    return bench.inputs.text("settings.correction") == "half_cycle"
-
-
-def _area(bench: Bench) -> Array:
-    alive, edges = bench.trace.curves["os"][0], bench.trace.boundaries
-    return np.asarray(0.5 * (alive[:, 1:] + alive[:, :-1]) @ np.diff(edges))
+    exact = bench.inputs.text("settings.correction") == "half_cycle"
+    return within(max(gaps), 1e-9 if exact else 1e-2, "equal; life-years the area under survival")
 
 
 @theme("FT-23", "Net benefit is threshold × QALYs less cost", "At every threshold, and who is best there", cheap=True)

@@ -86,22 +86,38 @@ def within(gap: float, tolerance: float, expected: str, note: str = "", *, warn:
 
 
 def holds(true: bool, expected: str, observed: str, note: str = "") -> Finding:
-    """What must hold."""
+    """What must hold.
+
+    >>> holds(1.0 > 0.5, "above 0.5", "1").verdict.value
+    'pass'
+    """
     return Finding(expected, observed, Verdict.PASS if true else Verdict.FAIL, note)
 
 
 def plausible(true: bool, expected: str, observed: str, note: str = "") -> Finding:
-    """What should hold, or be explained: a breach warns."""
+    """What should hold, or be explained: a breach warns.
+
+    >>> plausible(False, "below 1 %", "3 %", "a short horizon").verdict.value
+    'warn'
+    """
     return Finding(expected, observed, Verdict.PASS if true else Verdict.WARN, "" if true else note)
 
 
 def not_applicable(reason: str) -> Finding:
-    """A test that this kind of model, or this workbook, gives nothing to."""
+    """A test that this kind of model, or this workbook, gives nothing to.
+
+    >>> not_applicable("one strategy").note
+    'one strategy'
+    """
     return Finding("", "", Verdict.NOT_APPLICABLE, reason)
 
 
 def analyst(question: str) -> Finding:
-    """A question that only the analyst can answer."""
+    """A question that only the analyst can answer.
+
+    >>> analyst("Why this horizon?").expected
+    'an answer in writing'
+    """
     return Finding("an answer in writing", "", Verdict.ANALYST, question)
 
 
@@ -109,7 +125,11 @@ def analyst(question: str) -> Finding:
 
 
 def rises(before: Array, after: Array) -> bool:
-    """Whether nothing falls by more than rounding, and something rises."""
+    """Whether nothing falls by more than rounding, and something rises.
+
+    >>> rises(np.array([1.0, 2.0]), np.array([1.0, 3.0])), rises(np.array([1.0, 2.0]), np.array([0.0, 3.0]))
+    (True, False)
+    """
     scale = max(float(np.max(np.abs(before), initial=0.0)), 1e-12)
     step = (np.asarray(after) - np.asarray(before)) / scale
     return bool(step.min(initial=0.0) >= -1e-12 and step.max(initial=0.0) > 1e-12)

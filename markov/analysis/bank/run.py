@@ -65,7 +65,11 @@ def short_form(inputs: Inputs, base: Outcomes) -> tuple[Tested, ...]:
 
 
 def count(tested: Iterable[Tested]) -> Counter[Verdict]:
-    """How many tests came to each verdict."""
+    """How many tests came to each verdict.
+
+    >>> dict(count([]))
+    {}
+    """
     return Counter(each.check.verdict for each in tested)
 
 

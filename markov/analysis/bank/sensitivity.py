@@ -1,6 +1,6 @@
 """One-way analysis and scenarios: the right inputs, over the right ranges, in the right direction, all linked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -143,7 +143,8 @@ def _ordered(bench: Bench) -> Finding:
     if built:
         return holds(False, "low ≤ value ≤ high", f"outside: {listed(built)}")
     if wrong:
-        return plausible(False, "low ≤ value ≤ high", f"changed to values outside: {_against(wrong)}", OLD_LIMITS)
+        told = listed([f"{p.id} {p.value:g} (limits {p.low:g} to {p.high:g})" for p in wrong])
+        return plausible(False, "low ≤ value ≤ high", f"changed to values outside: {told}", OLD_LIMITS)
     outside = [factor.name for factor in bench.factors if not factor.holds_base]
     note = "the mean of a very skewed distribution lies outside its 95 % interval: check its standard error"
     return plausible(not outside, "low ≤ value ≤ high", f"outside: {listed(outside)}", note)
@@ -153,11 +154,6 @@ OLD_LIMITS = (
     "limits are those of the base case, and the value was changed beyond them: correct the value, or give it limits "
     "of its own; until then its range, where it has no distribution, is that of the old value"
 )
-
-
-def _against(parameters: Sequence[Parameter]) -> str:
-    """Values beside the limits that they are beyond."""
-    return listed([f"{p.id} {p.value:g} (limits {p.low:g} to {p.high:g})" for p in parameters])
 
 
 @theme(

@@ -19,7 +19,6 @@ from markov.analysis.bank.registry import (
 )
 from markov.analysis.checks import relative_gap as gap
 from markov.inputs.parameters import Value
-from markov.model.outcomes import Trace
 from markov.survival.families import curve
 from markov.survival.hazards import (
     cumulative_incidence,
@@ -33,10 +32,6 @@ theme = Theme("Survival and effects")
 AFT_ONLY = (Family.LOG_NORMAL, Family.LOG_LOGISTIC, Family.GENERALISED_GAMMA, Family.GENERALISED_F, Family.GAMMA)
 
 
-def _anchored(bench: Bench) -> bool:
-    return bench.inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
-
-
 @theme(
     "TV-03",
     "A higher hazard ratio brings more events",
@@ -46,18 +41,15 @@ def _anchored(bench: Bench) -> bool:
 def _hazard_ratios(bench: Bench) -> Finding:
     if not bench.others or _ratio_on_reference(bench):
         return not_applicable("needs two strategies, the reference with a curve of its own")
-    told = []
+    told, capped = [], {"settings.crossing": "cap_curve"}
+    anchored = bench.inputs.text("settings.post_progression") == PostProgression.OVERALL_SURVIVAL
     for endpoint, name in ((Endpoint.PFS, "pfs_net_of_spm"), (Endpoint.OS, "os")):
-        if endpoint is Endpoint.PFS or _anchored(bench):
-            low, high = (_at_ratio(bench, endpoint, ratio).curves[name][0, 1:] for ratio in (0.7, 1.2))
+        if endpoint is Endpoint.PFS or anchored:
+            worlds = [bench.on_reference(endpoint, Family.HAZARD_RATIO, ratio) for ratio in (0.7, 1.2)]
+            low, high = (bench.trace_of({**capped, **world}).curves[name][0, 1:] for world in worlds)
             told.append((endpoint, bool((high <= low + 1e-4).all() and (high < low - 1e-3).any(axis=1).all())))
     words = ", ".join(f"{endpoint}: {'as expected' if good else 'not so'}" for endpoint, good in told)
     return holds(all(good for _, good in told), "the curve at 1.2 below that at 0.7", words)
-
-
-def _at_ratio(bench: Bench, endpoint: Endpoint, ratio: float) -> Trace:
-    changes = bench.on_reference(endpoint, Family.HAZARD_RATIO, ratio)
-    return bench.trace_of({"settings.crossing": "cap_curve", **changes})
 
 
 def _ratio_on_reference(bench: Bench) -> bool:

@@ -14,7 +14,7 @@ from markov.inputs.parameters import Inputs
 from markov.inputs.rules.between_values import products_of
 from markov.model.outcomes import Trace
 from markov.model.structure import MAINTENANCE_MODEL
-from markov.terms import Array, CostCategory, Endpoint, Family, State
+from markov.terms import FAMILY_PARAMETERS, Array, CostCategory, Endpoint, Family, State
 
 Curve = Callable[[Array], Array]
 YEARS = {"years": 1.0, "months": 1.0 / 12.0, "weeks": 7.0 / 365.25, "days": 1.0 / 365.25}
@@ -41,7 +41,9 @@ def _survival(inputs: Inputs, endpoint: Endpoint, strategy: str) -> Curve | None
     if family not in FAMILIES:
         return None
     median = f"{endpoint}.median.{strategy}"
-    numbers = {name: _curve_number(inputs, f"{endpoint}.{name}.{strategy}") for name in PARAMETERS[family]}
+    numbers = {
+        name: _curve_number(inputs, f"{endpoint}.{name}.{strategy}") for name in FAMILY_PARAMETERS[Family(family)]
+    }
     if not inputs.given(median):
         return FAMILIES[family](numbers)
     return _through(family, numbers, _plain(inputs, median) * YEARS[_unit(inputs, median)] * 12.0)
@@ -53,7 +55,7 @@ def _through(family: str, numbers: dict[str, float], median: float) -> Curve:
         shape = numbers["shape"]
         numbers["rate"] = np.log(2.0) * shape / np.expm1(shape * median)
         return FAMILIES[family](numbers)
-    first = PARAMETERS[family][0]
+    first = FAMILY_PARAMETERS[Family(family)][0]
     unit = FAMILIES[family]({**numbers, first: 0.0 if first in ("mu", "meanlog") else 1.0})
     low, high = 1e-9, 1e9
     for _ in range(200):
@@ -99,16 +101,6 @@ FAMILIES: Mapping[str, Callable[[Mapping[str, float]], Curve]] = {
     Family.GENERALISED_GAMMA: _generalised_gamma,
     Family.GENERALISED_F: _generalised_f,
 }
-PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    Family.EXPONENTIAL: ("rate",),
-    Family.WEIBULL: ("scale", "shape"),
-    Family.GOMPERTZ: ("rate", "shape"),
-    Family.LOG_NORMAL: ("meanlog", "sdlog"),
-    Family.LOG_LOGISTIC: ("scale", "shape"),
-    Family.GAMMA: ("rate", "shape"),
-    Family.GENERALISED_GAMMA: ("mu", "sigma", "q"),
-    Family.GENERALISED_F: ("mu", "sigma", "q", "p"),
-}
 
 
 def waned(inputs: Inputs, endpoint: Endpoint, strategy: str, edges: Array) -> Array | None:
@@ -127,14 +119,10 @@ def waned(inputs: Inputs, endpoint: Endpoint, strategy: str, edges: Array) -> Ar
     for k in range(len(edges) - 1):
         middle = 0.5 * (edges[k] + edges[k + 1])
         effect = 1.0 if middle <= start else 0.0 if middle >= end else (end - middle) / (end - start)
-        steps = [_step(curve, k) for curve in (levels, compared)]
+        steps = [float(curve[k + 1] / curve[k]) if curve[k] > 1e-290 else 1.0 for curve in (levels, compared)]
         left *= steps[0] ** effect * steps[1] ** (1.0 - effect)
         alive.append(left)
     return np.array(alive)
-
-
-def _step(curve: Array, k: int) -> float:
-    return float(curve[k + 1] / curve[k]) if curve[k] > 1e-290 else 1.0
 
 
 # ------------------------------------------------------------------------------------------------- cells and units

@@ -27,12 +27,7 @@ from markov.terms import Array, Distribution
 theme = Theme("Probabilistic analysis")
 Z = 4.5
 """Standard errors beyond which a statistic of draws counts as off: once in 150,000 by chance."""
-POSITIVE = (Distribution.LOG_NORMAL, Distribution.GAMMA, Distribution.BETA, Distribution.DIRICHLET)
 BOUNDED = (Distribution.UNIFORM, Distribution.TRIANGULAR, Distribution.TRUNCATED_NORMAL)
-
-
-def _of(bench: Bench, *distributions: Distribution) -> list[Parameter]:
-    return [p for p in sampled(bench.inputs) if p.distribution in distributions]
 
 
 def _is_ratio(p: Parameter) -> bool:
@@ -182,7 +177,8 @@ def _scores(values: Array) -> Array:
 
 @theme("TV-64", "A normal distribution only where no draw can be impossible", "Draws of normals against hard limits")
 def _normals(bench: Bench) -> Finding:
-    found = _of(bench, Distribution.NORMAL, Distribution.TRUNCATED_NORMAL)
+    kinds = (Distribution.NORMAL, Distribution.TRUNCATED_NORMAL)
+    found = [p for p in sampled(bench.inputs) if p.distribution in kinds]
     impossible, close = [], []
     for p in sampled(bench.inputs):
         quantity, values = p.definition.quantity, bench.drawn[p.id]

@@ -47,6 +47,9 @@ def calibration_story(
     """Solve every rate that has a target, and those asked for.
 
     Raises CalibrationError where a target is out of reach.
+
+    >>> calibration_story(calgb, 2).rates  # CALGB names no target
+    ()
     """
     wanted = targets(inputs)
     rates = tuple(calibrate(inputs, target) for target in wanted)
@@ -110,6 +113,7 @@ def _unit(inputs: Inputs, identifier: str) -> str:
 def calibrated_rows(story: CalibrationStory) -> NewRows:
     """Rows of the parameter sheets: solved rates, fixed where a target is drawn in their place.
 
+    >>> from markov import with_values
     >>> story = calibration_story(with_values(calgb, {"calibration.os_median.common": 84.1}), 2)
     >>> calibrated_rows(story).parameters["post_progression.excess_rate.common"]["distribution"]
     'fixed'

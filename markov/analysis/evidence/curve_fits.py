@@ -45,7 +45,7 @@ class ArmFits:
     @property
     def fitted(self) -> tuple[Fit, ...]:
         """The fits that succeeded, best AIC first."""
-        return tuple(sorted((f for f in self.fits if isinstance(f, Fit)), key=lambda f: f.aic))
+        return _fitted(self.fits)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -97,32 +97,33 @@ def fit_curves(
     `families` chooses a family by endpoint; otherwise the workbook's own family stays where it can be fitted, and the
     lowest AIC stands in where it cannot. With `joint`, arms share the reference's shape and carry a treatment effect.
     Raises InputError with the cell of every point that no curve can have, or where there are no points at all.
+
+    >>> from dataclasses import replace
+    >>> clicks = [("survival", 0, 1.0), ("survival", 6, 0.8), ("survival", 12, 0.5), ("at_risk", 0, 40.0)]
+    >>> points = tuple(CurvePoint("lenalidomide", "pfs", *click) for click in clicks)
+    >>> arm, = fit_curves(replace(calgb, curve_points=points), {"pfs": Family.WEIBULL}, internal_knots=()).arms
+    >>> arm.chosen.family.value, arm.by_whom, round(arm.chosen.median())
+    ('weibull', 'asked for', 12)
     """
-    groups = _curves_of(inputs)
+    groups: dict[tuple[str, str], list[CurvePoint]] = {}
+    for point in inputs.curve_points:
+        groups.setdefault((point.strategy, point.endpoint), []).append(point)
     if not groups:
         place, rule = f"{inputs.name}, Kaplan-Meier", "the sheet holds no digitised curve"
         raise InputError([Problem(place, rule, remedy="Add its points: strategy, endpoint, survival, months, value.")])
     rebuilt = _rebuild(groups)
     chosen = families or {}
     arms = tuple(_arm(inputs, key, groups[key], rebuilt[key], chosen, internal_knots) for key in groups)
-    pairs = tuple(_pairs(inputs, arms))
+    together = list(_by_endpoint(inputs, arms))
     return CurveFits(
         inputs,
         arms,
-        tuple(_compared(reference, other) for reference, other in pairs),
-        tuple(_joint(of_endpoint, internal_knots) for of_endpoint in _by_endpoint(inputs, arms)) if joint else (),
+        tuple(_compared(reference, other) for reference, *others in together for other in others),
+        tuple(_joint(of_endpoint, internal_knots) for of_endpoint in together) if joint else (),
     )
 
 
-def _curves_of(inputs: Inputs) -> dict[tuple[str, str], tuple[CurvePoint, ...]]:
-    """The points by (strategy, endpoint), in the workbook's order."""
-    found: dict[tuple[str, str], list[CurvePoint]] = {}
-    for point in inputs.curve_points:
-        found.setdefault((point.strategy, point.endpoint), []).append(point)
-    return {key: tuple(points) for key, points in found.items()}
-
-
-def _rebuild(groups: Mapping[tuple[str, str], tuple[CurvePoint, ...]]) -> dict[tuple[str, str], Reconstruction]:
+def _rebuild(groups: Mapping[tuple[str, str], Sequence[CurvePoint]]) -> dict[tuple[str, str], Reconstruction]:
     """Records of every arm, or every problem at once."""
     found: dict[tuple[str, str], Reconstruction] = {}
     problems: list[Problem] = []
@@ -182,7 +183,7 @@ def _missing(
 def _arm(
     inputs: Inputs,
     key: tuple[str, str],
-    points: tuple[CurvePoint, ...],
+    points: Sequence[CurvePoint],
     rebuilt: Reconstruction,
     families: Mapping[str, Family],
     internal_knots: Sequence[int],
@@ -191,14 +192,18 @@ def _arm(
     records = Records(np.maximum(rebuilt.times, HALF_A_DAY), rebuilt.events)
     fits = fit_all(records, internal_knots=internal_knots)
     chosen, why = _choose(inputs, key, fits, families.get(endpoint))
-    return ArmFits(strategy, endpoint, points, rebuilt, records, fits, chosen, why)
+    return ArmFits(strategy, endpoint, tuple(points), rebuilt, records, fits, chosen, why)
+
+
+def _fitted(fits: Sequence[Fit | Failure]) -> tuple[Fit, ...]:
+    return tuple(sorted((f for f in fits if isinstance(f, Fit)), key=lambda f: f.aic))
 
 
 def _choose(
     inputs: Inputs, key: tuple[str, str], fits: Sequence[Fit | Failure], asked: Family | None
 ) -> tuple[Fit, str]:
     strategy, endpoint = key
-    good = sorted((f for f in fits if isinstance(f, Fit)), key=lambda f: f.aic)
+    good = _fitted(fits)
     if not good:
         reasons = "; ".join(f"{f.family}: {f.reason}" for f in fits if isinstance(f, Failure))
         raise InputError([Problem(inputs.name, f"no family could be fitted to {endpoint} of {strategy} ({reasons})")])
@@ -222,11 +227,6 @@ def _by_endpoint(inputs: Inputs, arms: Sequence[ArmFits]) -> Iterator[list[ArmFi
             yield sorted(of_endpoint, key=lambda arm: arm.strategy != inputs.reference)
 
 
-def _pairs(inputs: Inputs, arms: Sequence[ArmFits]) -> Iterator[tuple[ArmFits, ArmFits]]:
-    for reference, *others in _by_endpoint(inputs, arms):
-        yield from ((reference, other) for other in others)
-
-
 def _together(arms: Sequence[ArmFits]) -> Records:
     """Records of several arms, with a covariate of 0 and 1 for each but the first."""
     times, events = (np.concatenate([getattr(arm.records, name) for arm in arms]) for name in ("times", "events"))
@@ -246,7 +246,7 @@ def _compared(reference: ArmFits, other: ArmFits) -> Comparison:
 def _joint(arms: Sequence[ArmFits], internal_knots: Sequence[int]) -> JointFits:
     reference, *others = arms
     fits = fit_all(_together(arms), JOINT_FAMILIES, internal_knots)
-    good = sorted((f for f in fits if isinstance(f, Fit)), key=lambda f: f.aic)
+    good = _fitted(fits)
     if not good:
         raise InputError([Problem("Kaplan-Meier", f"no family could be fitted to all arms of {reference.endpoint}")])
     chosen = next((f for f in good if f.family is reference.chosen.family), good[0])

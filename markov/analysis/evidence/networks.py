@@ -9,12 +9,10 @@ from markov.analysis.evidence.new_rows import NewRows, RowChange, correlations, 
 from markov.analysis.evidence.synthesis import (
     Comparison,
     Contrast,
-    Inconsistency,
     NetworkError,
     Synthesis,
     SynthesisModel,
     compare,
-    inconsistency,
     synthesise,
 )
 from markov.inputs.evidence import TrialContrast
@@ -35,7 +33,6 @@ class NetworkOfEndpoint:
     excluded: tuple[TrialContrast, ...]
     used: Synthesis
     other: Synthesis
-    inconsistency: Inconsistency
     doubts: tuple[str, ...]
 
     def comparisons(self, synthesis: Synthesis | None = None) -> tuple[Comparison, ...]:
@@ -49,26 +46,25 @@ def networks(inputs: Inputs, models: Mapping[str, SynthesisModel] | None = None)
 
     `models` by endpoint; random effects otherwise, which fall back to a fixed effect where trials are too few.
     Raises InputError with the cell for rows that make no network.
+
+    >>> from dataclasses import replace
+    >>> rows = (TrialContrast("os", "A", "lenalidomide", "no_maintenance", 0.8, 0.6, 1.1),)
+    >>> network, = networks(replace(calgb, network=rows))
+    >>> round(network.comparisons()[0].effect.ratio, 3), network.used.fell_back
+    (0.8, True)
     """
-    found = []
-    for endpoint in dict.fromkeys(row.endpoint for row in inputs.network):
-        rows = tuple(row for row in inputs.network if row.endpoint == endpoint)
-        included = tuple(row for row in rows if row.included)
-        model = (models or {}).get(endpoint, SynthesisModel.RANDOM)
-        found.append(_network(inputs, endpoint, included, tuple(r for r in rows if not r.included), model))
-    if not found:
+    endpoints = dict.fromkeys(row.endpoint for row in inputs.network)
+    if not endpoints:
         place, rule = f"{inputs.name}, Evidence network", "the sheet holds no trial"
         raise InputError([Problem(place, rule, remedy="Add a row a trial: endpoint, treatment, comparator, ratio.")])
-    return tuple(found)
+    return tuple(_network(inputs, e, (models or {}).get(e, SynthesisModel.RANDOM)) for e in endpoints)
 
 
-def _network(
-    inputs: Inputs,
-    endpoint: str,
-    rows: tuple[TrialContrast, ...],
-    excluded: tuple[TrialContrast, ...],
-    model: SynthesisModel,
-) -> NetworkOfEndpoint:
+def _network(inputs: Inputs, endpoint: str, model: SynthesisModel) -> NetworkOfEndpoint:
+    rows, excluded = (
+        tuple(row for row in inputs.network if row.endpoint == endpoint and row.included is included)
+        for included in (True, False)
+    )
     if not rows:
         place = excluded[0].place
         rule = f"no row of {endpoint} is included"
@@ -80,12 +76,21 @@ def _network(
     except NetworkError as error:
         words = f"the network of {endpoint}: {error}".rstrip(".")
         raise InputError([Problem(rows[0].place, words)]) from error
-    told = tuple(f"{row.trial}: {words}" for row in rows for words in _doubts(row))
-    return NetworkOfEndpoint(endpoint, rows, excluded, used, beside, inconsistency(used), told)
+    told = tuple(
+        f"{row.trial}: {words}"
+        for row in rows
+        if row.low is not None and row.high is not None
+        for words in doubts(row.hazard_ratio, row.low, row.high, row.p_value)
+    )
+    return NetworkOfEndpoint(endpoint, rows, excluded, used, beside, told)
 
 
 def contrast_of(row: TrialContrast) -> Contrast:
-    """A row's effect, by its interval, else its P value, else its events."""
+    """A row's effect, by its interval, else its P value, else its events.
+
+    >>> round(contrast_of(TrialContrast("os", "A", "new", "old", 0.5, p_value=0.05)).effect.high, 9)
+    1.0
+    """
     return Contrast(row.trial, row.treatment, row.comparator, _effect(row), source=row.page)
 
 
@@ -98,12 +103,6 @@ def _effect(row: TrialContrast) -> Effect:
         return effect_from_total_events(row.hazard_ratio, row.events or 0.0)
     except ValueError as error:
         raise InputError([Problem(row.place, f"{row.endpoint} of {row.trial}: {error}".rstrip("."))]) from error
-
-
-def _doubts(row: TrialContrast) -> tuple[str, ...]:
-    if row.low is None or row.high is None:
-        return ()
-    return doubts(row.hazard_ratio, row.low, row.high, row.p_value)
 
 
 # --------------------------------------------------------------------------------------------- into the workbook
@@ -162,7 +161,13 @@ def _ratio_rows(network: NetworkOfEndpoint, comparison: Comparison) -> dict[str,
 
 
 def comment_of(network: NetworkOfEndpoint, comparison: Comparison) -> str:
-    """How the ratio came about, for the row's comment."""
+    """How the ratio came about, for the row's comment.
+
+    >>> from dataclasses import replace
+    >>> network, = networks(replace(calgb, network=(TrialContrast("os", "A", "x", "no_maintenance", 0.8, 0.6, 1.1),)))
+    >>> comment_of(network, network.comparisons()[0])
+    'Random effects: mean 0.800 (0.591 to 1.083), fixed because too few trials tell how much they differ.'
+    """
     effect, synthesis = comparison.effect, network.used
     words = (
         f"{MODEL_NAMES[synthesis.model].capitalize()}: mean {effect.ratio:.3f} ({effect.low:.3f} to {effect.high:.3f})"

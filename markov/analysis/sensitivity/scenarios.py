@@ -21,6 +21,7 @@ from markov.terms import AfterStopping, Family, PostProgression, PriceSet
 NO_CHANGE = 0.005
 """A change in net benefit of less than half a hundredth of the currency's unit is none: it is rounding."""
 
+FAILURES = (ValueError, KeyError, ArithmeticError)  # one bad scenario must not take the others with it
 STOPS = ("toxicity.proportion.", "toxicity.period.", "toxicity.rate.", "toxicity.observed_proportion.")
 SPLITS = ("toxicity.after_stopping.", "toxicity.progression_ratio.")
 
@@ -149,7 +150,7 @@ def scenarios(inputs: Inputs, names: Sequence[str] | None = None) -> Scenarios:
         raise ValueError(f'{inputs.name} has no scenario "{unknown[0]}"; it has {", ".join(known)}')
     raise_errors(crossing_problems(inputs))
     rows = {name: [row for row in inputs.scenarios if row.scenario == name] for name in wanted}
-    changed = {name: _applied(inputs, rows[name]) for name in rows}
+    changed = {name: applied_or_error(inputs, rows[name]) for name in rows}
     sound = {name: each for name, each in changed.items() if isinstance(each, Inputs)}
     before, *others = at_price_sets_together([inputs, *sound.values()])
     if isinstance(before, Exception):
@@ -172,6 +173,19 @@ def applied(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Inputs:
     changed = changed_inputs(replace(inputs, scenarios=()), {row.id: row.value for row in rows})
     raise_errors(crossing_problems(changed))
     return changed
+
+
+def applied_or_error(inputs: Inputs, rows: Sequence[ScenarioChange]) -> Inputs | Exception:
+    """A checked copy with a scenario's rows applied, or why it cannot be run.
+
+    >>> found = applied_or_error(calgb, [ScenarioChange("Too good", "utility.progression", 2.0)])
+    >>> isinstance(found, ValueError), "utility.progression" in str(found)
+    (True, True)
+    """
+    try:
+        return applied(inputs, rows)
+    except FAILURES as error:
+        return error
 
 
 def overall_survival_alternatives(
@@ -210,16 +224,6 @@ def overall_survival_alternatives(
 
 
 # ----------------------------------------------------------------------------------------------- one scenario
-
-
-FAILURES = (ValueError, KeyError, ArithmeticError)  # one bad scenario must not take the others with it
-
-
-def _applied(base: Inputs, rows: Sequence[ScenarioChange]) -> Inputs | Exception:
-    try:
-        return applied(base, rows)
-    except FAILURES as error:
-        return error
 
 
 def _run(
@@ -304,14 +308,16 @@ def _decisions_changed(best: Sequence[str], base: Inputs, before: Outcomes | Non
 
 
 def changes_of(base: Inputs, rows: Sequence[ScenarioChange]) -> tuple[Change, ...]:
-    """What rows of a scenario change, each value beside that of the base."""
-    return tuple(_change(base, row) for row in rows)
+    """What rows of a scenario change, each value beside that of the base.
 
-
-def _change(base: Inputs, row: ScenarioChange) -> Change:
-    parameter = base.parameters.get(row.id)
-    unit = parameter.unit if parameter else ""
-    return Change(row.id, label(base, row.id), unit, base.value(row.id), row.value, row.reason, row.cell)
+    >>> [(change.base, change.value) for change in changes_of(calgb, [ScenarioChange("Older", "cohort.age", 63.0)])]
+    [(58.0, 63.0)]
+    """
+    units = {row.id: base.parameters[row.id].unit if row.id in base.parameters else "" for row in rows}
+    return tuple(
+        Change(row.id, label(base, row.id), units[row.id], base.value(row.id), row.value, row.reason, row.cell)
+        for row in rows
+    )
 
 
 def _remarks(base: Inputs, inputs: Inputs, rows: Sequence[ScenarioChange]) -> Iterator[str]:
@@ -325,7 +331,9 @@ def _remarks(base: Inputs, inputs: Inputs, rows: Sequence[ScenarioChange]) -> It
 
 def _progression_kept(inputs: Inputs, strategy: str) -> str:
     observed = inputs.value(f"toxicity.observed_proportion.{strategy}")
-    if not _is_split(inputs, strategy):
+    lost = inputs.text(f"toxicity.after_stopping.{strategy}") == AfterStopping.EFFECT_LOST
+    ratio = inputs.value(f"toxicity.progression_ratio.{strategy}")
+    if not (lost and strategy != inputs.reference) and ratio == 1.0:
         return (
             "those who stop have the same hazard of progression as those on maintenance, so progression-free survival "
             "stays as it is."
@@ -336,13 +344,6 @@ def _progression_kept(inputs: Inputs, strategy: str) -> str:
         "this is counterfactual. The hazard of progression on maintenance is kept as it was when a share of "
         f"{observed:g} stopped, so progression-free survival moves."
     )
-
-
-def _is_split(inputs: Inputs, strategy: str) -> bool:
-    """Whether those who stopped for toxicity have another hazard of progression than those who did not."""
-    lost = inputs.text(f"toxicity.after_stopping.{strategy}") == AfterStopping.EFFECT_LOST
-    ratio = inputs.value(f"toxicity.progression_ratio.{strategy}")
-    return (lost and strategy != inputs.reference) or ratio != 1.0
 
 
 # ---------------------------------------------------------------------------------------------------- balance

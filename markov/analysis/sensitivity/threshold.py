@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from markov.analysis.sensitivity.one_way import CostsAndEffects
-from markov.analysis.sensitivity.scenarios import applied
+from markov.analysis.sensitivity.scenarios import applied_or_error
 from markov.analysis.sensitivity.two_way import Axis, Request, along_axes, axis, limits_of
 from markov.analysis.together import evaluate_together
-from markov.inputs.parameters import Inputs, ScenarioChange, Value
-from markov.inputs.problems import InputError
+from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
@@ -155,7 +154,8 @@ def threshold(
 
 def _verified(inputs: Inputs, found: Sequence[tuple[Question, float]]) -> list[Crossing]:
     """A run for each value on inputs that hold it, checked as a scenario is."""
-    changed = [changed_or_error(inputs, f"{q.axis.id} = {v:g}", dict.fromkeys(q.axis.ids, v)) for q, v in found]
+    rows = [[ScenarioChange(f"{q.axis.id} = {value:g}", key, value) for key in q.axis.ids] for q, value in found]
+    changed = [applied_or_error(inputs, each) for each in rows]
     runs = iter(evaluate_together([(each, {}) for each in changed if isinstance(each, Inputs)]))
     crossings = []
     for (question, value), each in zip(found, changed, strict=True):
@@ -165,18 +165,6 @@ def _verified(inputs: Inputs, found: Sequence[tuple[Question, float]]) -> list[C
         else:
             crossings.append(Crossing(value, float(_gain(run, question)[0])))
     return crossings
-
-
-def changed_or_error(inputs: Inputs, name: str, changes: Mapping[str, Value]) -> Inputs | Exception:
-    """Checked inputs with some values changed, or why they cannot be run.
-
-    >>> isinstance(changed_or_error(calgb, "Too good", {"utility.progression": 2.0}), InputError)
-    True
-    """
-    try:
-        return applied(inputs, [ScenarioChange(name, key, value) for key, value in changes.items()])
-    except (InputError, ValueError, KeyError, ArithmeticError) as error:
-        return error
 
 
 # ----------------------------------------------------------------------------------------------------- search

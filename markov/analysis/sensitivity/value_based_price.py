@@ -4,15 +4,16 @@ The price that is found is put into a run of its own, whose net benefit is repor
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from markov.analysis.sensitivity.one_way import CostsAndEffects
-from markov.analysis.sensitivity.threshold import NEXT_BEST, changed_or_error, gain_over
+from markov.analysis.sensitivity.scenarios import applied_or_error
+from markov.analysis.sensitivity.threshold import NEXT_BEST, gain_over
 from markov.analysis.together import evaluate_together
-from markov.inputs.parameters import Inputs, Value
+from markov.inputs.parameters import Inputs, ScenarioChange, Value
 from markov.inputs.rules.between_values import products_of
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, PriceSet
@@ -85,7 +86,6 @@ def value_based_prices(
     products: Sequence[str] | None = None,
     versus: str | None = None,
     thresholds: Sequence[float] | None = None,
-    alternative: str = BASE_CASE,
 ) -> tuple[ValueBasedPrice, ...]:
     """The price, as a share φ of list, at which a strategy's net benefit over another's is 0, by threshold.
 
@@ -101,7 +101,7 @@ def value_based_prices(
     """
     against, chosen = versus or inputs.reference, _chosen(inputs, strategy, products)
     at = tuple(float(threshold) for threshold in (inputs.thresholds if thresholds is None else thresholds))
-    (found,) = _answers([_Question(alternative, inputs, strategy, chosen, against, at)])
+    (found,) = _answers([_Question(BASE_CASE, inputs, strategy, chosen, against, at)])
     if isinstance(found, Exception):
         raise found
     return found
@@ -119,8 +119,10 @@ class _Question:
     thresholds: tuple[float, ...]
 
     def at_shares(self, shares: Sequence[float | None]) -> tuple[Inputs, dict[str, Array]]:
-        """Rows at shares of the list price, the list price itself for None."""
-        return self.inputs, _at_shares(self.inputs, self.products, [1.0 if s is None else s for s in shares])
+        """Rows in which the products cost these shares of their list prices, the list price itself for None."""
+        rows = np.array([1.0 if share is None else share for share in shares])
+        paid = {product: _paid(self.inputs, product) for product in self.products}
+        return self.inputs, {k: rows * list_price(self.inputs, p) / self.inputs.factor(k) for p, k in paid.items()}
 
     def shares(self, ends: CostsAndEffects) -> list[float | None]:
         """The share for each threshold, from outcomes at a price of 0 and at the list price."""
@@ -142,19 +144,20 @@ def _answer(
 ) -> tuple[ValueBasedPrice, ...] | Exception:
     if isinstance(ends, Exception):
         return ends
-    return tried if isinstance(tried, Exception) else tuple(_prices(asked, shares, ends, tried))
-
-
-def _prices(
-    asked: _Question, shares: Sequence[float | None], ends: CostsAndEffects, tried: CostsAndEffects
-) -> Iterator[ValueBasedPrice]:
-    strategy, versus = asked.strategy, asked.versus
+    if isinstance(tried, Exception):
+        return tried
+    strategy, versus, found = asked.strategy, asked.versus, list[ValueBasedPrice]()
+    lists = {product: list_price(asked.inputs, product) for product in asked.products}
     for i, (t, share) in enumerate(zip(asked.thresholds, shares, strict=True)):
-        packs = tuple(_pack(asked.inputs, product, share) for product in asked.products)
+        packs = tuple(
+            PackPrice(product, _paid(asked.inputs, product), price, None if share is None else share * price)
+            for product, price in lists.items()
+        )
         free, at_list = gain_over(ends, t, strategy, versus).tolist()
         left = None if share is None else float(gain_over(tried, t, strategy, versus)[i])
         figures = packs, _delta_qaly(tried, i, t, strategy, versus), share, free, at_list, left
-        yield ValueBasedPrice(asked.alternative, strategy, asked.inputs.labels[strategy], versus, t, *figures)
+        found.append(ValueBasedPrice(asked.alternative, strategy, asked.inputs.labels[strategy], versus, t, *figures))
+    return tuple(found)
 
 
 def value_based_price_table(
@@ -162,7 +165,6 @@ def value_based_price_table(
     strategy: str,
     alternatives: Mapping[str, Mapping[str, Value]],
     *,
-    versus: str | None = None,
     thresholds: Sequence[float] | None = None,
 ) -> tuple[ValueBasedPrice, ...]:
     """Value-based prices under the base case and under each set of changed values, by name: price against follow-up.
@@ -176,19 +178,17 @@ def value_based_price_table(
     >>> [row.alternative for row in table], table[1].share == table[2].share
     (['Base case', 'OS hazard ratio 0.5', 'OS hazard ratio 0.8'], False)
     """
-    against, products = versus or inputs.reference, _chosen(inputs, strategy, None)
+    against, products = inputs.reference, _chosen(inputs, strategy, None)
     at = tuple(float(t) for t in (inputs.thresholds if thresholds is None else thresholds))
     cases: dict[str, Inputs | Exception] = {BASE_CASE: inputs}
-    cases |= {name: changed_or_error(inputs, name, changes) for name, changes in alternatives.items()}
+    for name, changes in alternatives.items():
+        cases[name] = applied_or_error(inputs, [ScenarioChange(name, key, value) for key, value in changes.items()])
     sound = {name: each for name, each in cases.items() if isinstance(each, Inputs)}
     answers = _answers([_Question(name, each, strategy, products, against, at) for name, each in sound.items()])
-    results = {**cases, **dict(zip(sound, answers, strict=True))}
     label, found = inputs.labels[strategy], list[ValueBasedPrice]()
-    for name, result in results.items():
-        if isinstance(result, tuple):
-            found += result
-        else:
-            found += [ValueBasedPrice(name, strategy, label, against, t, error=str(result)) for t in at]
+    for name, result in {**cases, **dict(zip(sound, answers, strict=True))}.items():
+        told = [ValueBasedPrice(name, strategy, label, against, t, error=str(result)) for t in at]
+        found += result if isinstance(result, tuple) else told
     return tuple(found)
 
 
@@ -219,20 +219,13 @@ def list_price(inputs: Inputs, product: str) -> float:
     >>> list_price(calgb, "lenalidomide_10mg")
     3780.0
     """
-    brand, paid = f"price.{product}.{PriceSet.BRAND}", f"price.{product}.{inputs.text('settings.price_set')}"
-    return inputs.number(brand if inputs.given(brand) else paid)
+    brand = f"price.{product}.{PriceSet.BRAND}"
+    return inputs.number(brand if inputs.given(brand) else _paid(inputs, product))
 
 
-def _at_shares(inputs: Inputs, products: Sequence[str], shares: Sequence[float]) -> dict[str, Array]:
-    """Rows in which products cost these shares of their list prices."""
-    paid = {product: f"price.{product}.{inputs.text('settings.price_set')}" for product in products}
-    return {key: np.array(shares) * list_price(inputs, p) / inputs.factor(key) for p, key in paid.items()}
-
-
-def _pack(inputs: Inputs, product: str, share: float | None) -> PackPrice:
-    price = list_price(inputs, product)
-    identifier = f"price.{product}.{inputs.text('settings.price_set')}"
-    return PackPrice(product, identifier, price, None if share is None else share * price)
+def _paid(inputs: Inputs, product: str) -> str:
+    """Id of the price that is paid."""
+    return f"price.{product}.{inputs.text('settings.price_set')}"
 
 
 def _highest_share(ends: Sequence[Sequence[float]]) -> float | None:

@@ -94,7 +94,7 @@ def decision(net_benefit: ArrayLike, *, share_ties: bool = False) -> Decision:
     >>> choice.best, choice.probability.round(3).tolist(), round(choice.frontier, 3), round(choice.evpi, 3)
     (0, [0.333, 0.667], 0.333, 1.333)
     """
-    benefit = checked(net_benefit)
+    benefit = _checked(net_benefit)
     highest = benefit.max(axis=1, keepdims=True)
     if share_ties:
         ties = benefit == highest
@@ -105,7 +105,7 @@ def decision(net_benefit: ArrayLike, *, share_ties: bool = False) -> Decision:
     return Decision(mean, probability, (highest - benefit).mean(axis=0), int(mean.argmax()))
 
 
-def checked(net_benefit: ArrayLike) -> Array:
+def _checked(net_benefit: ArrayLike) -> Array:
     """Net benefit as an array (runs, strategies); ValueError where a number is not finite, or nothing is there."""
     benefit = np.asarray(net_benefit, dtype=float)
     if benefit.ndim != 2 or 0 in benefit.shape or not np.isfinite(benefit).all():

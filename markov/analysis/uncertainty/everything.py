@@ -19,7 +19,7 @@ Steps = Callable[[str], AbstractContextManager[Done | None]]
 """Opens a step by its name, and gives what is told of its progress."""
 
 
-def silent(name: str) -> AbstractContextManager[Done | None]:
+def _silent(name: str) -> AbstractContextManager[Done | None]:
     """A step of which nothing is told."""
     return nullcontext()
 
@@ -50,7 +50,7 @@ def uncertainty(
     seed: int | None = None,
     workers: int | None = None,
     bars: OneWay | None = None,
-    steps: Steps = silent,
+    steps: Steps = _silent,
 ) -> Uncertainty:
     """Every analysis of uncertainty of a workbook; `bars` is its one-way analysis, where it was already run.
 
@@ -81,7 +81,7 @@ def follow_up(
     *,
     seed: int | None = None,
     workers: int | None = None,
-    steps: Steps = silent,
+    steps: Steps = _silent,
 ) -> tuple[tuple[FollowUp, ...], str]:
     """Longer follow-up of every strategy whose trial's size is known, or why it is not valued.
 

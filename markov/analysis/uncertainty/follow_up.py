@@ -27,8 +27,13 @@ from scipy.special import ndtri
 
 from markov.analysis.draws import uniforms
 from markov.analysis.uncertainty.sample import Done, Sample
-from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
-from markov.analysis.uncertainty.value_of_information import REFITS, InformationValue, effective_population
+from markov.analysis.uncertainty.value_of_information import (
+    REFITS,
+    InformationValue,
+    effective_population,
+    evsi,
+    normal_evsi,
+)
 from markov.inputs.parameters import Inputs, Trusted, changed_inputs
 from markov.inputs.rules.between_values import reference_of
 from markov.model.evaluate import Rows, evaluate
@@ -327,7 +332,7 @@ def _wait(
     inputs, years, effect = trial.inputs, trial.years[i], late.effect[:, i]
     benefit = late.sample.net_benefit(threshold)
     mean = benefit.mean(axis=0)
-    variance = estimate_variance(float(both.sum()), trial.randomised_share)
+    variance = _estimate_variance(float(both.sum()), trial.randomised_share)
     if math.isinf(variance):
         information, closed = InformationValue(0.0, 0.0, method="no further deaths"), 0.0
         chosen = np.equal(np.arange(len(mean)), mean.argmax()).astype(float)
@@ -361,6 +366,15 @@ def _wait(
         losses,
         total,
     )
+
+
+def _estimate_variance(events: float, share: float) -> float:
+    """Variance of a log hazard ratio from further events, 1/(d·p·(1 − p)); 4/d for arms of equal size.
+
+    Source: Schoenfeld 1981, Biometrika 68:316.
+    """
+    known = events * share * (1.0 - share)
+    return 1.0 / known if known > 0.0 else math.inf
 
 
 def _meanwhile(inputs: Inputs, strategy: str, mean: Array) -> str:

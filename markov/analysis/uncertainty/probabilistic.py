@@ -13,6 +13,7 @@ PharmacoEconomics 36:1421.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from markov.analysis.interpretation.severity import LEVELS
 from markov.analysis.uncertainty.acceptability import Acceptability, Plane, acceptability, plane, threshold_range
 from markov.analysis.uncertainty.active import idle_parameters
 from markov.analysis.uncertainty.invariants import DrawnMean, drawn_means
-from markov.analysis.uncertainty.sample import Collected, Done, Sample, draw_sample, standard_error, totals
+from markov.analysis.uncertainty.sample import Collected, Options, Sample, draw_sample, standard_error, totals
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array
@@ -125,25 +126,16 @@ class Probabilistic:
         return None if self.target is None else self.half_width <= self.target
 
 
-def probabilistic(
-    inputs: Inputs,
-    runs: int,
-    seed: int | None = None,
-    *,
-    traced: bool = True,
-    workers: int | None = None,
-    done: Done | None = None,
-) -> Probabilistic:
+def probabilistic(inputs: Inputs, runs: int, seed: int | None = None, **options: Unpack[Options]) -> Probabilistic:
     """Probabilistic analysis of a workbook with a given number of draws, beside its deterministic result.
 
-    `traced` also checks occupancy, flows and the general population's survival in every draw, which takes
-    two to three times as long.  Raises ValueError for less than two draws.
+    Raises ValueError for less than two draws.
 
     >>> result = probabilistic(calgb, 20, seed=1)
     >>> result.sample.cost.shape, sum(invariant.breaches for invariant in result.sample.invariants)
     ((20, 2), 0)
     """
-    sample = draw_sample(inputs, runs, seed, traced=traced, workers=workers, done=done)
+    sample = draw_sample(inputs, runs, seed, **options)
     return _with_inputs(inputs, summarise(sample, inputs.thresholds, totals(evaluate(inputs))))
 
 
@@ -154,9 +146,7 @@ def until_precision(
     extension: int = 1000,
     limit: int = 50_000,
     seed: int | None = None,
-    traced: bool = True,
-    workers: int | None = None,
-    done: Done | None = None,
+    **options: Unpack[Options],
 ) -> Probabilistic:
     """Draws in blocks until mean incremental net benefit is known to ± `half_width` in money, with 95 % confidence.
 
@@ -171,7 +161,7 @@ def until_precision(
     if half_width <= 0.0:
         raise ValueError(f"the half-width asked for must be above 0, not {half_width:g}")
     base = totals(evaluate(inputs))
-    collected = Collected(inputs, limit, seed, traced=traced, workers=workers, done=done)
+    collected = Collected(inputs, limit, seed, **options)
     before: tuple[int, ...] | None = None
     runs = 0
     while True:
@@ -197,6 +187,12 @@ def summarise(sample: Sample, thresholds: Sequence[float], base: Sample) -> Prob
     """Everything that a report says about a sample; `base` is the deterministic result, a sample of one run.
 
     Raises ValueError where an outcome is not finite: the invariants name the draws.
+
+    >>> cost, qaly = np.array([[0.0, 9e3], [0.0, 1.1e4]]), np.array([[1.0, 1.4], [1.0, 1.6]])
+    >>> sample = Sample(("old", "new"), cost, qaly, qaly, np.zeros(2, dtype=np.intp))
+    >>> result = summarise(sample, [30_000.0], sample)
+    >>> result.pairwise[0].icer, result.figures("net_benefit")[0].mean
+    (20000.0, 5000.0)
     """
     for name in ("cost", "qaly", "life_years"):
         wrong = np.flatnonzero(~np.isfinite(getattr(sample, name)).all(axis=1))

@@ -100,7 +100,7 @@ class _Basis:
     penalty: NDArray[np.intp]
 
 
-def regress(inputs: Array, outputs: Array, *, refits: int = 50, seed: int = 1) -> Regression:
+def regress(inputs: Array, outputs: Array, *, refits: int = 50) -> Regression:
     """Regress outputs (runs, outputs) on inputs (runs, inputs).
 
     Raises ValueError where runs differ or a number is not finite.
@@ -117,7 +117,7 @@ def regress(inputs: Array, outputs: Array, *, refits: int = 50, seed: int = 1) -
         raise ValueError("a regression needs finite inputs and outputs")
     inputs = inputs[:, _distinct(inputs)]
     ranks = np.stack([average_ranks(column) for column in inputs.T] or [np.ones(len(inputs))], axis=1)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(1)
     cells = _cells(ranks)
     if cells is not None:
         return _means(cells, outputs, random, refits)

@@ -7,6 +7,7 @@ everything else is summed up block by block and let go, so that memory hardly gr
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,31 +58,39 @@ class Sample:
 
 
 def totals(outcomes: Outcomes) -> Sample:
-    """The discounted totals of some runs, such as a base case, as a sample of their own."""
+    """The discounted totals of some runs, such as a base case, as a sample of their own.
+
+    >>> totals(calgb_base.outcomes).cost.shape
+    (1, 2)
+    """
     stratum = np.zeros(outcomes.runs, dtype=np.intp)
     return Sample(outcomes.strategies, outcomes.cost, outcomes.qaly, outcomes.life_year, stratum)
 
 
+class Options(TypedDict, total=False):
+    """How draws are run; numbers do not depend on it.
+
+    `traced`, unless it is False, also checks occupancy, flows and the general population's survival in every draw,
+    which takes two to three times as long. `workers` are processes: one for each processor unless told otherwise.
+    """
+
+    traced: bool
+    workers: int | None
+    done: Done | None
+
+
 def draw_sample(
-    inputs: Inputs,
-    runs: int,
-    seed: int | None = None,
-    *,
-    first: int = 0,
-    traced: bool = True,
-    workers: int | None = None,
-    done: Done | None = None,
+    inputs: Inputs, runs: int, seed: int | None = None, *, first: int = 0, **options: Unpack[Options]
 ) -> Sample:
     """Draws `first` to `first + runs` of a workbook, each run through the model and checked.
 
-    `traced` also checks occupancy, flows and the general population's survival, which takes two to three times as long.
     Raises ValueError for less than two draws.
 
     >>> part, whole = draw_sample(calgb, 5, seed=1, first=10), draw_sample(calgb, 15, seed=1)
     >>> bool(np.allclose(part.cost, whole.cost[10:], rtol=1e-12))
     True
     """
-    return Collected(inputs, runs, seed, first=first, traced=traced, workers=workers, done=done).up_to(runs)
+    return Collected(inputs, runs, seed, first=first, **options).up_to(runs)
 
 
 def standard_error(values: Array, stratum: NDArray[np.intp]) -> Array:
@@ -120,19 +129,12 @@ class Collected:
     """Draws `first` to `first + limit` of a workbook, run when they are needed: outcomes are kept, traces are not."""
 
     def __init__(
-        self,
-        inputs: Inputs,
-        limit: int,
-        seed: int | None,
-        *,
-        first: int = 0,
-        traced: bool = True,
-        workers: int | None = None,
-        done: Done | None = None,
+        self, inputs: Inputs, limit: int, seed: int | None, *, first: int = 0, **options: Unpack[Options]
     ) -> None:
         if limit < 2:
             raise ValueError(f"a probabilistic analysis needs at least two draws, not {limit}")
-        self.inputs, self.first, self.traced, self.workers, self.done = inputs, first, traced, workers, done
+        self.inputs, self.first, self.traced = inputs, first, options.get("traced", True)
+        self.workers, self.done = options.get("workers"), options.get("done")
         self.draws = following_targets(inputs, random_draws(inputs, first + limit, seed))
         self.out_of_reach = 0
         self.blocks: list[tuple[Array, Array, Array, Array]] = []

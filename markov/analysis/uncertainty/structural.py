@@ -12,6 +12,7 @@ J R Stat Soc C 59:233.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from markov.analysis.sensitivity.scenarios import applied
 from markov.analysis.uncertainty.acceptability import decision
 from markov.analysis.uncertainty.invariants import Invariant
 from markov.analysis.uncertainty.probabilistic import Probabilistic, summarise
-from markov.analysis.uncertainty.sample import Done, Sample, draw_sample, totals
+from markov.analysis.uncertainty.sample import Done, Options, Sample, draw_sample, totals
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array
@@ -60,13 +61,7 @@ class StructuralAverage:
 
 
 def structural_average(
-    structures: Sequence[Structure],
-    runs: int,
-    seed: int | None = None,
-    *,
-    traced: bool = True,
-    workers: int | None = None,
-    done: Done | None = None,
+    structures: Sequence[Structure], runs: int, seed: int | None = None, **options: Unpack[Options]
 ) -> StructuralAverage:
     """Probabilistic analysis of a mixture of scenarios of the same strategies; thresholds are those of the first.
 
@@ -82,15 +77,13 @@ def structural_average(
     if len(names) != 1:
         raise ValueError("scenarios to be averaged must compare the same strategies, in the same order")
     counts = _allot([structure.weight for structure in structures], runs)
-    samples, first = [], 0
+    done, samples, first = options.get("done"), list[Sample](), 0
     for structure, count in zip(structures, counts, strict=True):
         if structure.weight > 0.0 and count < 2:
             raise ValueError(f'"{structure.name}" has {count} of {runs} draws: ask for more, or leave it out')
         if count:
-            told = None if done is None else _of_all(done, first, runs)
-            samples.append(
-                draw_sample(structure.inputs, count, seed, first=first, traced=traced, workers=workers, done=told)
-            )
+            own: Options = {**options, "done": None if done is None else _of_all(done, first, runs)}
+            samples.append(draw_sample(structure.inputs, count, seed, first=first, **own))
         first += count
     used = [structure for structure, count in zip(structures, counts, strict=True) if count]
     mixed, thresholds = _mix(samples), structures[0].inputs.thresholds
@@ -181,21 +174,19 @@ def _of_all(done: Done, before: int, runs: int) -> Done:
 
 def _joined(found: Sequence[Invariant]) -> tuple[Invariant, ...]:
     """Invariants of the same rule as one."""
-    joined: dict[str, Invariant] = {}
+    joined: dict[str, list[Invariant]] = {}
     for one in found:
-        before = joined.get(one.rule.id)
-        joined[one.rule.id] = (
-            one
-            if before is None
-            else replace(
-                before,
-                draws=before.draws + one.draws,
-                breaches=before.breaches + one.breaches,
-                first=before.first + one.first,
-                worst=max(before.worst, one.worst),
-            )
+        joined.setdefault(one.rule.id, []).append(one)
+    return tuple(
+        Invariant(
+            alike[0].rule,
+            sum(one.draws for one in alike),
+            sum(one.breaches for one in alike),
+            tuple(draw for one in alike for draw in one.first),
+            max(one.worst for one in alike),
         )
-    return tuple(joined.values())
+        for alike in joined.values()
+    )
 
 
 def _averaged(bases: Sequence[Sample], counts: Sequence[int]) -> Sample:

@@ -301,9 +301,10 @@ def _paths(
     ends = [_standings_of(results, end) for end in _ends(steps)]
     for price_set in (None, *(p for p in PriceSet if all(p in end for end in (*ends, *own)))):
         standing = np.stack([end[price_set].measures for end in ends])
-        parts = [frozenset(step.ids) for step in steps]
-        alone = [_measures(results, part, price_set, standing) - standing[0] for part in parts]
+        unknown = np.full((len(steps), *standing.shape[1:]), np.nan)
+        effects = [_measures(results, frozenset(step.ids), price_set, standing) - standing[0] for step in steps]
         backwards = [_measures(results, end, price_set, standing) for end in _ends(tuple(reversed(steps)))]
+        alone, reverse = np.reshape(effects, unknown.shape), np.diff(np.stack(backwards), axis=0)[::-1]
         for i, strategy in enumerate(terms.strategies):
             yield Path(
                 strategy,
@@ -312,17 +313,10 @@ def _paths(
                 standing[:, i],
                 np.stack([run[price_set].measures[i] for run in own]),
                 tuple(end[price_set].ratios[i] for end in ends),
-                _rows(alone, i, standing),
-                _rows(list(np.diff(np.stack(backwards), axis=0))[::-1], i, standing),
-                average[str(price_set)][:, i] if str(price_set) in average else _rows([], i, standing, len(steps)),
+                alone[:, i],
+                reverse[:, i],
+                average.get(str(price_set), unknown)[:, i],
             )
-
-
-def _rows(effects: Sequence[Array], strategy: int, standing: Array, empty: int = 0) -> Array:
-    """One strategy's effects, (steps, measures); not a number where there are none."""
-    if effects:
-        return np.stack([effect[strategy] for effect in effects])
-    return np.full((empty, standing.shape[-1]), np.nan)
 
 
 def _standings_of(results: Mapping[Moved, Result], moved: Moved) -> Standings:

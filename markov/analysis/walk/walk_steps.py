@@ -164,7 +164,13 @@ def _is_of_one_reading(both: Mixture, identifier: str) -> bool:
 def planned_steps(
     first: Inputs, second: Inputs, plan: Plan | None
 ) -> tuple[tuple[InputDifference, ...], tuple[Step, ...]]:
-    """The differing inputs, and the steps of a plan or the default ones as they would be walked."""
+    """The differing inputs, and the steps of a plan or the default ones as they would be walked.
+
+    >>> from markov import with_values
+    >>> second = with_values(calgb, {"utility.progression": 0.5, "cohort.age": 63.0})
+    >>> [(step.name, step.ids) for step in planned_steps(calgb, second, None)[1]]
+    [('Population', ('cohort.age',)), ('Utilities', ('utility.progression',))]
+    """
     both, found = mixture(first, second), differences(first, second).inputs
     return found, _sound_steps(both, _complete(plan or _default_plan(both, found), found))
 
@@ -247,7 +253,12 @@ def _cure(both: Mixture, moved: Set[str], problem: str, waiting: Mapping[str, Se
 
 
 def first_problem(inputs: Inputs) -> str:
-    """The first rule of a workbook that inputs break, in words without a cell; empty where they are sound."""
+    """The first rule of a workbook that inputs break, in words without a cell; empty where they are sound.
+
+    >>> from markov.inputs.parameters import changed_inputs
+    >>> first_problem(calgb), first_problem(changed_inputs(calgb, {"utility.progression": None}))
+    ('', 'utility.progression has no value')
+    """
     try:
         for rule in (*between_values.ERRORS, crossing_problems):
             for problem in rule(inputs):

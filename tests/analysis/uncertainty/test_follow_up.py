@@ -10,14 +10,14 @@ from scipy import stats
 from markov.analysis.draws import random_draws, uniforms
 from markov.analysis.uncertainty.follow_up import (
     FollowUp,
+    _estimate_variance,
     _expected_events,
     _survival_at,
     followed_strategies,
     longer_follow_up,
 )
 from markov.analysis.uncertainty.sample import Sample, draw_sample
-from markov.analysis.uncertainty.sample_information import estimate_variance, evsi, normal_evsi
-from markov.analysis.uncertainty.value_of_information import effective_population, evppi
+from markov.analysis.uncertainty.value_of_information import effective_population, evppi, evsi, normal_evsi
 from markov.inputs.given_values import with_values
 from markov.inputs.parameters import Inputs, Trusted, Value
 from markov.inputs.workbook import read_inputs
@@ -80,9 +80,9 @@ def test_what_is_certain_teaches_nothing() -> None:
 
 def test_events_teach_by_the_variance_of_a_log_hazard_ratio() -> None:
     # Schoenfeld 1981: 4/d for arms of equal size; two thirds on treatment: 1/(d·2/3·1/3).
-    assert estimate_variance(120.0, 0.5) == pytest.approx(4.0 / 120.0)
-    assert estimate_variance(120.0, 2.0 / 3.0) == pytest.approx(4.5 / 120.0)
-    assert math.isinf(estimate_variance(0.0, 0.5))
+    assert _estimate_variance(120.0, 0.5) == pytest.approx(4.0 / 120.0)
+    assert _estimate_variance(120.0, 2.0 / 3.0) == pytest.approx(4.5 / 120.0)
+    assert math.isinf(_estimate_variance(0.0, 0.5))
 
 
 def test_expected_events_are_the_deaths_among_those_randomised() -> None:
