@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from markov.analysis.checks import Check, checks_of_a_run
 from markov.analysis.checks_by_rerun import checks_by_rerun
+from markov.analysis.frames import frame, scalars
 from markov.analysis.incremental import IncrementalRow, NetBenefit, PairwiseRow, incremental, net_benefit, pairwise
 from markov.analysis.interpretation.bridge import Bridge, bridge
 from markov.analysis.together import evaluate_together, single_runs
@@ -18,6 +20,9 @@ from markov.model.evaluate import evaluate
 from markov.model.hazards import crossing_problems
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, PostProgression, PostProgressionRate, PriceSet
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 ALTERNATIVES: Mapping[str, Mapping[str, Value]] = {
     "One excess death rate for all": {
@@ -65,6 +70,19 @@ class BaseCase:
     def labels(self) -> list[str]:
         """Labels of the compared strategies, in their order."""
         return [self.inputs.labels[strategy] for strategy in self.outcomes.strategies]
+
+    def to_frame(self) -> "DataFrame":
+        """A row a strategy, ordered by cost: discounted totals, incremental analysis and life-years.
+
+        `outcomes.to_frame()` has costs, QALYs and life-years in their parts.
+
+        >>> calgb_base.to_frame()[["label", "position", "versus"]].values.tolist()
+        [['No maintenance', 'reference', ''], ['Lenalidomide', 'frontier', 'no_maintenance']]
+        """
+        years = dict(zip(self.outcomes.strategies, self.outcomes.life_year[0].tolist(), strict=True))
+        labels = self.inputs.labels
+        rows = [{"label": labels[r.strategy], **scalars(r), "life_years": years[r.strategy]} for r in self.incremental]
+        return frame(rows)
 
 
 def base_case(inputs: Inputs, again: Callable[[], Sequence[Outcomes]] | None = None) -> BaseCase:

@@ -17,10 +17,11 @@ from markov.analysis.interpretation.benefit_risk import BenefitRisk, Malignancie
 from markov.analysis.interpretation.severity import Severity, severity
 from markov.analysis.sensitivity.one_way import Bar, Member, OneWay, one_way
 from markov.analysis.sensitivity.scenarios import Scenarios, overall_survival_alternatives, scenarios
-from markov.analysis.sensitivity.threshold import NEXT_BEST, ThresholdValue, threshold
+from markov.analysis.sensitivity.threshold import NEXT_BEST, Thresholds, threshold
 from markov.analysis.sensitivity.two_way import Axis, TwoWay, axis, limits_of, moved_along, two_way, varies_by_row
 from markov.analysis.sensitivity.value_based_price import (
     BASE_CASE,
+    Prices,
     ValueBasedPrice,
     list_price,
     value_based_price_table,
@@ -56,9 +57,9 @@ class Deterministic:
     scenarios: Scenarios
     one_way: OneWay
     two_way: tuple[TwoWay, ...]
-    thresholds: tuple[ThresholdValue, ...]
-    prices: tuple[ValueBasedPrice, ...]
-    follow_up: tuple[ValueBasedPrice, ...]
+    thresholds: Thresholds
+    prices: Prices
+    follow_up: Prices
     severity: Severity
     benefit_risk: BenefitRisk
     malignancies: Malignancies
@@ -74,7 +75,7 @@ class Begun:
     def __init__(self, inputs: Inputs):
         beside, own = Beside(), replace(inputs)  # a copy: what this process remembers in its own must not change it
         self.again: Callable[[], list[Outcomes]] = beside(run_again, own)
-        self.follow_up: Callable[[], tuple[ValueBasedPrice, ...]] = beside(_follow_up, own)
+        self.follow_up: Callable[[], Prices] = beside(_follow_up, own)
         self.scenarios: Callable[[], Scenarios] = beside(scenarios, own)
         self.benefit_risk: Callable[[], BenefitRisk] = beside(benefit_risk, own)
 
@@ -93,7 +94,7 @@ def deterministic(inputs: Inputs, base: BaseCase, begun: Begun | None = None) ->
     bars = one_way(inputs)
     found = threshold(inputs, _searched(inputs, bars), base=base.outcomes)
     follow_up = begun.follow_up()
-    prices = tuple(_prices(inputs, follow_up))
+    prices = Prices(_prices(inputs, follow_up))
     grids = tuple(_grids(inputs, bars, prices))
     risks = begun.benefit_risk()
     return Deterministic(
@@ -150,7 +151,7 @@ def _in_limits(inputs: Inputs, member: Member) -> bool:
 # ------------------------------------------------------------------------------------------------------ grids
 
 
-def _grids(inputs: Inputs, bars: OneWay, prices: tuple[ValueBasedPrice, ...]) -> Iterator[TwoWay]:
+def _grids(inputs: Inputs, bars: OneWay, prices: Prices) -> Iterator[TwoWay]:
     """For each strategy its price by its hazard ratio of death, or by what matters most where that is not used."""
     for strategy in _others(inputs):
         sides = [side for side in (_price_axis(inputs, strategy, prices), _survival_axis(inputs, strategy)) if side]
@@ -161,7 +162,7 @@ def _grids(inputs: Inputs, bars: OneWay, prices: tuple[ValueBasedPrice, ...]) ->
             yield two_way(inputs, sides[0], sides[1])
 
 
-def _price_axis(inputs: Inputs, strategy: str, prices: tuple[ValueBasedPrice, ...]) -> Axis | None:
+def _price_axis(inputs: Inputs, strategy: str, prices: Prices) -> Axis | None:
     """From nothing to the list price, or a little beyond the highest value-based one."""
     known, dosed = set(products_of(inputs, inputs.reference)), products_of(inputs, strategy)
     if not dosed:
@@ -199,9 +200,9 @@ def _prices(inputs: Inputs, follow_up: Sequence[ValueBasedPrice]) -> Iterator[Va
             yield from value_based_prices(inputs, strategy, versus=NEXT_BEST)
 
 
-def _follow_up(inputs: Inputs) -> tuple[ValueBasedPrice, ...]:
+def _follow_up(inputs: Inputs) -> Prices:
     """Value-based prices of strategies with a product, under the base case and other assumptions on survival."""
-    return tuple(
+    return Prices(
         price
         for strategy in _others(inputs)
         if products_of(inputs, strategy)

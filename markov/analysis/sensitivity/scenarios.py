@@ -7,8 +7,10 @@ and against each strategy, so that a reader sees whether the set is balanced.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from markov.analysis.base_case import Priceable, at_price_sets_together
+from markov.analysis.frames import frame, scalars
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, icer_in_words, incremental, net_benefit, pairwise
 from markov.analysis.sensitivity.one_way import gains, label, optimal
 from markov.inputs.parameters import Inputs, ScenarioChange, Value, changed_inputs
@@ -17,6 +19,9 @@ from markov.inputs.rules import between_values
 from markov.model.hazards import crossing_problems
 from markov.model.outcomes import Outcomes
 from markov.terms import AfterStopping, Family, PostProgression, PriceSet
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 NO_CHANGE = 0.005
 """A change in net benefit of less than half a hundredth of the currency's unit is none: it is rounding."""
@@ -129,6 +134,28 @@ class Scenarios:
     def failed(self) -> tuple[Scenario, ...]:
         """Scenarios that could not run."""
         return tuple(scenario for scenario in self.scenarios if scenario.error)
+
+    def to_frame(self) -> "DataFrame":
+        """A row a scenario, price set, strategy and threshold, the base case first; `is_paid` marks the set it pays.
+
+        `incremental_net_benefit` is over the reference, `change` what the scenario adds to it. Those that `failed`
+        have no rows.
+
+        >>> table = scenarios(calgb, ["Generic prices"]).to_frame().query("is_paid and threshold == 35_000")
+        >>> table.loc[table["is_optimal"], ["scenario", "strategy"]].values.tolist()
+        [['Base case', 'no_maintenance'], ['Generic prices', 'lenalidomide']]
+        """
+        return frame(
+            {"scenario": scenario.name, "price_set": price_set.value, "is_paid": price_set is scenario.own.price_set}
+            | {**scalars(result), "threshold": threshold, "net_benefit": result.net_benefit[t]}
+            | {"incremental_net_benefit": result.gain[t], "change": result.change[t]}
+            | {"is_optimal": priced.optimal[t] == result.strategy}
+            for scenario in (self.base, *self.scenarios)
+            if scenario.own
+            for price_set, priced in scenario.priced.items()
+            for result in priced.strategies
+            for t, threshold in enumerate(priced.thresholds)
+        )
 
 
 def scenarios(inputs: Inputs, names: Sequence[str] | None = None) -> Scenarios:

@@ -6,11 +6,14 @@ found is put into a run of its own, whose net benefit is reported beside it. Pri
 """
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from markov.analysis.frames import frame, scalars
 from markov.analysis.sensitivity.one_way import CostsAndEffects
 from markov.analysis.sensitivity.scenarios import applied_or_error
 from markov.analysis.sensitivity.two_way import Axis, Request, along_axes, axis, limits_of
@@ -19,6 +22,9 @@ from markov.inputs.parameters import Inputs, ScenarioChange
 from markov.model.evaluate import evaluate
 from markov.model.outcomes import Outcomes
 from markov.terms import Array
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 NEXT_BEST = "next best"
 COARSE, INNER, ROUNDS = 33, 7, 7
@@ -103,6 +109,25 @@ class ThresholdValue:
         return f"{side.label}: net benefit {', and '.join(crossing.words for crossing in self.crossings)}{unit}"
 
 
+class Thresholds(tuple[ThresholdValue, ...]):
+    """Answers by parameter, threshold and strategy."""
+
+    def to_frame(self) -> "DataFrame":
+        """A row a value at which the decision turns, in the cell's unit; an answer without any has one row.
+
+        `id` and `base` are of the parameter, `low` and `high` the limits of the search, `at_…` net benefits there.
+
+        >>> threshold(calgb, ["price.lenalidomide_10mg.brand"]).to_frame()[["threshold", "is_verified"]].values.tolist()
+        [[25000.0, True], [35000.0, True]]
+        """
+        none = Crossing(math.nan, None)
+        return frame(
+            {**scalars(answer), **scalars(turn), "is_verified": turn.is_verified}
+            for answer in self
+            for turn in answer.crossings or (none,)
+        )
+
+
 def threshold(
     inputs: Inputs,
     identifiers: Sequence[str],
@@ -112,7 +137,7 @@ def threshold(
     thresholds: Sequence[float] | None = None,
     limits: Mapping[str, tuple[float, float]] | None = None,
     base: Outcomes | None = None,
-) -> tuple[ThresholdValue, ...]:
+) -> Thresholds:
     """Values of parameters at which a strategy's net benefit equals that of another, by parameter, threshold, strategy.
 
     NB_s(θ) − NB_versus(θ) = 0, versus the reference, another strategy or NEXT_BEST, the best of the others at each θ.
@@ -138,7 +163,7 @@ def threshold(
     runs = iter(
         _verified(inputs, [(q, value) for q, (_, values) in zip(questions, found, strict=True) for value in values])
     )
-    return tuple(
+    return Thresholds(
         ThresholdValue(
             question,
             float(curve.values[0]),

@@ -10,15 +10,20 @@ Any number can be an axis: what the engine takes once a run (a planned stop, a h
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from markov.analysis.frames import grid_frame
 from markov.analysis.sensitivity.one_way import CostsAndEffects, gains, label, optimal
 from markov.inputs.definitions.schema import match, units_of
 from markov.inputs.distributions import interval
 from markov.inputs.parameters import Inputs, Trusted, Value, changed_inputs
 from markov.model.evaluate import evaluate, evaluate_side_by_side
 from markov.terms import Array, Distribution
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 POINTS = 11
 NARROW = 1.0  # a range of quantity this wide or less is searched whole: proportions, decrements
@@ -85,6 +90,20 @@ class TwoWay:
     def gain(self) -> Array:
         """Net benefit over the reference's, (thresholds, first values, second values, strategies)."""
         return gains(self, self.thresholds)
+
+    def to_frame(self) -> "DataFrame":
+        """A row a threshold, node of the grid and strategy; values of the nodes stand under their parameters' ids.
+
+        >>> side = axis(calgb, "price.lenalidomide_10mg.brand", [0.0, 1000.0])
+        >>> table = two_way(calgb, side, axis(calgb, "utility.progression", [0.5, 0.6]), [35_000.0]).to_frame()
+        >>> len(table), table.loc[table["is_optimal"], "strategy"].tolist()
+        (8, ['lenalidomide', 'lenalidomide', 'no_maintenance', 'no_maintenance'])
+        """
+        axes = {"threshold": self.thresholds, self.first.id: self.first.values, self.second.id: self.second.values}
+        best = np.array(self.optimal)[..., None] == np.array(self.strategies)
+        figures = {"cost": self.cost, "qaly": self.qaly, "incremental_net_benefit": self.gain, "is_optimal": best}
+        table = grid_frame({**axes, "strategy": self.strategies}, **figures)
+        return table.assign(label=table["strategy"].map(dict(self.labels)))
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ The price that is found is put into a run of its own, whose net benefit is repor
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from markov.analysis.frames import frame, scalars
 from markov.analysis.sensitivity.one_way import CostsAndEffects
 from markov.analysis.sensitivity.scenarios import applied_or_error
 from markov.analysis.sensitivity.threshold import NEXT_BEST, gain_over
@@ -17,6 +19,9 @@ from markov.inputs.parameters import Inputs, ScenarioChange, Value
 from markov.inputs.rules.between_values import products_of
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, PriceSet
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 BASE_CASE = "Base case"
 """Name of the assumptions of the workbook itself."""
@@ -79,6 +84,24 @@ class ValueBasedPrice:
         return f"worth it from a discount of {1.0 - self.share:.1%} on the list price{lost}"
 
 
+class Prices(tuple[ValueBasedPrice, ...]):
+    """Value-based prices by assumption, strategy and threshold."""
+
+    def to_frame(self) -> "DataFrame":
+        """A row a price and pack; assumptions that could not be run have one without a pack, with the error.
+
+        >>> table = value_based_prices(calgb, "lenalidomide").to_frame()
+        >>> bool((table["price"] == table["share"] * table["list_price"]).all()), table["threshold"].tolist()
+        (True, [25000.0, 35000.0])
+        """
+        none = PackPrice("", "", math.nan, None)
+        return frame(
+            {**scalars(price), "discount": price.discount, **scalars(pack)}
+            for price in self
+            for pack in price.packs or (none,)
+        )
+
+
 def value_based_prices(
     inputs: Inputs,
     strategy: str,
@@ -86,7 +109,7 @@ def value_based_prices(
     products: Sequence[str] | None = None,
     versus: str | None = None,
     thresholds: Sequence[float] | None = None,
-) -> tuple[ValueBasedPrice, ...]:
+) -> Prices:
     """The price, as a share φ of list, at which a strategy's net benefit over another's is 0, by threshold.
 
     G(φ) = G(0) + φ·(G(1) − G(0)) is exact, so φ* = G(0)/(G(0) − G(1)); against NEXT_BEST the lowest of those against
@@ -131,7 +154,7 @@ class _Question:
         return [_highest_share(each) for each in pairs]
 
 
-def _answers(questions: Sequence[_Question]) -> list[tuple[ValueBasedPrice, ...] | Exception]:
+def _answers(questions: Sequence[_Question]) -> list[Prices | Exception]:
     """All prices from two rounds of evaluations, at the ends and at what was found, or why there are none."""
     ends = evaluate_together([q.at_shares([0.0, 1.0]) for q in questions])
     shares = [[] if isinstance(e, Exception) else q.shares(e) for q, e in zip(questions, ends, strict=True)]
@@ -141,7 +164,7 @@ def _answers(questions: Sequence[_Question]) -> list[tuple[ValueBasedPrice, ...]
 
 def _answer(
     asked: _Question, shares: Sequence[float | None], ends: Outcomes | Exception, tried: Outcomes | Exception
-) -> tuple[ValueBasedPrice, ...] | Exception:
+) -> Prices | Exception:
     if isinstance(ends, Exception):
         return ends
     if isinstance(tried, Exception):
@@ -157,7 +180,7 @@ def _answer(
         left = None if share is None else float(gain_over(tried, t, strategy, versus)[i])
         figures = packs, _delta_qaly(tried, i, t, strategy, versus), share, free, at_list, left
         found.append(ValueBasedPrice(asked.alternative, strategy, asked.inputs.labels[strategy], versus, t, *figures))
-    return tuple(found)
+    return Prices(found)
 
 
 def value_based_price_table(
@@ -166,7 +189,7 @@ def value_based_price_table(
     alternatives: Mapping[str, Mapping[str, Value]],
     *,
     thresholds: Sequence[float] | None = None,
-) -> tuple[ValueBasedPrice, ...]:
+) -> Prices:
     """Value-based prices under the base case and under each set of changed values, by name: price against follow-up.
 
     Longer survival need not mean a higher price: years after progression cost money too.
@@ -189,7 +212,7 @@ def value_based_price_table(
     for name, result in {**cases, **dict(zip(sound, answers, strict=True))}.items():
         told = [ValueBasedPrice(name, strategy, label, against, t, error=str(result)) for t in at]
         found += result if isinstance(result, tuple) else told
-    return tuple(found)
+    return Prices(found)
 
 
 def _chosen(inputs: Inputs, strategy: str, products: Sequence[str] | None) -> tuple[str, ...]:

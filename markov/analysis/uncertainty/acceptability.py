@@ -6,12 +6,17 @@ Everything here is a function of discounted cost and QALYs by (runs, strategies)
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from markov.analysis.frames import grid_frame
 from markov.analysis.incremental import QUADRANTS, Quadrant
 from markov.terms import Array
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 ELLIPSE = math.sqrt(-2.0 * math.log(0.05))
 """Radius, in standard deviations, of the circle that holds 95 % of a standard bivariate normal: √χ²₂(0.95) = 2.4477."""
@@ -63,6 +68,21 @@ class Acceptability:
     def switches(self) -> tuple[float, ...]:
         """Thresholds of the range at which another strategy becomes the best on average."""
         return tuple(float(self.thresholds[i]) for i in range(1, len(self.best)) if self.best[i] != self.best[i - 1])
+
+    def to_frame(self, strategies: Sequence[str]) -> "DataFrame":
+        """A row a threshold and strategy: the CEAC is `probability`, the CEAF the same where `is_optimal`.
+
+        `strategies` are ids in the order of the analysis; `net_benefit` is a mean, `evpi` that of the threshold.
+
+        >>> cost, qaly = np.array([[0.0, 9000.0], [0.0, 12000.0]]), np.array([[1.0, 1.4], [1.0, 1.6]])
+        >>> table = acceptability(cost, qaly, [10_000.0, 30_000.0]).to_frame(["old", "new"])
+        >>> table.query("is_optimal")[["strategy", "probability"]].values.tolist()
+        [['old', 1.0], ['new', 1.0]]
+        """
+        figures = {"probability": self.probability, "net_benefit": self.mean, "expected_loss": self.loss}
+        best = np.equal.outer(self.best, np.arange(len(strategies)))
+        axes = {"threshold": self.thresholds, "strategy": strategies}
+        return grid_frame(axes, **figures, is_optimal=best, evpi=self.evpi[:, None])
 
 
 @dataclass(frozen=True)

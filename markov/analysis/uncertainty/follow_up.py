@@ -21,11 +21,13 @@ Source: Strong, Oakley, Brennan, Breeze 2015, Med Decis Making 35:570 (regressio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
 
 from markov.analysis.draws import uniforms
+from markov.analysis.frames import frame, scalars
 from markov.analysis.uncertainty.sample import Done, Sample
 from markov.analysis.uncertainty.value_of_information import (
     REFITS,
@@ -40,6 +42,9 @@ from markov.model.evaluate import Rows, evaluate
 from markov.model.hazards import LATE_EFFECT
 from markov.model.outcomes import Outcomes, Trace
 from markov.terms import Array, Endpoint, Family, Meanwhile, PostProgression
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 YEARS = (1.0, 2.0, 3.0, 5.0, 8.0)
 
@@ -101,6 +106,17 @@ class FollowUp:
         known = [wait for wait in self.at(threshold) if wait.net_benefit is not None]
         best = max(known, key=lambda wait: wait.net_benefit or 0.0, default=None)
         return best if best is not None and (best.net_benefit or 0.0) > 0.0 else None
+
+    def to_frame(self) -> "DataFrame":
+        """A row a threshold and number of years; deaths, EVSI per person, costs, and for the population the ENBS.
+
+        `events` and `events_versus` are further deaths by arm; value, losses and ENBS are missing without an incidence.
+        """
+        names = {"information_value": "evsi", "net_benefit": "enbs", "changes": "probability_of_change"}
+        arms = {"strategy": self.strategy, "versus": self.versus}
+        return frame(
+            {**arms, **scalars(wait), "events": wait.events[0], "events_versus": wait.events[1]} for wait in self.waits
+        ).rename(columns=names)
 
 
 def _expected_events(

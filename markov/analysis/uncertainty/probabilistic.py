@@ -13,12 +13,13 @@ PharmacoEconomics 36:1421.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from markov.analysis.frames import frame, grid_frame
 from markov.analysis.incremental import IncrementalRow, PairwiseRow, incremental, pairwise
 from markov.analysis.interpretation.severity import LEVELS
 from markov.analysis.uncertainty.acceptability import Acceptability, Plane, acceptability, plane, threshold_range
@@ -28,6 +29,9 @@ from markov.analysis.uncertainty.sample import Collected, Options, Sample, draw_
 from markov.inputs.parameters import Inputs
 from markov.model.evaluate import evaluate
 from markov.terms import Array
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Z = float(ndtri(0.975))
 NOTICEABLE = 0.05
@@ -124,6 +128,26 @@ class Probabilistic:
     def is_precise(self) -> bool | None:
         """Whether the target was met; None where none was set."""
         return None if self.target is None else self.half_width <= self.target
+
+    def to_frame(self) -> "DataFrame":
+        """A row a draw and strategy, discounted; `stratum` is the scenario of the draw where several are averaged.
+
+        >>> probabilistic(calgb, 20, seed=1, traced=False).to_frame().groupby("strategy").size().tolist()
+        [20, 20]
+        """
+        sample = self.sample
+        figures = {"cost": sample.cost, "qaly": sample.qaly, "life_years": sample.life_years}
+        axes = {"run": range(sample.runs), "strategy": sample.strategies}
+        return grid_frame(axes, **figures, stratum=sample.stratum[:, None])
+
+    def summary_frame(self) -> "DataFrame":
+        """A row a figure: its deterministic value, mean over draws, Monte Carlo error and 95 % credible interval.
+
+        >>> table = probabilistic(calgb, 20, seed=1, traced=False).summary_frame()
+        >>> table.query("quantity == 'net_benefit'")["threshold"].tolist()
+        [25000.0, 35000.0]
+        """
+        return frame(self.summaries)
 
 
 def probabilistic(inputs: Inputs, runs: int, seed: int | None = None, **options: Unpack[Options]) -> Probabilistic:

@@ -17,10 +17,12 @@ Value Health 23:277.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
 
+from markov.analysis.frames import frame, scalars
 from markov.analysis.sources_of_uncertainty import sources_of_uncertainty
 from markov.analysis.uncertainty.acceptability import decision
 from markov.analysis.uncertainty.active import active_sources
@@ -28,6 +30,9 @@ from markov.analysis.uncertainty.regression import Regression, regress
 from markov.analysis.uncertainty.sample import Sample
 from markov.inputs.parameters import Inputs
 from markov.terms import Array
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 REFITS = 50
 QUANTILES = 20_000
@@ -94,6 +99,17 @@ class ValueOfInformation:
         """Single sources of uncertainty by falling value at a threshold."""
         found = [part for part in self.single if part.threshold == threshold]
         return tuple(sorted(found, key=lambda part: -part.information.value))
+
+    def to_frame(self) -> "DataFrame":
+        """A row a value and threshold, per person in money; `kind` is evpi, evppi (one source) or evppi_group.
+
+        >>> perfect = (InformationValue(66.0, 5.0, method="draws"),)
+        >>> ValueOfInformation((25_000.0,), perfect, (), ()).to_frame()[["kind", "value"]].values.tolist()
+        [['evpi', 66.0]]
+        """
+        whole = [PartialValue("", (), t, found) for t, found in zip(self.thresholds, self.perfect, strict=True)]
+        kinds = {"evpi": whole, "evppi": self.single, "evppi_group": self.grouped}
+        return frame({"kind": kind, **scalars(part)} for kind, parts in kinds.items() for part in parts)
 
 
 def evpi(net_benefit: Array) -> InformationValue:

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, combinations
 from math import factorial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from markov.analysis.base_case import Priceable, at_price_sets_together
+from markov.analysis.frames import grid_frame
 from markov.analysis.incremental import icer_in_words, pairwise
 from markov.analysis.walk.walk_steps import Plan, Step, first_problem, links, planned_steps
 from markov.inputs.differences import Differences, InputDifference, Mixture, differences, mixture
@@ -23,6 +25,9 @@ from markov.inputs.parameters import Inputs
 from markov.inputs.problems import InputError, Problem
 from markov.model.outcomes import Outcomes
 from markov.terms import Array, PriceSet
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 ALL_ORDERS = 10
 """Steps up to which every order is run: 1,024 mixtures; one more step doubles them."""
@@ -130,6 +135,29 @@ class Walk:
     def arrives(self) -> bool:
         """Whether both ends are the workbooks' own results: no difference was missed."""
         return max(self.gaps) <= EQUAL
+
+    def to_frame(self) -> "DataFrame":
+        """A row a strategy, price set, step and measure: where it stands after the step, and what the step weighs.
+
+        Measures are delta_cost, delta_qaly and, such as net_benefit_25000, incremental net benefits; `price_set` is
+        "paid" where each mixture pays its own. Effects in the sequence, alone, in reverse and averaged over orders.
+        """
+        import pandas as pd
+
+        measures = ["delta_cost", "delta_qaly", *(f"net_benefit_{t:.10g}" for t in self.terms.thresholds)]
+        axes = {"step": [step.name for step in self.steps], "measure": measures}
+        tables = [
+            grid_frame(
+                {"price_set": [p.price_set or "paid"], "strategy": [p.strategy], "label": [p.label], **axes},
+                standing=p.standing[1:],
+                effect=p.effects,
+                alone=p.alone,
+                reverse=p.reverse,
+                average=p.average,
+            )
+            for p in self.paths
+        ]
+        return pd.concat(tables, ignore_index=True)
 
 
 def walk(first: Inputs, second: Inputs, plan: Plan | None = None, thresholds: Sequence[float] | None = None) -> Walk:
