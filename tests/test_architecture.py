@@ -32,8 +32,8 @@ INSIDE = {
     "survival": "families records kaplan_meier fit fitting hazards life_table effects reconstruction",
     "model": "structure discounting treatment cohort hazards stops drugs payoffs outcomes evaluate "
     "partitioned_survival",
-    "analysis": "accounts incremental sources_of_uncertainty draws calibration trial_comparison checks checks_by_rerun "
-    "interpretation base_case sensitivity uncertainty walk evidence bank",
+    "analysis": "frames accounts incremental sources_of_uncertainty draws calibration trial_comparison checks "
+    "checks_by_rerun interpretation base_case sensitivity uncertainty walk evidence bank",
     "report": "page words recipe sheets writers live reports delivered json_keys json",
     "batches": "keys tasks engines plan store comparison exports pages run",
     "cli": "shared workbooks evidence uncertainty run walk verify batch",
