@@ -417,9 +417,8 @@ def test_results_are_a_tidy_frame(folder: Path) -> None:
     assert frame["value"].notna().all() and not frame.duplicated(["workbook", "scenario", "strategy", "measure"]).any()
     wide = frame.pivot(index=["scenario", "strategy"], columns="measure", values="value")
     assert len(wide) == 2 * (COUNTED - 3 + 1)
-    stored = {
-        (s, t): cost for s, t, cost in ask(folder, "SELECT scenario, strategy, cost FROM jobs JOIN results USING (key)")
-    }
+    question = "SELECT scenario, strategy, cost FROM jobs JOIN results USING (key) WHERE run = 1"
+    stored = {(scenario, strategy): cost for scenario, strategy, cost in ask(folder, question)}
     assert {key: wide["cost"][key] for key in wide.index} == stored
     parts = [name for name in wide if str(name).startswith("cost_")]
     np.testing.assert_allclose(wide[parts].sum(axis=1), wide["cost"], rtol=1e-12)
