@@ -11,7 +11,7 @@ from markov.analysis.incremental import PairwiseRow, icer_in_words, net_benefit,
 from markov.analysis.sensitivity.scenarios import NO_CHANGE
 from markov.batches.keys import Analysis
 from markov.batches.plan import BASE_CASE
-from markov.batches.store import COST_COLUMNS, Counts, RunRecord, Store, StoreError
+from markov.batches.store import COST_COLUMNS, Counts, RunRecord, Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,33 +146,28 @@ class Comparison:
         return pd.DataFrame(rows, columns=["workbook", "scenario", "strategy", "measure", "value"])
 
 
-def compare(store: Store, run: int | None = None) -> Comparison:
-    """Compare every result that a run has, its own and those that were there before; without a number the last run.
-
-    Raises StoreError where nothing was run.
+def compare(store: Store, run: int) -> Comparison:
+    """Compare every result that a run has, its own and those that were there before.
 
     >>> import pathlib, tempfile
     >>> from markov.batches.plan import Plan, Request
     >>> store = Store(pathlib.Path(tempfile.mkdtemp()))
     >>> run = store.begin(Plan(Request(()), ()), "markov batch --out reports/batch", "")
-    >>> compare(store).run.command
+    >>> compare(store, run).run.command
     'markov batch --out reports/batch'
     """
-    record = store.latest() if run is None else store.record(run)
-    if record is None:
-        raise StoreError(f"{store.folder} holds no batch: nothing was started there yet.")
-    of_run = (record.run,)
+    of_run = (run,)
     computed, seconds = store.rows(
         "SELECT COUNT(*), COALESCE(SUM(seconds), 0) FROM answers WHERE key IN "
         "(SELECT key FROM computations WHERE run = ? AND outcome = 'done')",
         of_run,
     )[0]
     return Comparison(
-        record,
-        store.counts(record.run),
-        tuple(_books(store, record.run)),
-        tuple(_failures(store, record.run)),
-        tuple(_failed_checks(store, record.run)),
+        store.record(run),
+        store.counts(run),
+        tuple(_books(store, run)),
+        tuple(_failures(store, run)),
+        tuple(_failed_checks(store, run)),
         tuple(map(tuple, store.rows(_OF_RUN.format("workbook, first, second, id", "conflicts"), of_run))),
         tuple(map(dict, store.rows(f"{_OF_RUN.format('*', 'changes')} ORDER BY rowid", of_run))),
         computed,

@@ -85,7 +85,7 @@ def batch(
     request = Request(tuple(map(Path, workbooks)), tuple(scenarios), shared, grid, draws, reports)
     store, used = Store(Path(out)), engine(workers)
     try:
-        return summarise(store, run_plan(make_plan(request), store, used, "markov.batches"))[0]
+        return summarise(store, run_plan(make_plan(request), store, used, "markov.batch"))[0]
     finally:
         used.close()
         store.close()
