@@ -79,15 +79,8 @@ def walk(
         write_text(json_file, walk_json(found))
     told = [*_left_over(found, plan), *_told(found)]
     if found.steps:
-        from markov.report.reports import write_kind
-        from markov.report.sheets.provenance import pair_provenance_page
-        from markov.report.sheets.walk import walk_pages
-
-        with clock.step("Writing the report"):
-            target = report_path(out, f"{first.stem}_to_{second.stem}.walk.{kind}")
-            command, now = _command(first, second, steps, threshold), datetime.datetime.now(datetime.UTC)
-            pages = [*walk_pages(found), pair_provenance_page(*sides, command, clock.elapsed, now)]
-            write_kind(pages, target, f"From {found.first.name} to {found.second.name}", kind)
+        target = report_path(out, f"{first.stem}_to_{second.stem}.walk.{kind}")
+        _write_report(found, target, kind, _command(first, second, steps, threshold), clock)
         told.append(f"Report: {target}")
     if json_file != "-":
         print("\n".join(told))
@@ -107,6 +100,17 @@ def _read(first: Path, second: Path) -> "tuple[Inputs, Inputs]":
 def _command(first: Path, second: Path, steps: Path | None, threshold: list[float] | None) -> str:
     parts = ["markov walk", first.name, second.name, *([f"--steps {steps.name}"] if steps else [])]
     return " ".join([*parts, *(f"--threshold {amount:g}" for amount in threshold or ())])
+
+
+def _write_report(found: "Walk", target: Path, kind: str, command: str, clock: Clock) -> None:
+    from markov.report.reports import write_kind
+    from markov.report.sheets.provenance import pair_provenance_page
+    from markov.report.sheets.walk import walk_pages
+
+    with clock.step("Writing the report"):
+        now = datetime.datetime.now(datetime.UTC)
+        pages = [*walk_pages(found), pair_provenance_page(found.first, found.second, command, clock.elapsed, now)]
+        write_kind(pages, target, f"From {found.first.name} to {found.second.name}", kind)
 
 
 def _left_over(found: "Walk", plan: "Plan | None") -> list[str]:
